@@ -1,0 +1,1 @@
+"""A spec and a dataset to a trained model, epoch by epoch."""

@@ -1,0 +1,1 @@
+"""Market data to dataset versions: sources, snapshots, checks, features, labels, splits."""

@@ -1,0 +1,151 @@
+"""Dataset versions: features and raw prices of one ticker, named by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.bars import COLUMNS, adjusted, content_hash
+from pipeline.checks import require_valid
+from pipeline.exceptions import DataError
+from pipeline.snapshot import Snapshot, load_snapshot, write_atomically
+from pipeline.tiers import compute_tier, find_tier, tier_code_version, tier_lookback
+
+DIGEST_LENGTH = 32
+METADATA_KEY = b"patchscale"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetVersion:
+    """One ticker's features beside the raw bars that its labels come from.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (days, 6 + features)
+        Canonical bars on the adjusted basis, then the features; no value is missing.
+    ticker, source, tier : str
+        Where it comes from and how it was made.
+    features : tuple of str
+        Feature columns, in the order in which a model reads them.
+    snapshots : dict
+        Ticker to snapshot digest, of everything that went in.
+    tier_code : str
+        Version of the code that computed the features.
+    """
+
+    frame: pd.DataFrame
+    ticker: str
+    source: str
+    tier: str
+    features: tuple[str, ...]
+    snapshots: dict[str, str]
+    tier_code: str
+
+    @cached_property
+    def digest(self) -> str:
+        """First 32 hex digits of the SHA-256 over content and declaration."""
+        declaration = json.dumps(self._declaration(), sort_keys=True)
+        return hashlib.sha256((content_hash(self.frame) + declaration).encode()).hexdigest()[:DIGEST_LENGTH]
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """Sessions, ascending."""
+        return pd.DatetimeIndex(self.frame.index)
+
+    @property
+    def feature_matrix(self) -> npt.NDArray[np.float32]:
+        """Features of shape (days, features), float32."""
+        return self.frame[list(self.features)].to_numpy(dtype=np.float32)
+
+    def path(self, root: Path) -> Path:
+        """File of this version under a data directory."""
+        return dataset_path(root, self.digest)
+
+    def _declaration(self) -> dict[str, object]:
+        return {
+            "ticker": self.ticker,
+            "source": self.source,
+            "tier": self.tier,
+            "features": list(self.features),
+            "snapshots": self.snapshots,
+            "tier_code": self.tier_code,
+        }
+
+
+def build_dataset(root: Path, snapshot: Snapshot, tier: str) -> DatasetVersion:
+    """Build, store and return the dataset version of a snapshot and a tier.
+
+    Raises
+    ------
+    DataError
+        If the bars break the schema, or are too few for the tier's look-back.
+    """
+    find_tier(tier)
+    bars = load_snapshot(root, snapshot)
+    require_valid(snapshot.ticker, bars)
+    bars = adjusted(bars)
+    features = compute_tier(tier, bars)
+    frame = bars.join(features, validate="one_to_one").iloc[tier_lookback(tier) :]
+    assert len(frame) == len(bars) - tier_lookback(tier)
+    dataset = DatasetVersion(
+        frame=frame,
+        ticker=snapshot.ticker,
+        source=snapshot.source,
+        tier=tier,
+        features=tuple(features.columns),
+        snapshots={snapshot.ticker: snapshot.digest},
+        tier_code=tier_code_version(tier),
+    )
+    _write(root, dataset)
+    return dataset
+
+
+def load_dataset(root: Path, digest: str) -> DatasetVersion:
+    """Read a dataset version and prove that it is what its name says.
+
+    Raises
+    ------
+    DataError
+        If there is no such version, it can't be read, or its content, its
+        feature list or its declaration is not what was stored.
+    """
+    path = dataset_path(root, digest)
+    if not path.exists():
+        raise DataError(f"dataset version {digest} is not in {path.parent}; build it again with the same command")
+    try:
+        table = pq.read_table(path)
+        declaration = json.loads(table.schema.metadata[METADATA_KEY])
+        frame = table.to_pandas()
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"dataset file {path} can't be read ({error}); delete it and build it again") from error
+    features = tuple(declaration.pop("features"))
+    columns = tuple(frame.columns[len(COLUMNS) :])
+    if columns != features:
+        raise DataError(f"dataset {digest} must hold the features it lists, {features}, got {columns}")
+    dataset = DatasetVersion(frame=frame, features=features, **declaration)
+    if dataset.digest != digest:
+        raise DataError(f"dataset file {path} was changed since it was written; delete it and build it again")
+    return dataset
+
+
+def dataset_path(root: Path, digest: str) -> Path:
+    """File of a dataset version under a data directory."""
+    return root / "datasets" / f"{digest}.parquet"
+
+
+def _write(root: Path, dataset: DatasetVersion) -> None:
+    path = dataset.path(root)
+    if path.exists():
+        return
+    table = pa.Table.from_pandas(dataset.frame)
+    metadata = {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(dataset._declaration()).encode()}
+    write_atomically(path, lambda part: pq.write_table(table.replace_schema_metadata(metadata), part))

@@ -1,0 +1,40 @@
+"""The project's exception types: one base class, few children.
+
+A :class:`PatchscaleError` is something the *user* can act upon; the command
+line prints it as one line and exits with its ``exit_code``.  Our own mistakes
+are assertions.
+"""
+
+from __future__ import annotations
+
+
+class PatchscaleError(Exception):
+    """Base class of every error that a user can act upon."""
+
+    exit_code = 1
+
+
+class InputError(PatchscaleError, ValueError):
+    """An argument breaks a rule; the message names rule, value and remedy."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """Market data break a rule, are unknown, or are not what was stored."""
+
+
+class StoreError(InputError):
+    """A tracking store, scheduling store or file can't be reached or read."""
+
+
+class RecordError(PatchscaleError):
+    """What MLflow holds of a run is not what was run."""
+
+
+class TrainingError(PatchscaleError):
+    """A trial can't go on, for instance because its loss is not finite."""
+
+
+class StudyError(PatchscaleError):
+    """A study stopped before its target number of trials was reached."""

@@ -1,0 +1,193 @@
+"""Splits by forecast date, and the proof that no label crosses them.
+
+A sample belongs to the split of the day its forecast is made.  Its context may
+reach back as far as it likes; its label reaches forward over the next
+``horizon`` sessions, and a sample whose label would end behind its own split is
+purged.  So the evaluated days never depend on the context length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.exceptions import InputError
+
+CALENDAR = "XNYS"
+MIN_EVALUATION_DAYS = 200
+AUTO_YEARS = 2
+
+Index = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """First and last calendar day of each part, both inclusive."""
+
+    train_start: date
+    train_end: date
+    validation_start: date
+    validation_end: date
+    test_start: date
+    test_end: date
+
+    def __post_init__(self) -> None:
+        days = [getattr(self, field.name) for field in fields(self)]
+        ordered = all(a <= b for a, b in zip(days[::2], days[1::2], strict=True))
+        apart = all(a < b for a, b in zip(days[1:-1:2], days[2::2], strict=True))
+        if not (ordered and apart):
+            shown = ", ".join(f"{field.name} {day}" for field, day in zip(fields(self), days, strict=True))
+            raise InputError(f"split dates must run train, validation, test without overlap, got {shown}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitRows:
+    """Row numbers of the samples of each part, ascending."""
+
+    train: Index
+    validation: Index
+    test: Index
+
+
+def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
+    """Read a split from the command line.
+
+    Parameters
+    ----------
+    text : str
+        ``auto``: the final two full calendar years are test, the two before
+        them validation, everything earlier is training.  Or the last days of
+        train, validation and test, ``2014-12-31/2016-12-31/2018-12-31``.
+    dates : DatetimeIndex
+        Sessions of the dataset version, ascending.
+
+    Raises
+    ------
+    InputError
+        If the text has neither form, or the series is too short for it.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2010-01-01", "2020-12-31")
+    >>> parse_split("2016-12-31/2018-12-31/2020-12-31", days).validation_start
+    datetime.date(2017, 1, 1)
+    """
+    if text == "auto":
+        return auto_split(dates)
+    try:
+        train_end, validation_end, test_end = map(date.fromisoformat, text.split("/"))
+    except ValueError as error:
+        raise InputError(
+            f"split must be auto or TRAIN_END/VALIDATION_END/TEST_END in ISO dates, got {text!r}; "
+            "for instance 2014-12-31/2016-12-31/2018-12-31"
+        ) from error
+    return Split(
+        train_start=dates[0].date(),
+        train_end=train_end,
+        validation_start=_day_after(train_end),
+        validation_end=validation_end,
+        test_start=_day_after(validation_end),
+        test_end=test_end,
+    )
+
+
+def auto_split(dates: pd.DatetimeIndex) -> Split:
+    """Take the final two full calendar years for test, the two before them for validation."""
+    years = full_years(dates)
+    if len(years) < 2 * AUTO_YEARS + 1:
+        raise InputError(
+            f"split auto needs at least {2 * AUTO_YEARS + 1} full calendar years, got {len(years)}; "
+            "give dates, TRAIN_END/VALIDATION_END/TEST_END"
+        )
+    test, validation = years[-AUTO_YEARS], years[-2 * AUTO_YEARS]
+    return Split(
+        train_start=dates[0].date(),
+        train_end=date(validation - 1, 12, 31),
+        validation_start=date(validation, 1, 1),
+        validation_end=date(test - 1, 12, 31),
+        test_start=date(test, 1, 1),
+        test_end=date(years[-1], 12, 31),
+    )
+
+
+def full_years(dates: pd.DatetimeIndex) -> list[int]:
+    """Calendar years of which the series reaches from the first to the last exchange session."""
+    import exchange_calendars
+
+    start, end = dates[0].year, dates[-1].year
+    calendar = exchange_calendars.get_calendar(CALENDAR, start=f"{start}-01-01", end=f"{end}-12-31")
+    sessions = pd.Series(calendar.sessions)
+    first, last = (sessions.groupby(sessions.dt.year).agg(end) for end in ("min", "max"))
+    return [year for year in range(start, end + 1) if dates[0] <= first[year] and last[year] <= dates[-1]]
+
+
+def split_rows(
+    dates: pd.DatetimeIndex,
+    labels: npt.NDArray[np.float64],
+    split: Split,
+    *,
+    horizon: int,
+    first_row: int,
+) -> SplitRows:
+    """Assign every labelled day to the part of its forecast date.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex of shape (days,)
+        Sessions, ascending.
+    labels : ndarray of shape (days,)
+        NaN where there is no label.
+    split : Split
+        The parts' dates.
+    horizon : int
+        Sessions that a label reaches ahead; samples are purged by it.
+    first_row : int
+        First day that has a whole context behind it.
+
+    Raises
+    ------
+    InputError
+        If validation has fewer than 200 days, training none, or a context
+        would not fit before the first validation day.
+    """
+    row = np.arange(len(dates))
+
+    def part(start: date, end: date) -> Index:
+        first = int(dates.searchsorted(pd.Timestamp(start), side="left"))
+        last = int(dates.searchsorted(pd.Timestamp(end), side="right")) - 1
+        inside = (row >= first) & (row + horizon <= last) & np.isfinite(labels)
+        return row[inside]
+
+    train = part(split.train_start, split.train_end)
+    rows = SplitRows(
+        train=train[train >= first_row],
+        validation=part(split.validation_start, split.validation_end),
+        test=part(split.test_start, split.test_end),
+    )
+    if len(rows.validation) < MIN_EVALUATION_DAYS:
+        raise InputError(
+            f"validation must have at least {MIN_EVALUATION_DAYS} days, got {len(rows.validation)} "
+            f"between {split.validation_start} and {split.validation_end}; widen the split"
+        )
+    if not len(rows.train):
+        raise InputError(
+            f"training must have at least one whole context before {split.train_end}, got none; take a later train end"
+        )
+    assert_disjoint_labels(rows, horizon)
+    return rows
+
+
+def assert_disjoint_labels(rows: SplitRows, horizon: int) -> None:
+    """Prove that the days that labels look at, (t, t+horizon], are disjoint between parts."""
+    parts = [part for part in (rows.train, rows.validation, rows.test) if len(part)]
+    for earlier, later in pairwise(parts):
+        assert earlier[-1] + horizon < later[0] + 1, "a label reaches into the next split"
+
+
+def _day_after(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 1)

@@ -1,0 +1,82 @@
+"""The target: the one place that knows horizon, threshold and label rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.exceptions import InputError
+
+RULES = ("high", "close")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """The event that is predicted: the price rises by ``threshold`` within ``horizon`` days.
+
+    With the rule ``high`` (the default), day t is positive if
+    ``max(high[t+1 … t+horizon]) >= close[t] · (1 + threshold)``; with ``close``,
+    the closing prices of those days take the place of the highs.
+
+    Parameters
+    ----------
+    horizon : int
+        Sessions ahead, at least 1.
+    threshold : float
+        Rise as a fraction: 0.01 is 1 %.
+    rule : {"high", "close"}
+        Which price has to touch.
+
+    Examples
+    --------
+    >>> bars = pd.DataFrame({"high": [100.0, 102.0, 100.5], "close": [100.0, 100.0, 100.0]})
+    >>> Target(horizon=1, threshold=0.01).labels(bars).tolist()
+    [1.0, 0.0, nan]
+    >>> Target(horizon=1, threshold=0.01, rule="close").labels(bars).tolist()
+    [0.0, 0.0, nan]
+    """
+
+    horizon: int
+    threshold: float = 0.01
+    rule: str = "high"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
+            raise InputError(f"horizon must be a whole number of days, at least 1, got {self.horizon!r}")
+        if not (np.isfinite(self.threshold) and -1 < self.threshold < 1) or self.threshold == 0:
+            raise InputError(
+                f"threshold must be a fraction other than 0 between -1 and 1 (0.01 is 1 %), got {self.threshold!r}"
+            )
+        if self.rule not in RULES:
+            raise InputError(f"target rule must be one of {', '.join(RULES)}, got {self.rule!r}")
+
+    @property
+    def name(self) -> str:
+        """Short name that studies, experiments and models carry: ``h1``, ``h3-t0.02``, ``h1-close``."""
+        threshold = "" if self.threshold == 0.01 else f"-t{self.threshold:g}"
+        return f"h{self.horizon}{threshold}" + ("" if self.rule == "high" else f"-{self.rule}")
+
+    def labels(self, bars: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Label every day from raw prices.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            Columns ``high`` and ``close``, oldest day first, never transformed.
+
+        Returns
+        -------
+        ndarray of shape (days,)
+            1.0, 0.0, or NaN on the last ``horizon`` days, whose future is not complete.
+        """
+        close = bars["close"].to_numpy(dtype=np.float64)
+        touch = bars[self.rule].to_numpy(dtype=np.float64)
+        labels = np.full(len(close), np.nan)
+        complete = len(close) - self.horizon
+        if complete > 0:
+            ahead = np.lib.stride_tricks.sliding_window_view(touch[1:], self.horizon)
+            labels[:complete] = ahead.max(axis=1) >= close[:complete] * (1.0 + self.threshold)
+        return labels

@@ -1,0 +1,1 @@
+"""Studies of trials, the record in MLflow, and the command line."""
