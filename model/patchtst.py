@@ -1,0 +1,133 @@
+"""PatchTST: channel-mixing patches, pre-norm encoder, flatten head, logits.
+
+After Nie et al., "A Time Series is Worth 64 Words" (ICLR 2023), with channels
+mixed inside a patch instead of kept apart, and one logit instead of a forecast.
+
+Shapes in names: B windows, T days of context, F features, P patches, L days in
+a patch, D d_model, H heads, K width of a head.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.architecture import Architecture
+
+STANDARD_DEVIATIONS_KEPT = 10.0
+INITIAL_STD = 0.02
+
+
+class Block(nn.Module):
+    """Pre-norm encoder block: attention, then feed-forward, each on a residual branch."""
+
+    def __init__(self, architecture: Architecture, dropout: float) -> None:
+        super().__init__()
+        d_model = architecture.d_model
+        self.n_heads = architecture.n_heads
+        self.attention_norm = nn.LayerNorm(d_model)
+        self.query_key_value = nn.Linear(d_model, 3 * d_model)
+        self.attention_output = nn.Linear(d_model, d_model)
+        self.feed_forward_norm = nn.LayerNorm(d_model)
+        self.expand = nn.Linear(d_model, architecture.d_ff)
+        self.contract = nn.Linear(architecture.d_ff, d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens_BPD: Tensor) -> Tensor:
+        """Tokens in, tokens out, same shape."""
+        tokens_BPD = tokens_BPD + self.dropout(self._attend(self.attention_norm(tokens_BPD)))
+        hidden = functional.gelu(self.expand(self.feed_forward_norm(tokens_BPD)))
+        return tokens_BPD + self.dropout(self.contract(hidden))
+
+    def _attend(self, tokens_BPD: Tensor) -> Tensor:
+        B, P, D = tokens_BPD.shape
+        qkv_BP3HK = self.query_key_value(tokens_BPD).view(B, P, 3, self.n_heads, D // self.n_heads)
+        query_BHPK, key_BHPK, value_BHPK = qkv_BP3HK.permute(2, 0, 3, 1, 4)
+        mixed_BHPK = functional.scaled_dot_product_attention(query_BHPK, key_BHPK, value_BHPK)
+        return self.attention_output(mixed_BHPK.transpose(1, 2).reshape(B, P, D))
+
+
+class PatchTST(nn.Module):
+    """From a window of raw features to one logit.
+
+    Features are standardised inside the model with statistics of the training
+    rows (:meth:`set_statistics`), which are buffers and so part of every checkpoint.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The dimensions.
+    dropout : float
+        Of the embedding and both residual branches.
+
+    Examples
+    --------
+    >>> tiny = Architecture(n_features=3, d_model=8, n_layers=1, n_heads=2, d_ff=16)
+    >>> PatchTST(tiny)(torch.zeros(4, 60, 3)).shape
+    torch.Size([4])
+    """
+
+    feature_mean: Tensor
+    feature_std: Tensor
+
+    def __init__(self, architecture: Architecture, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        d_model, n_patches = architecture.d_model, architecture.n_patches
+        self.register_buffer("feature_mean", torch.zeros(architecture.n_features))
+        self.register_buffer("feature_std", torch.ones(architecture.n_features))
+        self.embedding = nn.Linear(architecture.patch_length * architecture.n_features, d_model)
+        self.positions = nn.Parameter(torch.empty(n_patches, d_model))
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(Block(architecture, dropout) for _ in range(architecture.n_layers))
+        self.norm = nn.LayerNorm(d_model)
+        self.head = nn.Linear(n_patches * d_model, 1)
+        self._initialise()
+
+    def forward(self, x_BTF: Tensor) -> Tensor:
+        """Logits of shape (windows,) from features of shape (windows, days, features)."""
+        z_BTF = (x_BTF - self.feature_mean) / self.feature_std
+        z_BTF = z_BTF.clamp(-STANDARD_DEVIATIONS_KEPT, STANDARD_DEVIATIONS_KEPT)
+        tokens_BPD = self.dropout(self.embedding(self.patches(z_BTF)) + self.positions)
+        for block in self.blocks:
+            tokens_BPD = block(tokens_BPD)
+        return self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
+
+    def patches(self, x_BTF: Tensor) -> Tensor:
+        """Patches of shape (windows, patches, days · features); the last ends at the forecast day."""
+        a = self.architecture
+        used = (a.n_patches - 1) * a.stride + a.patch_length
+        patches_BPFL = x_BTF[:, -used:].unfold(1, a.patch_length, a.stride)
+        return patches_BPFL.flatten(2)
+
+    @torch.no_grad()
+    def set_statistics(self, features_NF: Tensor) -> None:
+        """Take mean and standard deviation of the training rows, shape (rows, features)."""
+        std = features_NF.double().std(dim=0)
+        self.feature_mean.copy_(features_NF.double().mean(dim=0))
+        self.feature_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Draw weights with std 0.02, residual outputs scaled by 1/sqrt(2·layers) (GPT-2, section 2.3); biases are zero."""
+        nn.init.normal_(self.positions, std=INITIAL_STD)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                is_residual = name.endswith(("attention_output", "contract"))
+                scale = 1 / math.sqrt(2 * self.architecture.n_layers) if is_residual else 1.0
+                nn.init.normal_(module.weight, std=INITIAL_STD * scale)
+                nn.init.zeros_(module.bias)
+
+
+def predict_proba(logits: Tensor) -> Tensor:
+    """Probabilities from logits: the one place where this is done."""
+    return torch.sigmoid(logits.double())
+
+
+def instantiated_parameters(architecture: Architecture) -> int:
+    """Parameter count of the model itself, built on the meta device without memory."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in PatchTST(architecture).parameters())

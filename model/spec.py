@@ -1,0 +1,206 @@
+"""The spec: everything that determines a trial, and its flat form for the record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from typing import Any, get_type_hints
+
+from model.architecture import Architecture, total_parameters
+from model.budget import DEFAULT_TOLERANCE, Budget
+from pipeline.exceptions import InputError, RecordError
+from pipeline.splits import Split
+from pipeline.target import Target
+
+DERIVED = ("n_params", "architecture", "spec_hash")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """Which data: the dataset version and what it was made of.
+
+    Parameters
+    ----------
+    dataset : str
+        Digest of the dataset version.
+    snapshots : str
+        ``ticker=digest`` of everything that went in, separated by commas.
+    ticker, source, tier : str
+        As in :class:`pipeline.dataset.DatasetVersion`.
+    """
+
+    dataset: str
+    snapshots: str
+    ticker: str
+    source: str
+    tier: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """How a model is fitted; every field reaches the optimizer, the schedule or the model.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Peak rate of AdamW.
+    weight_decay : float
+        Decoupled decay of matrices; norms, biases and positions have none.
+    beta1, beta2, epsilon : float
+        AdamW's moments and denominator.
+    warmup_fraction : float
+        Share of all steps during which the rate rises linearly; a cosine to zero follows.
+    dropout : float
+        Of the embedding and the residual branches.
+    batch_size : int
+        Windows a step.
+    clip_norm : float
+        Largest gradient norm.
+    max_epochs, patience : int
+        Most epochs, and epochs without a better validation loss before stopping.
+    """
+
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-2
+    beta1: float = 0.9
+    beta2: float = 0.95
+    epsilon: float = 1e-8
+    warmup_fraction: float = 0.1
+    dropout: float = 0.2
+    batch_size: int = 128
+    clip_norm: float = 1.0
+    max_epochs: int = 8
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        rules = {
+            "learning_rate": (self.learning_rate > 0, "positive"),
+            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "beta1": (0 <= self.beta1 < 1, "in [0, 1)"),
+            "beta2": (0 <= self.beta2 < 1, "in [0, 1)"),
+            "epsilon": (self.epsilon > 0, "positive"),
+            "warmup_fraction": (0 <= self.warmup_fraction < 1, "in [0, 1)"),
+            "dropout": (0 <= self.dropout < 1, "in [0, 1)"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "clip_norm": (self.clip_norm > 0, "positive"),
+            "max_epochs": (self.max_epochs >= 1, "at least 1"),
+            "patience": (self.patience >= 1, "at least 1"),
+        }
+        for name, (holds, rule) in rules.items():
+            if not holds:
+                raise InputError(f"{name} must be {rule}, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spec:
+    """Everything that determines a trial.
+
+    Parameters
+    ----------
+    data, target, split, architecture, training
+        The parts, each owned by what it describes.
+    budget : str
+        Parameter budget, as the user wrote it.
+    tolerance : float
+        Allowed deviation from the budget, a fraction.
+    seed : int
+        Of weights, batch order and dropout.
+
+    Raises
+    ------
+    InputError
+        If the architecture's parameter count is outside the budget's tolerance.
+    """
+
+    data: Data
+    target: Target
+    split: Split
+    architecture: Architecture
+    training: Training
+    budget: str
+    tolerance: float = DEFAULT_TOLERANCE
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        budget = Budget(text=self.budget, tolerance=self.tolerance)
+        if not budget.allows(self.n_params):
+            raise InputError(
+                f"a trial must be within ±{self.tolerance:.0%} of its budget {self.budget}, got "
+                f"{self.n_params:,} parameters in {self.architecture.label}; take an architecture of the grid"
+            )
+
+    @property
+    def n_params(self) -> int:
+        """Exact parameter count."""
+        return total_parameters(self.architecture)
+
+    @property
+    def hash(self) -> str:
+        """Name of the spec: 16 hex digits over every field."""
+        text = json.dumps(dict(flatten(self)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def params(self) -> dict[str, str]:
+        """Flatten to MLflow params: every field, and the derived count, label and hash."""
+        derived = (str(self.n_params), self.architecture.label, self.hash)
+        return {**dict(flatten(self)), **dict(zip(DERIVED, derived, strict=True))}
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> Spec:
+        """Rebuild the spec from its params: the inverse of :meth:`params`.
+
+        Raises
+        ------
+        RecordError
+            If a field is missing or unreadable, or the derived count, label or
+            hash is not that of the rebuilt spec.
+        """
+        missing = [name for name in (*field_names(cls), *DERIVED) if name not in params]
+        if missing:
+            raise RecordError(f"a record must hold every field of its spec, missing {', '.join(missing)}")
+        try:
+            spec = _unflatten(cls, params)
+        except (TypeError, ValueError) as error:
+            raise RecordError(f"a record's params must make a spec, got: {error}") from error
+        different = [name for name in DERIVED if params[name] != spec.params()[name]]
+        if different:
+            raise RecordError(f"a record's {different[0]} must be that of its spec, got {params[different[0]]!r}")
+        assert isinstance(spec, Spec)
+        return spec
+
+
+def flatten(value: Any) -> Iterator[tuple[str, str]]:
+    """Leaf fields of a dataclass tree with their text forms; names are unique over the tree."""
+    for field in fields(value):
+        leaf = getattr(value, field.name)
+        if is_dataclass(leaf):
+            yield from flatten(leaf)
+        else:
+            yield field.name, repr(leaf) if isinstance(leaf, float) else str(leaf)
+
+
+def field_names(cls: type) -> Iterator[str]:
+    """Names of the leaf fields of a dataclass tree."""
+    hints = get_type_hints(cls)
+    for field in fields(cls):
+        if is_dataclass(hints[field.name]):
+            yield from field_names(hints[field.name])
+        else:
+            yield field.name
+
+
+def _unflatten(cls: type, params: Mapping[str, str]) -> Any:
+    hints = get_type_hints(cls)
+    return cls(**{field.name: _read(hints[field.name], field.name, params) for field in fields(cls)})
+
+
+def _read(kind: type, name: str, params: Mapping[str, str]) -> Any:
+    if is_dataclass(kind):
+        return _unflatten(kind, params)
+    return date.fromisoformat(params[name]) if kind is date else kind(params[name])
+
+
+assert len(set(field_names(Spec))) == len(list(field_names(Spec))), "two parts of the spec share a field name"
