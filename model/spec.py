@@ -162,7 +162,7 @@ class Spec:
         if missing:
             raise RecordError(f"a record must hold every field of its spec, missing {', '.join(missing)}")
         try:
-            spec = _unflatten(cls, params)
+            spec = unflatten(cls, params)
         except (TypeError, ValueError) as error:
             raise RecordError(f"a record's params must make a spec, got: {error}") from error
         different = [name for name in DERIVED if params[name] != spec.params()[name]]
@@ -192,14 +192,15 @@ def field_names(cls: type) -> Iterator[str]:
             yield field.name
 
 
-def _unflatten(cls: type, params: Mapping[str, str]) -> Any:
+def unflatten(cls: type, params: Mapping[str, str]) -> Any:
+    """Rebuild a dataclass tree from its leaf fields: the inverse of :func:`flatten`."""
     hints = get_type_hints(cls)
     return cls(**{field.name: _read(hints[field.name], field.name, params) for field in fields(cls)})
 
 
 def _read(kind: type, name: str, params: Mapping[str, str]) -> Any:
     if is_dataclass(kind):
-        return _unflatten(kind, params)
+        return unflatten(kind, params)
     return date.fromisoformat(params[name]) if kind is date else kind(params[name])
 
 

@@ -1,0 +1,151 @@
+"""The plan: what all trials of a study share, fixed when the study is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.architecture import Architecture
+from model.budget import DEFAULT_TOLERANCE, Budget
+from model.spec import Data, Spec, Training, flatten
+from pipeline.dataset import DatasetVersion, build_dataset
+from pipeline.exceptions import InputError
+from pipeline.snapshot import save_snapshot
+from pipeline.sources import open_source
+from pipeline.splits import Split, parse_split, split_rows
+from pipeline.target import Target
+from pipeline.tiers import find_tier
+from search.grid import Grid, make_grid
+
+DATA_DIRECTORY = "data"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What all trials of a study share.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    data, target, split
+        As in :class:`model.spec.Spec`.
+    budget, tolerance
+        Parameter budget and allowed deviation.
+    grid_hash : str
+        Of the architectures searched.
+    n_features : int
+        Features of the tier.
+    max_epochs, patience : int
+        Of every trial.
+    seed : int
+        Of the sampler and of every trial.
+    """
+
+    study: str
+    data: Data
+    target: Target
+    split: Split
+    budget: str
+    tolerance: float
+    grid_hash: str
+    n_features: int
+    max_epochs: int
+    patience: int
+    seed: int
+
+    @property
+    def experiment(self) -> str:
+        """MLflow experiment: one for each ticker and target, so that budgets compare in it."""
+        return f"patchscale-{self.data.ticker}-{self.target.name}"
+
+    def grid(self) -> Grid:
+        """Architectures of the budget; asserts that they are the ones of the plan."""
+        grid = make_grid(Budget(text=self.budget, tolerance=self.tolerance), n_features=self.n_features)
+        if grid.hash != self.grid_hash:
+            raise InputError(
+                f"study {self.study} was made on grid {self.grid_hash}, got grid {grid.hash} from this code; "
+                "start a new study with --study NAME"
+            )
+        return grid
+
+    def spec(self, architecture: Architecture, training: dict[str, float | int]) -> Spec:
+        """Spec of one trial."""
+        return Spec(
+            data=self.data,
+            target=self.target,
+            split=self.split,
+            architecture=architecture,
+            training=Training(max_epochs=self.max_epochs, patience=self.patience, **training),  # type: ignore[arg-type]
+            budget=self.budget,
+            tolerance=self.tolerance,
+            seed=self.seed,
+        )
+
+    def differences(self, other: Plan) -> list[str]:
+        """Name the fields that differ, with both values."""
+        mine, theirs = dict(flatten(self)), dict(flatten(other))
+        return [f"{name} {mine[name]} there, {theirs[name]} here" for name in mine if mine[name] != theirs[name]]
+
+
+def make_plan(
+    *,
+    budget: str,
+    horizon: int,
+    threshold: float,
+    source: str,
+    ticker: str,
+    tier: str,
+    split: str,
+    seed: int,
+    max_epochs: int,
+    patience: int,
+    study: str,
+    root: Path,
+) -> tuple[Plan, DatasetVersion]:
+    """Resolve what a user asked into a plan, building the dataset version on the way.
+
+    Nothing is written to MLflow or Optuna; only snapshot and dataset version
+    are stored, under ``root``.
+
+    Raises
+    ------
+    InputError
+        Naming the first rule that a value breaks.
+    """
+    parsed_budget = Budget(text=budget, tolerance=DEFAULT_TOLERANCE)
+    target = Target(horizon=horizon, threshold=threshold)
+    training = Training(max_epochs=max_epochs, patience=patience)
+    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)))
+    provider = open_source(source)
+    snapshot = save_snapshot(root, provider.name, provider.fetch(ticker or provider.default_ticker))
+    dataset = build_dataset(root, snapshot, tier)
+    parsed_split = parse_split(split, dataset.dates)
+    split_rows(
+        dataset.dates,
+        target.labels(dataset.frame),
+        parsed_split,
+        horizon=target.horizon,
+        first_row=grid.architectures[0].context_length - 1,
+    )
+    data = Data(
+        dataset=dataset.digest,
+        snapshots=",".join(f"{name}={digest}" for name, digest in dataset.snapshots.items()),
+        ticker=dataset.ticker,
+        source=dataset.source,
+        tier=tier,
+    )
+    plan = Plan(
+        study=study or f"{dataset.ticker}-{target.name}-{budget}-{tier}-{dataset.digest[:8]}",
+        data=data,
+        target=target,
+        split=parsed_split,
+        budget=budget,
+        tolerance=parsed_budget.tolerance,
+        grid_hash=grid.hash,
+        n_features=len(dataset.features),
+        max_epochs=training.max_epochs,
+        patience=training.patience,
+        seed=seed,
+    )
+    return plan, dataset

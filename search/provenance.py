@@ -1,0 +1,25 @@
+"""Which code ran: git commit and whether the tree had changes."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def code_tags() -> dict[str, str]:
+    """Tags ``git.commit`` and ``git.dirty``; ``unknown`` outside a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain")
+    dirty = "unknown" if commit is None or changes is None else str(bool(changes)).lower()
+    return {"git.commit": commit or "unknown", "git.dirty": dirty}
+
+
+def _git(*arguments: str) -> str | None:
+    here = Path(__file__).resolve().parent
+    try:
+        done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,157 @@
+"""A study: its Optuna schedule and its MLflow parent run, each pointing at the other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from model.spec import Training, flatten, unflatten
+from pipeline.exceptions import StoreError
+from search import record
+from search.coverage import extremes
+from search.plan import Plan
+from search.provenance import code_tags
+from search.sampler import TrialSeededSampler
+from search.space import TRAINING, SearchSpace
+from search.stores import Stores, open_storage, open_tracking
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """An open study.
+
+    Parameters
+    ----------
+    plan : Plan
+        What its trials share.
+    schedule : optuna.Study
+        In Optuna's storage.
+    client : MlflowClient
+        Of the tracking store.
+    experiment_id, run_id : str
+        Of the parent run.
+    """
+
+    plan: Plan
+    schedule: optuna.Study
+    client: MlflowClient
+    experiment_id: str
+    run_id: str
+
+    @property
+    def data_root(self) -> Path:
+        """Data directory that holds the dataset version."""
+        return Path(self.schedule.user_attrs[DATA_ROOT])
+
+    @property
+    def target_trials(self) -> int:
+        """How many finished trials make the study complete."""
+        return int(self.schedule.user_attrs[TARGET_TRIALS])
+
+    def finished(self) -> list[FrozenTrial]:
+        """Trials that count towards the target, by number."""
+        return self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: Path) -> Study:
+    """Continue the study of this name, or make it with its six extremes queued.
+
+    Raises
+    ------
+    StoreError
+        If the study exists with another plan; the message names each difference.
+    """
+    client, storage = open_tracking(stores), open_storage(stores)
+    names = {summary.study_name for summary in optuna.get_all_study_summaries(storage)}
+    if plan.study in names:
+        study = load_study(stores, plan.study, client=client, storage=storage)
+        differences = plan.differences(study.plan)
+        if differences:
+            raise StoreError(
+                f"study {plan.study} can only be continued as it was made, got {'; '.join(differences)}; "
+                "repeat the first command, or start a new study with --study NAME"
+            )
+    else:
+        study = _create(client, storage, stores, plan, data_root)
+    study.schedule.set_user_attr(TARGET_TRIALS, trials)
+    study.schedule.set_user_attr(DATA_ROOT, str(data_root))
+    return study
+
+
+def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None, storage: Any = None) -> Study:
+    """Open an existing study.
+
+    Raises
+    ------
+    StoreError
+        If there is none of this name, or it was not made by patchscale.
+    """
+    client = client or open_tracking(stores)
+    storage = storage or open_storage(stores)
+    try:
+        schedule = optuna.load_study(study_name=name, storage=storage)
+        attributes = schedule.user_attrs
+        plan = unflatten(Plan, json.loads(attributes[PLAN]))
+        schedule.sampler = TrialSeededSampler(plan.seed)
+        return Study(
+            plan=plan,
+            schedule=schedule,
+            client=client,
+            experiment_id=attributes[EXPERIMENT_ID],
+            run_id=attributes[RUN_ID],
+        )
+    except KeyError as error:
+        raise StoreError(
+            f"study must be one that patchscale made, got {name!r} (no {error}); see patchscale status"
+        ) from error
+
+
+def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, data_root: Path) -> Study:
+    space = SearchSpace(plan.grid())
+    experiment_id = _experiment(client, stores, plan.experiment)
+    schedule = optuna.create_study(
+        study_name=plan.study, storage=storage, direction="minimize", sampler=TrialSeededSampler(plan.seed)
+    )
+    schedule.set_user_attr(PLAN, json.dumps(dict(flatten(plan))))
+    schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
+    schedule.set_user_attr(DATA_ROOT, str(data_root))
+    defaults = {name: getattr(Training(), name) for name in TRAINING}
+    for architecture in extremes(plan.grid()):
+        schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": "extreme"})
+    run_id = _parent_run(client, experiment_id, plan, space)
+    schedule.set_user_attr(RUN_ID, run_id)
+    return Study(plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id)
+
+
+def _experiment(client: MlflowClient, stores: Stores, name: str) -> str:
+    existing = client.get_experiment_by_name(name)
+    if existing is None:
+        location = stores.artifact_location
+        return str(client.create_experiment(name, artifact_location=location and f"{location}/{name}"))
+    if existing.lifecycle_stage != "active":
+        raise StoreError(f"experiment {name} was deleted; restore it in MLflow, or delete it for good with mlflow gc")
+    return str(existing.experiment_id)
+
+
+def _parent_run(client: MlflowClient, experiment_id: str, plan: Plan, space: SearchSpace) -> str:
+    run = client.create_run(
+        experiment_id,
+        run_name=plan.study,
+        tags={record.ROLE: "study", record.STUDY: plan.study, **code_tags(), **record.library_tags()},
+    )
+    from mlflow.entities import Param
+
+    params = {**dict(flatten(plan)), **{f"space.{name}": str(value) for name, value in space.describe().items()}}
+    client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in params.items()])
+    client.log_dict(run.info.run_id, space.grid.to_dict(), "grid.json")
+    return str(run.info.run_id)

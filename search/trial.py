@@ -1,0 +1,168 @@
+"""One trial: one spec trained, one Optuna trial, one MLflow run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.trial import TrialState
+
+from model.checkpoint import save_checkpoint
+from model.metrics import evaluate
+from model.patchtst import PatchTST
+from model.spec import Spec
+from model.trainer import build_model, choose_device, predict_rows, train
+from model.windows import Windows, make_windows
+from pipeline.dataset import DatasetVersion
+from pipeline.lineage import MarketDataset
+from search.record import TrialRecord, describe_error
+from search.space import TRAINING, SearchSpace
+from search.study import Study
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Interrupted(Exception):
+    """The trial was asked to stop."""
+
+
+class TrialRunner:
+    """Run trials of one study in this process.
+
+    Parameters
+    ----------
+    study : Study
+        Whose schedule is asked and told.
+    dataset : DatasetVersion
+        The study's data.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    report : callable
+        Receives one dictionary an event: started, epoch, finished, failed, interrupted.
+    should_stop : callable
+        Asked after every epoch.
+    """
+
+    def __init__(
+        self, study: Study, dataset: DatasetVersion, *, device: str, report: Report, should_stop: Callable[[], bool]
+    ) -> None:
+        self.study = study
+        self.dataset = dataset
+        self.device = choose_device(device)
+        self.report = report
+        self.should_stop = should_stop
+        self.space = SearchSpace(study.plan.grid())
+
+    def run_next(self) -> None:
+        """Ask the schedule for a trial, train it, and tell both stores how it ended."""
+        trial = self.study.schedule.ask(self.space.distributions())
+        self.report({"event": "started", "number": trial.number})
+        record: TrialRecord | None = None
+        try:
+            spec = self._spec(trial)
+            record = self._start_record(trial, spec)
+            value = self._train(trial, spec, record)
+        except Interrupted:
+            assert record is not None
+            record.interrupt()
+            trial.set_user_attr("end", "interrupted")
+            self.study.schedule.tell(trial, state=TrialState.FAIL)
+            self.report({"event": "interrupted", "number": trial.number})
+        except Exception as error:
+            if record is not None:
+                record.fail(error)
+            trial.set_user_attr("end", "failed")
+            trial.set_user_attr("error", describe_error(error))
+            self.study.schedule.tell(trial, state=TrialState.FAIL)
+            self.report({"event": "failed", "number": trial.number, "error": describe_error(error)})
+        else:
+            self.study.schedule.tell(trial, value)
+            self.report({**trial.user_attrs["result"], "event": "finished", "number": trial.number})
+
+    def _spec(self, trial: optuna.Trial) -> Spec:
+        spec = self.study.plan.spec(self.space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
+        a = spec.architecture
+        for name in ("d_model", "n_layers", "n_heads", "d_ff"):
+            trial.set_user_attr(name, getattr(a, name))
+        trial.set_user_attr("n_params", spec.n_params)
+        trial.set_user_attr("spec_hash", spec.hash)
+        return spec
+
+    def _start_record(self, trial: optuna.Trial, spec: Spec) -> TrialRecord:
+        tags = {name: str(value) for name, value in trial.user_attrs.items() if name in ("forced", "retry_of")}
+        record = TrialRecord.start(
+            self.study.client,
+            experiment_id=self.study.experiment_id,
+            parent_run_id=self.study.run_id,
+            study=self.study.plan.study,
+            number=trial.number,
+            spec=spec,
+            device=self.device.type,
+            tags=tags,
+        )
+        trial.set_user_attr("run_id", record.run_id)
+        return record
+
+    def _train(self, trial: optuna.Trial, spec: Spec, record: TrialRecord) -> float:
+        started = time.monotonic()
+        windows = make_windows(
+            self.dataset, spec.target, spec.split, spec.architecture.context_length, device=self.device
+        )
+        record.log_inputs(dataset_entities(self.dataset, self.study.data_root, windows))
+        model = build_model(spec, windows)
+        best_epoch = n_epochs = 0
+        for result in train(spec, windows, model):
+            record.epoch(result)
+            n_epochs, best_epoch = result.epoch, result.epoch if result.is_best else best_epoch
+            self.report(
+                {"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": spec.training.max_epochs}
+            )
+            if self.should_stop():
+                raise Interrupted
+        validation = self._predict_validation(model, windows)
+        evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
+        with TemporaryDirectory() as directory:
+            write_artifacts(Path(directory), spec, model, validation)
+            seconds = time.monotonic() - started
+            record.finish(evaluation, best_epoch=best_epoch, n_epochs=n_epochs, seconds=seconds, files=Path(directory))
+        result_row = {
+            "label": spec.architecture.label,
+            "n_params": spec.n_params,
+            "epochs": n_epochs,
+            "loss": evaluation.loss,
+            "base_rate_loss": evaluation.base_rate_loss,
+            "skill": evaluation.skill,
+            "roc_auc": evaluation.roc_auc,
+            "brier": evaluation.brier,
+            "seconds": seconds,
+        }
+        trial.set_user_attr("result", result_row)
+        return evaluation.loss
+
+    def _predict_validation(self, model: PatchTST, windows: Windows) -> pd.DataFrame:
+        """Date, outcome and probability of every validation day."""
+        rows = windows.rows.validation
+        y = windows.y_D.cpu().numpy()[rows].astype(np.float64)
+        return pd.DataFrame({"date": self.dataset.dates[rows], "y": y, "p": predict_rows(model, windows, rows)})
+
+
+def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
+    """Write ``spec.json``, ``best.safetensors`` and ``predictions/val.parquet``."""
+    (directory / "predictions").mkdir()
+    (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
+    save_checkpoint(directory / "best.safetensors", spec, model)
+    validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
+
+
+def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> dict[str, MarketDataset]:
+    """MLflow's entities of the parts that a trial sees, by context."""
+    labels = windows.y_D.cpu().numpy().astype(np.float64)
+    parts = {"train": windows.rows.train, "validation": windows.rows.validation}
+    return {context: MarketDataset(dataset, root, rows, labels) for context, rows in parts.items()}
