@@ -206,7 +206,7 @@ def set_tags(client: MlflowClient, run_id: str, tags: Mapping[str, Any]) -> None
 
 
 def running_runs(client: MlflowClient, experiment_ids: Iterable[str], query: str) -> list[Any]:
-    """Runs that say they are RUNNING, by an MLflow filter."""
+    """Find runs that say they are RUNNING, by an MLflow filter."""
     status = RunStatus.to_string(RunStatus.RUNNING)
     ids = list(experiment_ids)
     return list(client.search_runs(ids, f"attributes.status = '{status}' and {query}", max_results=1000)) if ids else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +138,8 @@ def _experiment(client: MlflowClient, stores: Stores, name: str) -> str:
     existing = client.get_experiment_by_name(name)
     if existing is None:
         location = stores.artifact_location
-        return str(client.create_experiment(name, artifact_location=location and f"{location}/{name}"))
+        folder = re.sub(r"[^A-Za-z0-9.-]", "_", name)
+        return str(client.create_experiment(name, artifact_location=location and f"{location}/{folder}"))
     if existing.lifecycle_stage != "active":
         raise StoreError(f"experiment {name} was deleted; restore it in MLflow, or delete it for good with mlflow gc")
     return str(existing.experiment_id)

@@ -73,6 +73,7 @@ class TrialRunner:
             assert record is not None
             record.interrupt()
             trial.set_user_attr("end", "interrupted")
+            trial.set_user_attr("stopped_by", "user")
             self.study.schedule.tell(trial, state=TrialState.FAIL)
             self.report({"event": "interrupted", "number": trial.number})
         except Exception as error:
@@ -128,10 +129,7 @@ class TrialRunner:
                 raise Interrupted
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
-        with TemporaryDirectory() as directory:
-            write_artifacts(Path(directory), spec, model, validation)
-            seconds = time.monotonic() - started
-            record.finish(evaluation, best_epoch=best_epoch, n_epochs=n_epochs, seconds=seconds, files=Path(directory))
+        seconds = time.monotonic() - started
         result_row = {
             "label": spec.architecture.label,
             "n_params": spec.n_params,
@@ -144,6 +142,9 @@ class TrialRunner:
             "seconds": seconds,
         }
         trial.set_user_attr("result", result_row)
+        with TemporaryDirectory() as directory:
+            write_artifacts(Path(directory), spec, model, validation)
+            record.finish(evaluation, best_epoch=best_epoch, n_epochs=n_epochs, seconds=seconds, files=Path(directory))
         return evaluation.loss
 
     def _predict_validation(self, model: PatchTST, windows: Windows) -> pd.DataFrame:

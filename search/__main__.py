@@ -1,0 +1,5 @@
+"""``python -m search …`` is ``patchscale …``."""
+
+from search.cli import main
+
+main()

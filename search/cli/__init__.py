@@ -1,0 +1,38 @@
+"""The command line: thin, one module a command; slow imports happen inside the command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pipeline.exceptions import PatchscaleError
+from search.cli.hpo import hpo
+from search.cli.show import grid, status, ui, verify
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="patchscale")
+def cli() -> None:
+    """Find, within a parameter budget, which Transformer architecture predicts a market best."""
+
+
+for command in (hpo, grid, status, ui, verify):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; a user's mistake ends with one line and its exit code."""
+    try:
+        sys.exit(cli.main(args=arguments, prog_name="patchscale", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        _end(" ".join(error.format_message().split()), error.exit_code)
+    except PatchscaleError as error:
+        _end(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _end("interrupted", 130)
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,66 @@
+"""``patchscale hpo``: start, continue or extend a study."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from search.cli.values import fraction, whole_number
+
+DEFAULTS = {
+    "budget": "2M",
+    "trials": "50",
+    "horizon": "1",
+    "threshold": "0.01",
+    "source": "sample",
+    "ticker": "",
+    "tier": "r25",
+    "split": "auto",
+    "workers": "auto",
+    "seed": "0",
+    "max_epochs": "8",
+    "patience": "3",
+    "study": "",
+    "tracking_uri": "",
+    "storage": "",
+    "device": "auto",
+}
+HELP = {
+    "budget": "Parameter budget, ±25 %: 2M, 20M, 200M, 2B, 350K, 1.5B.",
+    "trials": "Finished trials that make the study complete; more extends it.",
+    "horizon": "Days ahead.",
+    "threshold": "Rise to be reached, a fraction: 0.01 is 1 %.",
+    "source": "Where bars come from.",
+    "ticker": "Symbol; empty is the source's own, ^GSPC for sample.",
+    "tier": "Feature set.",
+    "split": "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.",
+    "workers": "Processes, one thread each; auto is one per core.",
+    "seed": "Of the sampler and of every trial.",
+    "max_epochs": "Most epochs of a trial.",
+    "patience": "Epochs without a better validation loss before a trial stops.",
+    "study": "Name; empty is made from ticker, target, budget, tier and dataset.",
+    "tracking_uri": "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.",
+    "storage": "Optuna's store; empty is optuna.db beside MLflow's.",
+    "device": "auto, cpu or cuda.",
+}
+
+
+@click.command()
+def hpo(**options: str) -> None:
+    """Search the architectures of a budget; the same command again resumes."""
+    parsed = {
+        **{name: text or DEFAULTS[name] for name, text in options.items()},
+        **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("trials", "horizon")},
+        **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("max_epochs", "patience")},
+        "seed": whole_number("seed", options["seed"] or DEFAULTS["seed"], 0),
+        "threshold": fraction("threshold", options["threshold"] or DEFAULTS["threshold"]),
+    }
+    from search.hpo import Request, run_study
+
+    sys.exit(run_study(Request(**parsed)))  # type: ignore[arg-type]
+
+
+for _name, _default in reversed(DEFAULTS.items()):
+    _flag = "--" + _name.replace("_", "-")
+    hpo = click.option(_flag, _name, default=_default, show_default=bool(_default), help=HELP[_name])(hpo)

@@ -1,0 +1,120 @@
+"""Commands that show: ``grid``, ``status``, ``ui``, ``verify``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from pipeline.exceptions import InputError
+from search.cli.values import whole_number
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+STORE_OPTIONS = (
+    click.option("--tracking-uri", default="", help="MLflow's store."),
+    click.option("--storage", default="", help="Optuna's store."),
+)
+
+
+@click.command()
+@click.argument("budget")
+@click.option("--tier", default="r25", show_default=True, help="Feature set; the count depends on it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def grid(budget: str, tier: str, as_json: bool) -> None:
+    """List every architecture within ±25 % of BUDGET, with exact parameter counts."""
+    from model.budget import Budget
+    from pipeline.tiers import find_tier
+    from search.grid import make_grid
+
+    found = make_grid(Budget(text=budget), n_features=len(find_tier(tier))).to_dict()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for architecture in found["architectures"]:
+        click.echo(f"{architecture['label']:<28}{architecture['n_params']:>16,}")
+    limits = ", ".join(f"{name} {low:,} to {high:,}" for name, (low, high) in found["limits"].items())
+    click.echo(f"{len(found['architectures'])} architectures, grid {found['grid_hash']}: {limits}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(tracking_uri: str, storage: str, as_json: bool) -> None:
+    """Show every study: trials done and asked, state, best result."""
+    from rich.table import Table
+
+    from search.progress import make_console
+    from search.status import study_states
+    from search.stores import resolve_stores
+
+    states = study_states(resolve_stores(tracking_uri, storage))
+    if as_json:
+        click.echo(json.dumps(states, indent=2))
+        return
+    table = Table(title="Studies")
+    for column in (
+        "study",
+        "budget",
+        "horizon",
+        "trials",
+        "state",
+        "extremes",
+        "best loss",
+        "base rate",
+        "skill",
+        "AUC",
+    ):
+        table.add_column(column, no_wrap=True)
+    for s in states:
+        figures = (s["best_loss"], s["base_rate_loss"], s["best_skill"], s["best_roc_auc"])
+        shown = ["unknown" if figure is None else f"{figure:.4f}" for figure in figures]
+        done = f"{s['finished']}/{s['target']}"
+        table.add_row(s["study"], s["budget"], f"h{s['horizon']}", done, s["state"], s["extremes"], *shown)
+    make_console().print(table if states else "no study yet; start one with patchscale hpo")
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--port", default="5000", show_default=True, help="Port to serve on.")
+@click.option("--allow-remote", is_flag=True, help="Serve on an address that others can reach.")
+@click.option("--tracking-uri", default="", help="MLflow's store.")
+def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
+    """Serve the MLflow UI on loopback."""
+    from search.stores import open_tracking, prepare_home, resolve_stores
+
+    if host not in LOOPBACK and not allow_remote:
+        raise InputError(
+            f"host must be a loopback address, got {host!r}: MLflow has no password by default, so everybody who "
+            "reaches the port can read and delete; add --allow-remote if that is wanted"
+        )
+    number = whole_number("port", port, 1)
+    stores = resolve_stores(tracking_uri)
+    prepare_home(stores)
+    open_tracking(stores)
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    server = ["--host", host, "--port", str(number), "--workers", "1", "--no-serve-artifacts"]
+    click.echo(f"serving {stores.tracking_uri} on http://{host}:{number} (Ctrl-C ends it)")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", stores.tracking_uri, *server]
+    sys.stdout.flush()
+    os.execvpe(sys.executable, command, environment)
+
+
+@click.command()
+def verify(tracking_uri: str, storage: str) -> None:
+    """Check that environment, stores and data versions are whole."""
+    from pathlib import Path
+
+    from search.plan import DATA_DIRECTORY
+    from search.stores import resolve_stores
+    from search.verify import verify as findings
+
+    whole = True
+    for ok, line in findings(resolve_stores(tracking_uri, storage), Path(DATA_DIRECTORY)):
+        whole = whole and ok
+        click.echo(f"{'ok ' if ok else 'BAD'} {line}")
+    sys.exit(0 if whole else 1)
+
+
+for _option in STORE_OPTIONS:
+    status, verify = _option(status), _option(verify)

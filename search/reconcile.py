@@ -1,0 +1,114 @@
+"""Reconcile: make Optuna and MLflow agree again after a crash, and say what was done."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial, TrialState
+
+from search import record
+from search.study import Study
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MAX_RETRIES = 2
+LAUNCHER_PID = "launcher.pid"
+FIXED_PARAMS = "fixed_params"
+
+
+def reconcile(study: Study, only: int | None = None) -> list[str]:
+    """Close what a crash left open and queue its trials again.
+
+    The caller holds the study's lock, so nothing that is RUNNING is alive,
+    except when it names the one trial to look at.
+
+    Parameters
+    ----------
+    study : Study
+        To repair.
+    only : int, optional
+        Number of the trial whose worker has died.
+
+    Returns
+    -------
+    list of str
+        What was done, one line each; empty if the stores agreed.
+    """
+    trials = study.schedule.get_trials(deepcopy=False)
+    running = [t for t in trials if t.state == TrialState.RUNNING and only in (None, t.number)]
+    done = [_close_trial(study, trial) for trial in running]
+    done += _close_runs(study, only)
+    done += _requeue(study)
+    return done
+
+
+def close_stale_launchers(client: MlflowClient) -> list[str]:
+    """Close runs of ``mlflow run`` whose process is gone."""
+    done = []
+    for run in record.running_runs(client, ["0"], f"tags.{record.ROLE} = 'launcher'"):
+        pid = run.data.tags.get(LAUNCHER_PID, "")
+        if not (pid.isdigit() and _is_alive(int(pid))):
+            client.set_tag(run.info.run_id, record.REASON, "interrupted")
+            client.set_terminated(run.info.run_id, "KILLED")
+            done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
+    return done
+
+
+def _close_trial(study: Study, trial: FrozenTrial) -> str:
+    """Finish a stale trial whose run is whole, else fail it as interrupted."""
+    run_id = trial.user_attrs.get("run_id")
+    run = study.client.get_run(run_id) if run_id else None
+    storage_id = trial._trial_id
+    if run is not None and run.info.status == "FINISHED" and "result" in trial.user_attrs:
+        study.schedule.tell(trial.number, float(trial.user_attrs["result"]["loss"]))
+        return f"trial {trial.number} had finished: completed it from its run {run.info.run_id[:8]}"
+    study.schedule._storage.set_trial_user_attr(storage_id, "end", "interrupted")
+    study.schedule.tell(trial.number, state=TrialState.FAIL)
+    return f"trial {trial.number} was interrupted: closed it"
+
+
+def _close_runs(study: Study, only: int | None) -> list[str]:
+    """End every run of the study's trials that still says RUNNING."""
+    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    if only is not None:
+        query += f" and tags.`{record.TRIAL_NUMBER}` = '{only}'"
+    stale = record.running_runs(study.client, [study.experiment_id], query)
+    for run in stale:
+        record.TrialRecord(study.client, run.info.run_id).interrupt()
+    return [f"run {run.info.run_id[:8]} said RUNNING: ended it KILLED" for run in stale]
+
+
+def _requeue(study: Study) -> list[str]:
+    """Queue every interrupted trial again that has not been, with the same parameters."""
+    trials = study.schedule.get_trials(deepcopy=False)
+    retried = {trial.user_attrs.get("retry_of") for trial in trials}
+    done = []
+    for trial in trials:
+        if trial.user_attrs.get("end") != "interrupted" or trial.number in retried:
+            continue
+        retries = int(trial.user_attrs.get("retries", 0))
+        if retries >= MAX_RETRIES and not _asked_to_stop(trial):
+            continue
+        params = {**trial.system_attrs.get(FIXED_PARAMS, {}), **trial.params}
+        attributes = {"retry_of": trial.number, "retries": retries + (0 if _asked_to_stop(trial) else 1)}
+        if "forced" in trial.user_attrs:
+            attributes["forced"] = trial.user_attrs["forced"]
+        study.schedule.enqueue_trial(params, user_attrs=attributes)
+        done.append(f"trial {trial.number} will be run again with the same parameters")
+    return done
+
+
+def _asked_to_stop(trial: FrozenTrial) -> bool:
+    return trial.user_attrs.get("stopped_by") == "user"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
