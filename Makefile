@@ -1,0 +1,40 @@
+# Everything runs from .venv, which is made on first use from pyproject.toml and constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+BUDGET ?= 2M
+TRIALS ?= 8
+
+.PHONY: hpo test ui lint verify
+.DELETE_ON_ERROR:
+
+hpo: $(VENV)/.installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true mlflow run . -e hpo -P budget=$(BUDGET) -P trials=$(TRIALS) --env-manager local
+
+test: $(VENV)/.test-installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+ui: $(VENV)/.installed
+	$(BIN)/patchscale ui
+
+verify: $(VENV)/.installed
+	$(BIN)/patchscale verify
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "patchscale needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(PIP) -e '.[test]'
+	touch $@
