@@ -128,7 +128,7 @@ class Spec:
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         if not budget.allows(self.n_params):
             raise InputError(
-                f"a trial must be within ±{self.tolerance:.0%} of its budget {self.budget}, got "
+                f"a trial must be within ±{self.tolerance * 100:g} % of its budget {self.budget}, got "
                 f"{self.n_params:,} parameters in {self.architecture.label}; take an architecture of the grid"
             )
 

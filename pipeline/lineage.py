@@ -68,15 +68,20 @@ class MarketDataset(Dataset):
         Row numbers of the samples of this part.
     labels : ndarray of shape (days,)
         Labels of all days.
+    part : str
+        Name of the part.  MLflow keeps one entity a name and digest, so two
+        parts of one version on a run must differ in name.
     """
 
-    def __init__(self, version: DatasetVersion, root: Path, rows: Index, labels: npt.NDArray[np.float64]) -> None:
+    def __init__(
+        self, version: DatasetVersion, root: Path, rows: Index, labels: npt.NDArray[np.float64], *, part: str = "all"
+    ) -> None:
         self._version = version
         self._rows = rows
         self._labels = labels
         super().__init__(
             source=ParquetSource(str(version.path(root))),
-            name=f"{version.ticker}-{version.tier}",
+            name=f"{version.ticker}-{version.tier}-{part}",
             digest=version.digest,
         )
 

@@ -28,9 +28,9 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
         "",
         f"**{state}: {len(finished)} of {study.target_trials} trials finished.**",
         "",
-        f"Will the {plan.target.rule} of {plan.data.ticker} reach {plan.target.threshold:+.2%} within "
+        f"Will the {plan.target.rule} of {plan.data.ticker} reach {plan.target.threshold * 100:+g} % within "
         f"{plan.target.horizon} day(s) of the close? Searched: PatchTST architectures of {plan.budget} parameters "
-        f"±{plan.tolerance:.0%}, {len(plan.grid().architectures)} of them in grid `{plan.grid_hash}`.",
+        f"±{plan.tolerance * 100:g} %, {len(plan.grid().architectures)} of them in grid `{plan.grid_hash}`.",
         "",
         f"- data: source `{plan.data.source}`, tier `{plan.data.tier}`, dataset `{plan.data.dataset}`",
         f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "

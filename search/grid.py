@@ -99,7 +99,7 @@ def make_grid(budget: Budget, *, n_features: int, min_head_dim: int = MIN_HEAD_D
     if not allowed:
         nearest = min(found, key=lambda a: abs(total_parameters(a) - budget.n_params))
         raise InputError(
-            f"budget {budget.text} must have an architecture within ±{budget.tolerance:.0%}, got none with "
+            f"budget {budget.text} must have an architecture within ±{budget.tolerance * 100:g} %, got none with "
             f"{n_features} features; the nearest is {nearest.label} with {total_parameters(nearest):,} parameters"
         )
     return Grid(budget=budget, architectures=allowed)

@@ -83,7 +83,7 @@ class Plan:
         )
 
     def differences(self, other: Plan) -> list[str]:
-        """Name the fields that differ, with both values."""
+        """Name the fields in which this stored plan and a new one differ, with both values."""
         mine, theirs = dict(flatten(self)), dict(flatten(other))
         return [f"{name} {mine[name]} there, {theirs[name]} here" for name in mine if mine[name] != theirs[name]]
 

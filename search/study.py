@@ -76,7 +76,7 @@ def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: 
     names = {summary.study_name for summary in optuna.get_all_study_summaries(storage)}
     if plan.study in names:
         study = load_study(stores, plan.study, client=client, storage=storage)
-        differences = plan.differences(study.plan)
+        differences = study.plan.differences(plan)
         if differences:
             raise StoreError(
                 f"study {plan.study} can only be continued as it was made, got {'; '.join(differences)}; "

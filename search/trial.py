@@ -166,4 +166,4 @@ def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> d
     """MLflow's entities of the parts that a trial sees, by context."""
     labels = windows.y_D.cpu().numpy().astype(np.float64)
     parts = {"train": windows.rows.train, "validation": windows.rows.validation}
-    return {context: MarketDataset(dataset, root, rows, labels) for context, rows in parts.items()}
+    return {context: MarketDataset(dataset, root, rows, labels, part=context) for context, rows in parts.items()}

@@ -12,6 +12,7 @@ from search.space import TRAINING
 from search.study import Study
 
 RESULTS = ("label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "brier", "seconds")
+WHOLE = ("n_params", "epochs", *AXES, "batch_size", "retry_of")
 
 
 def trials_table(study: Study) -> pd.DataFrame:
@@ -25,7 +26,8 @@ def trials_table(study: Study) -> pd.DataFrame:
     """
     rows = [_row(trial) for trial in study.schedule.get_trials(deepcopy=False)]
     columns = ["number", "state", *RESULTS, *AXES, *TRAINING, "forced", "retry_of", "run_id"]
-    return pd.DataFrame(rows, columns=columns).sort_values(["loss", "number"], ignore_index=True)
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(WHOLE, "Int64"))
+    return table.sort_values(["loss", "number"], ignore_index=True)
 
 
 def _row(trial: FrozenTrial) -> dict[str, object]:

@@ -61,6 +61,6 @@ def hpo(**options: str) -> None:
     sys.exit(run_study(Request(**parsed)))  # type: ignore[arg-type]
 
 
-for _name, _default in reversed(DEFAULTS.items()):
+for _name, _default in DEFAULTS.items():
     _flag = "--" + _name.replace("_", "-")
     hpo = click.option(_flag, _name, default=_default, show_default=bool(_default), help=HELP[_name])(hpo)

@@ -1,0 +1,146 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from search.cli import cli, main
+
+SURFACE = {
+    "hpo": "budget trials horizon threshold source ticker tier split workers seed max_epochs patience study "
+    "tracking_uri storage device",
+    "grid": "budget tier as_json",
+    "status": "as_json tracking_uri storage",
+    "ui": "host port allow_remote tracking_uri",
+    "verify": "tracking_uri storage",
+}
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return ended.value.code, *capsys.readouterr()
+
+
+@pytest.mark.lesson("L32")
+def test_the_surface_is_pinned():
+    found = {name: " ".join(p.name for p in command.params) for name, command in cli.commands.items()}
+    assert {name: found[name].split() for name in SURFACE} == {name: text.split() for name, text in SURFACE.items()}
+
+
+@pytest.mark.lesson("L34")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--budget", "20Q"], "budget must be a number with K, M or B behind it"),
+        (["--budget", "100"], "the nearest is"),
+        (["--trials", "0"], "trials must be a whole number, at least 1, got '0'"),
+        (["--trials", "-3"], "got '-3'"),
+        (["--trials", "many"], "got 'many'"),
+        (["--horizon", "0"], "horizon must be a whole number, at least 1, got '0'"),
+        (["--threshold", "nan"], "threshold must be a fraction"),
+        (["--threshold", "0"], "threshold must be a fraction"),
+        (["--tier", "r99"], "tier must be one of"),
+        (["--source", "bloomberg"], "source must be one of"),
+        (["--ticker", "NOPE"], "got 'NOPE'"),
+        (["--split", "2014-12-31/2015-06-30/2018-12-31"], "validation must have at least 200 days"),
+        (["--split", "someday"], "split must be auto or"),
+        (["--split", "2016-12-31/2014-12-31/2018-12-31"], "without overlap"),
+        (["--workers", "0"], "workers must be auto or"),
+        (["--device", "tpu"], "device must be auto, cpu or cuda"),
+        (["--seed", "-1"], "seed must be"),
+        (["--max-epochs", "0"], "max_epochs must be"),
+        (["--tracking-uri", "sqlite:////nonexistent/x/mlflow.db"], "tracking_uri must lie in a directory that exists"),
+        (["--tracking-uri", "http://127.0.0.1:9"], "tracking_uri must be a store that can be reached"),
+        (["--storage", "sqlite:////nonexistent/x/optuna.db"], "storage must lie in a directory that exists"),
+        (["--no-such-option", "1"], "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_exit_2_and_leaves_nothing(capsys, home, stores, arguments, words):
+    given = ["--budget", "5K", "--trials", "1", *arguments]
+    code, out, err = run(capsys, "hpo", *given)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert words in err
+    from search.stores import open_storage, open_tracking
+
+    client = open_tracking(stores)
+    assert [e.name for e in client.search_experiments()] == ["Default"]
+    assert client.search_runs(["0"]) == []
+    assert open_storage(stores).get_all_studies() == []
+
+
+def test_grid_json_holds_what_it_says(capsys):
+    code, out, _ = run(capsys, "grid", "2M", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert set(found) == {"budget", "grid_hash", "limits", "architectures"}
+    assert set(found["architectures"][0]) == {"label", "d_model", "n_layers", "n_heads", "d_ff", "n_params"}
+
+
+def test_help_answers_in_under_a_second_because_it_imports_nothing_slow():
+    probe = "import sys, search.cli; print([m for m in ('torch', 'mlflow', 'optuna', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_ui_refuses_other_hosts_and_says_why(capsys, home):
+    code, _, err = run(capsys, "ui", "--host", "0.0.0.0")
+    assert code == 2
+    assert "no password by default" in err
+    assert "--allow-remote" in err
+
+
+@pytest.mark.slow
+def test_ui_serves_on_loopback(home, project):
+    import socket
+    import urllib.request
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "search", "ui", "--port", str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        for _ in range(120):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+                    assert answer.read() == b"OK"
+                break
+            except OSError:
+                assert server.poll() is None
+                time.sleep(0.5)
+        else:
+            pytest.fail("the UI did not answer")
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(20)
+
+
+def test_status_of_nothing_and_verify(capsys, home):
+    assert run(capsys, "status", "--json")[1].strip() == "[]"
+    code, out, _ = run(capsys, "verify")
+    lines = out.splitlines()
+    assert len(lines) == 6
+    assert code == (0 if all(line.startswith("ok ") for line in lines) else 1)
+
+
+def test_verify_finds_a_changed_dataset_and_a_damaged_store(capsys, home, planned):
+    import shutil
+
+    _, dataset, root = planned
+    shutil.copytree(root, home / "data")
+    (home / "data" / "datasets" / f"{dataset.digest}.parquet").write_bytes(b"PAR1 not any more")
+    (home / "mlruns" / "optuna.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    code, out, _ = run(capsys, "verify")
+    bad = [line for line in out.splitlines() if line.startswith("BAD")]
+    assert code == 1
+    assert any("dataset file" in line for line in bad)
+    assert any("scheduling store" in line for line in bad)

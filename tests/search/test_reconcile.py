@@ -1,0 +1,96 @@
+import pytest
+from optuna.trial import TrialState
+
+from search.reconcile import MAX_RETRIES, close_stale_launchers, reconcile
+from search.space import SearchSpace
+from search.study import open_or_create_study
+from search.trial import TrialRunner
+
+
+@pytest.fixture
+def study(stores, planned):
+    plan, _, root = planned
+    return open_or_create_study(stores, plan, trials=2, data_root=root)
+
+
+@pytest.fixture
+def runner(study, planned):
+    return TrialRunner(study, planned[1], device="cpu", report=lambda e: None, should_stop=lambda: False)
+
+
+def crash(monkeypatch, runner, where):
+    """Leave the stores as a kill at this call would: nothing after it happens."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*arguments, **names):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, die)
+        with pytest.raises(Killed):
+            runner.run_next()
+
+
+def statuses(study):
+    runs = study.client.search_runs([study.experiment_id], "tags.`run.role` = 'trial'")
+    return sorted(r.info.status for r in runs)
+
+
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize(
+    "where",
+    ["search.trial.TrialRunner._spec", "search.trial.build_model", "search.record.TrialRecord.finish"],
+)
+def test_a_crash_is_closed_and_the_same_trial_queued_again(study, runner, monkeypatch, where):
+    crash(monkeypatch, runner, where)
+    before = study.schedule.trials[0]
+    assert reconcile(study)
+    assert reconcile(study) == []
+    assert "RUNNING" not in statuses(study)
+    assert study.schedule.trials[0].state == TrialState.FAIL
+    retry = study.schedule.trials[-1]
+    assert retry.user_attrs["retry_of"] == 0
+    assert retry.user_attrs["forced"] == "extreme"
+    space = SearchSpace(study.plan.grid())
+    assert space.decode(retry.system_attrs["fixed_params"]) == space.decode(
+        before.params or before.system_attrs["fixed_params"]
+    )
+
+
+def test_a_trial_that_finished_but_was_not_told_is_completed_from_its_run(study, runner, monkeypatch):
+    crash(monkeypatch, runner, "optuna.study.Study.tell")
+    assert "completed it from its run" in reconcile(study)[0]
+    (trial,) = study.finished()
+    assert trial.value == study.client.get_run(trial.user_attrs["run_id"]).data.metrics["best/loss"]
+    assert statuses(study) == ["FINISHED"]
+    assert reconcile(study) == []
+
+
+def test_a_trial_that_kills_its_worker_is_retried_twice_only(study, runner, monkeypatch):
+    while study.schedule.get_trials(states=(TrialState.WAITING,)):
+        crash(monkeypatch, runner, "search.trial.build_model")
+        reconcile(study)
+    chains = [t for t in study.schedule.trials if t.user_attrs.get("retries") == MAX_RETRIES]
+    assert len(chains) == 6
+    assert len(study.schedule.trials) == 6 * (MAX_RETRIES + 1)
+
+
+def test_only_the_named_trial_is_touched(study, runner, monkeypatch):
+    for _ in range(2):
+        crash(monkeypatch, runner, "search.trial.build_model")
+    reconcile(study, only=1)
+    assert [t.state for t in study.schedule.trials[:2]] == [TrialState.RUNNING, TrialState.FAIL]
+    assert statuses(study) == ["KILLED", "RUNNING"]
+
+
+def test_a_launcher_whose_process_is_gone_is_closed(study):
+    tags = {"run.role": "launcher", "launcher.pid": "999999999"}
+    gone = study.client.create_run("0", tags=tags).info.run_id
+    import os
+
+    alive = study.client.create_run("0", tags={**tags, "launcher.pid": str(os.getpid())}).info.run_id
+    assert len(close_stale_launchers(study.client)) == 1
+    assert study.client.get_run(gone).info.status == "KILLED"
+    assert study.client.get_run(alive).info.status == "RUNNING"

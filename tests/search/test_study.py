@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+from optuna.trial import TrialState
+
+from pipeline.exceptions import StoreError
+from search.coverage import extremes
+from search.space import SearchSpace
+from search.study import load_study, open_or_create_study
+
+
+@pytest.fixture
+def make(stores, planned):
+    plan, _, root = planned
+    return lambda trials=8, **changed: open_or_create_study(
+        stores, replace(plan, **changed), trials=trials, data_root=root
+    )
+
+
+@pytest.mark.lesson("L4")
+def test_extremes_are_queued_once_through_enqueue_trial(make, planned):
+    make()
+    study = make()
+    waiting = study.schedule.get_trials(states=(TrialState.WAITING,))
+    space = SearchSpace(planned[0].grid())
+    queued = [space.decode(t.system_attrs["fixed_params"]) for t in waiting]
+    assert queued == extremes(planned[0].grid())
+
+
+def test_the_two_stores_point_at_each_other(make, stores):
+    study = make()
+    run = study.client.get_run(study.run_id)
+    assert run.data.tags["study.name"] == study.plan.study
+    assert run.data.tags["run.role"] == "study"
+    assert run.data.params["grid_hash"] == study.plan.grid_hash
+    assert load_study(stores, study.plan.study).run_id == study.run_id
+    assert load_study(stores, study.plan.study).plan == study.plan
+
+
+def test_the_target_can_be_extended(make):
+    make(8)
+    assert make(12).target_trials == 12
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("grid_hash", "0" * 12), ("seed", 5), ("max_epochs", 9), ("budget", "6K")]
+)
+def test_a_study_refuses_another_plan_and_names_the_difference(make, field, value):
+    study = make()
+    with pytest.raises(StoreError, match=rf"{field} {getattr(study.plan, field)} there, {value} here"):
+        make(**{field: value})
+
+
+def test_a_foreign_study_is_refused_by_name(stores, make):
+    import optuna
+
+    from search.stores import open_storage
+
+    optuna.create_study(study_name="foreign", storage=open_storage(stores))
+    for name in ("foreign", "none"):
+        with pytest.raises(StoreError, match=name):
+            load_study(stores, name)
+
+
+def test_artifacts_of_an_embedded_store_lie_beside_it(make, home):
+    study = make()
+    location = study.client.get_experiment(study.experiment_id).artifact_location
+    assert location.startswith((home / "mlruns" / "artifacts").as_uri())
