@@ -54,6 +54,12 @@ class Architecture:
                 f"context_length={self.context_length}"
             )
 
+        if self.stride > self.patch_length:
+            raise InputError(
+                f"stride must not exceed patch_length, or days between patches go unread, got stride={self.stride}, "
+                f"patch_length={self.patch_length}"
+            )
+
     @property
     def label(self) -> str:
         """Name by dimensions, as in ``d64-L48-h8-ff256``."""

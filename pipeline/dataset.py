@@ -31,7 +31,8 @@ class DatasetVersion:
     Parameters
     ----------
     frame : DataFrame of shape (days, 6 + features)
-        Canonical bars on the adjusted basis, then the features; no value is missing.
+        Canonical bars as downloaded, which labels come from, then the features, which are
+        computed on the adjusted basis; no value is missing.
     ticker, source, tier : str
         Where it comes from and how it was made.
     features : tuple of str
@@ -92,8 +93,7 @@ def build_dataset(root: Path, snapshot: Snapshot, tier: str) -> DatasetVersion:
     find_tier(tier)
     bars = load_snapshot(root, snapshot)
     require_valid(snapshot.ticker, bars)
-    bars = adjusted(bars)
-    features = compute_tier(tier, bars)
+    features = compute_tier(tier, adjusted(bars))
     frame = bars.join(features, validate="one_to_one").iloc[tier_lookback(tier) :]
     assert len(frame) == len(bars) - tier_lookback(tier)
     dataset = DatasetVersion(
