@@ -112,7 +112,7 @@ class PatchTST(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Draw weights with std 0.02, residual outputs scaled by 1/sqrt(2·layers) (GPT-2, section 2.3); biases are zero."""
+        """Draw weights with std 0.02, residual outputs scaled by 1/sqrt(2·layers) (GPT-2, 2.3); biases are zero."""
         nn.init.normal_(self.positions, std=INITIAL_STD)
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
