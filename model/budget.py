@@ -34,7 +34,7 @@ class Budget:
     tolerance: float = DEFAULT_TOLERANCE
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\d+(\.\d+)?[KMB]?", self.text) or self.n_params < 1:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?[KMB]?", self.text) or self.n_params < 1:
             raise InputError(
                 f"budget must be a number with K, M or B behind it (2M, 20M, 200M, 2B, 350K, 1.5B), got {self.text!r}"
             )

@@ -29,7 +29,7 @@ def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
     Raises
     ------
     StoreError
-        If the file can't be read or holds no spec.
+        If the file can't be read, holds no spec, or its weights are not those of its spec.
     RecordError
         If the spec inside is not whole.
     """
@@ -41,7 +41,18 @@ def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
         raise StoreError(f"checkpoint {path} can't be read: {error}") from error
     if METADATA_KEY not in metadata:
         raise StoreError(f"checkpoint {path} must carry its spec, got none; it was not written by patchscale")
-    spec = Spec.from_params(json.loads(metadata[METADATA_KEY]))
+    try:
+        params = json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise StoreError(f"checkpoint {path} must carry its spec as JSON, got: {error}") from error
+    if not isinstance(params, dict):
+        raise StoreError(f"checkpoint {path} must carry its spec as a JSON object, got {type(params).__name__}")
+    spec = Spec.from_params(params)
     model = PatchTST(spec.architecture, dropout=spec.training.dropout)
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise StoreError(
+            f"checkpoint {path} must hold the weights of its spec, {spec.architecture.label}, got others"
+        ) from error
     return spec, model.eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from pipeline.splits import Split
 from pipeline.target import Target
 
 DERIVED = ("n_params", "architecture", "spec_hash")
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,22 +74,22 @@ class Training:
     dropout: float = 0.2
     batch_size: int = 128
     clip_norm: float = 1.0
-    max_epochs: int = 8
-    patience: int = 3
+    max_epochs: int = 6
+    patience: int = 2
 
     def __post_init__(self) -> None:
         rules = {
-            "learning_rate": (self.learning_rate > 0, "positive"),
-            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "learning_rate": (0 < self.learning_rate < math.inf, "positive and finite"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0 and finite"),
             "beta1": (0 <= self.beta1 < 1, "in [0, 1)"),
             "beta2": (0 <= self.beta2 < 1, "in [0, 1)"),
-            "epsilon": (self.epsilon > 0, "positive"),
+            "epsilon": (0 < self.epsilon < math.inf, "positive and finite"),
             "warmup_fraction": (0 <= self.warmup_fraction < 1, "in [0, 1)"),
             "dropout": (0 <= self.dropout < 1, "in [0, 1)"),
-            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "batch_size": (_is_whole(self.batch_size, 1), "a whole number, at least 1"),
             "clip_norm": (self.clip_norm > 0, "positive"),
-            "max_epochs": (self.max_epochs >= 1, "at least 1"),
-            "patience": (self.patience >= 1, "at least 1"),
+            "max_epochs": (_is_whole(self.max_epochs, 1), "a whole number, at least 1"),
+            "patience": (_is_whole(self.patience, 1), "a whole number, at least 1"),
         }
         for name, (holds, rule) in rules.items():
             if not holds:
@@ -125,6 +127,8 @@ class Spec:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not _is_whole(self.seed, 0) or self.seed > LARGEST_SEED:
+            raise InputError(f"seed must be a whole number from 0 to {LARGEST_SEED}, got {self.seed!r}")
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         if not budget.allows(self.n_params):
             raise InputError(
@@ -150,7 +154,7 @@ class Spec:
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> Spec:
-        """Rebuild the spec from its params: the inverse of :meth:`params`.
+        """Rebuild the spec from its params: the inverse of :meth:`params`; params of others are ignored.
 
         Raises
         ------
@@ -173,13 +177,17 @@ class Spec:
 
 
 def flatten(value: Any) -> Iterator[tuple[str, str]]:
-    """Leaf fields of a dataclass tree with their text forms; names are unique over the tree."""
+    """Leaf fields of a dataclass tree with their text forms; names are unique over the tree.
+
+    Equal values have equal texts: 1 in a field of floats is ``1.0``, and minus zero is ``0.0``.
+    """
+    hints = get_type_hints(type(value))
     for field in fields(value):
         leaf = getattr(value, field.name)
         if is_dataclass(leaf):
             yield from flatten(leaf)
         else:
-            yield field.name, repr(leaf) if isinstance(leaf, float) else str(leaf)
+            yield field.name, repr(float(leaf) + 0.0) if hints[field.name] is float else str(leaf)
 
 
 def field_names(cls: type) -> Iterator[str]:
@@ -190,6 +198,10 @@ def field_names(cls: type) -> Iterator[str]:
             yield from field_names(hints[field.name])
         else:
             yield field.name
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def unflatten(cls: type, params: Mapping[str, str]) -> Any:

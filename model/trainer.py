@@ -66,7 +66,7 @@ def train(spec: Spec, windows: Windows, model: PatchTST) -> Iterator[EpochResult
     Raises
     ------
     TrainingError
-        If the loss is not finite, with step and learning rate.
+        If a loss or a prediction is not finite, with step and learning rate.
     """
     training = spec.training
     device = windows.x_NTF.device
@@ -80,23 +80,23 @@ def train(spec: Spec, windows: Windows, model: PatchTST) -> Iterator[EpochResult
         for epoch in range(1, training.max_epochs + 1):
             started = time.perf_counter()
             order = train_rows[torch.randperm(len(train_rows), generator=shuffle).to(device)]
-            train_loss = _run_epoch(model, windows, order.split(training.batch_size), optimizer, schedule, training)
+            torch.manual_seed(int(torch.randint(2**62, (), generator=shuffle)))
+            batches = order.split(training.batch_size)
+            losses_S, rates_S = _run_epoch(model, windows, batches, optimizer, schedule, training)
             seconds = time.perf_counter() - started
-            rate = float(schedule.get_last_lr()[0])
-            if not math.isfinite(train_loss):
-                raise TrainingError(
-                    f"loss must be finite, got {train_loss} in epoch {epoch} (by step {epoch * steps}, "
-                    f"learning rate {rate:.3g}); lower learning_rate or clip_norm"
-                )
-            validation = evaluate_rows(model, windows, windows.rows.validation)
+            _require_finite(losses_S, rates_S, first_step=(epoch - 1) * steps + 1)
+            try:
+                validation = evaluate_rows(model, windows, windows.rows.validation)
+            except TrainingError as error:
+                raise TrainingError(f"{error}{_after(epoch * steps, rates_S[-1])}") from error
             is_best = validation.loss < best_loss
             if is_best:
                 best_loss, best_epoch, best_state = validation.loss, epoch, copy.deepcopy(model.state_dict())
             yield EpochResult(
                 epoch=epoch,
-                train_loss=train_loss,
+                train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
                 validation=validation,
-                learning_rate=rate,
+                learning_rate=rates_S[-1],
                 samples_per_second=len(order) / seconds,
                 is_best=is_best,
             )
@@ -113,20 +113,32 @@ def _run_epoch(
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     training: Training,
-) -> float:
-    """One pass over the batches; the mean loss over samples, read from the device once."""
+) -> tuple[npt.NDArray[np.float64], list[float]]:
+    """One pass over the batches; loss and learning rate of each step, the losses read from the device once."""
     model.train()
-    total = torch.zeros((), dtype=torch.float64, device=windows.x_NTF.device)
+    losses, rates = [], []
     for rows in batches:
         x_BTF, y_B = windows.batch(rows)
         optimizer.zero_grad(set_to_none=True)
         loss = functional.binary_cross_entropy_with_logits(model(x_BTF), y_B)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
+        rates.append(float(schedule.get_last_lr()[0]))
         optimizer.step()
         schedule.step()
-        total += loss.detach().double() * len(rows)
-    return float(total / sum(len(rows) for rows in batches))
+        losses.append(loss.detach())
+    return torch.stack(losses).double().cpu().numpy(), rates
+
+
+def _require_finite(losses_S: npt.NDArray[np.float64], rates_S: list[float], first_step: int) -> None:
+    broken = np.flatnonzero(~np.isfinite(losses_S))
+    if len(broken):
+        i = int(broken[0])
+        raise TrainingError(f"loss must be finite, got {losses_S[i]}{_after(first_step + i, rates_S[i])}")
+
+
+def _after(step: int, rate: float) -> str:
+    return f" at step {step} with learning rate {rate:.3g}; lower learning_rate or clip_norm"
 
 
 def make_optimizer(model: nn.Module, training: Training) -> torch.optim.AdamW:

@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from search.record import ROLE, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-BOARD_KEY = "patchscale-board"
 UI_ADDRESS = "http://127.0.0.1:5000"
+ARCHITECTURES, LOSSES = "Architectures", "Losses"
 AXES = ("d_model", "n_layers", "n_heads", "d_ff", "learning_rate")
 
 
-def save_board(client: MlflowClient, experiment_id: str) -> None:
-    """Store the board as a shared view of the experiment.
+def save_board(client: MlflowClient, experiment_id: str, study: str) -> None:
+    """Store a study's board as a shared view of its experiment.
 
     The tag's form is MLflow's own and undocumented; the browser test guards it.
     """
-    client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{BOARD_KEY}", json.dumps(_view()))
+    client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{board_key(study)}", json.dumps(_view(study)))
+
+
+def board_key(study: str) -> str:
+    """Name of a study's board, in the letters that MLflow allows.
+
+    Examples
+    --------
+    >>> board_key("^GSPC-h1-2M-r25-5c6b697c")
+    'GSPC-h1-2M-r25-5c6b697c'
+    """
+    return re.sub(r"[^A-Za-z0-9.-]", "_", study).strip("_")
 
 
 def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str:
-    """Link that opens the board on one study's trials, in the MLflow UI at ``address``."""
-    search = quote(f"tags.`{STUDY}` = '{study}' and tags.`{ROLE}` = 'trial'")
+    """Link that opens the board of one study's trials, in the MLflow UI at ``address``.
+
+    Filter and order stand in the board, not in the link: MLflow ignores a
+    shared view when the address holds either.
+    """
     return (
         f"{address}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART"
-        f"&orderByKey={quote('metrics.`best/loss`')}&orderByAsc=true&searchFilter={search}&viewStateShareKey={BOARD_KEY}"
+        f"&viewStateShareKey={board_key(study)}"
     )
 
 
-def _view() -> dict[str, Any]:
-    section = {"uuid": "patchscale", "name": "Architectures", "display": True, "isReordered": False}
+def _view(study: str) -> dict[str, Any]:
     return {
-        "searchFilter": f"tags.`{ROLE}` = 'trial'",
+        "searchFilter": f"tags.`{STUDY}` = '{study}' and tags.`{ROLE}` = 'trial'",
         "orderByKey": "metrics.`best/loss`",
         "orderByAsc": True,
         "runsHiddenMode": "SHOWALL",
-        "compareRunSections": [section],
+        "compareRunSections": [_section(ARCHITECTURES, columns=1), _section(LOSSES, columns=2)],
         "compareRunCharts": [
-            _chart("parallel", "PARALLEL", selectedParams=list(AXES), selectedMetrics=["best/loss"], showAllRuns=True),
+            _chart(
+                "parallel",
+                "PARALLEL",
+                ARCHITECTURES,
+                selectedParams=list(AXES),
+                selectedMetrics=["best/loss"],
+                showAllRuns=True,
+            ),
             _line("val-loss", "val/loss"),
             _line("train-loss", "train/loss"),
             _scatter("loss-n-params", "hp/log10_n_params", "best/loss"),
@@ -51,12 +71,17 @@ def _view() -> dict[str, Any]:
     }
 
 
-def _chart(name: str, kind: str, **fields: Any) -> dict[str, Any]:
+def _section(name: str, columns: int) -> dict[str, Any]:
+    layout = {"columns": columns, "cardHeight": 420, "display": True, "isReordered": False, "isGenerated": False}
+    return {"uuid": f"patchscale-{name}", "name": name, **layout}
+
+
+def _chart(name: str, kind: str, section: str, **fields: Any) -> dict[str, Any]:
     return {
         "uuid": f"patchscale-{name}",
         "type": kind,
         "runsCountToCompare": 100,
-        "metricSectionId": "patchscale",
+        "metricSectionId": f"patchscale-{section}",
         "deleted": False,
         "isGenerated": False,
         **fields,
@@ -65,8 +90,8 @@ def _chart(name: str, kind: str, **fields: Any) -> dict[str, Any]:
 
 def _line(name: str, metric: str) -> dict[str, Any]:
     axes = {"xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear", "lineSmoothness": 0}
-    return _chart(name, "LINE", metricKey=metric, selectedMetricKeys=[metric], **axes)
+    return _chart(name, "LINE", LOSSES, metricKey=metric, selectedMetricKeys=[metric], **axes)
 
 
 def _scatter(name: str, x: str, y: str) -> dict[str, Any]:
-    return _chart(name, "SCATTER", xaxis={"key": x, "type": "METRIC"}, yaxis={"key": y, "type": "METRIC"})
+    return _chart(name, "SCATTER", LOSSES, xaxis={"key": x, "type": "METRIC"}, yaxis={"key": y, "type": "METRIC"})

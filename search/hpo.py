@@ -181,7 +181,7 @@ def _begin(study: Study, dataset: DatasetVersion) -> None:
         architecture = study.plan.grid().architectures[0]
         windows = make_windows(dataset, study.plan.target, study.plan.split, architecture.context_length)
         record.log_inputs(study.client, study.run_id, dataset_entities(dataset, study.data_root, windows))
-    save_board(study.client, study.experiment_id)
+    save_board(study.client, study.experiment_id, study.plan.study)
     record.set_tags(study.client, study.run_id, {"study.target_trials": study.target_trials})
 
 

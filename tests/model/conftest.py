@@ -1,0 +1,98 @@
+"""Fixtures of the model tests: one real dataset version and one tiny spec on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from datetime import date
+from typing import Any
+
+import pytest
+import torch
+
+from model.architecture import Architecture
+from model.spec import Data, Spec, Training
+from model.windows import Windows, make_windows
+from pipeline.dataset import DatasetVersion, build_dataset
+from pipeline.snapshot import save_snapshot
+from pipeline.sources import open_source
+from pipeline.splits import Split
+from pipeline.target import Target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
+    root = tmp_path_factory.mktemp("data")
+    source = open_source("sample")
+    return build_dataset(root, save_snapshot(root, source.name, source.fetch(source.default_ticker)), "r25")
+
+
+@pytest.fixture(scope="session")
+def spec(dataset: DatasetVersion) -> Spec:
+    return Spec(
+        data=Data(
+            dataset=dataset.digest,
+            snapshots=",".join(f"{ticker}={digest}" for ticker, digest in dataset.snapshots.items()),
+            ticker=dataset.ticker,
+            source=dataset.source,
+            tier=dataset.tier,
+        ),
+        target=Target(horizon=1),
+        split=Split(
+            train_start=date(2010, 1, 1),
+            train_end=date(2012, 12, 31),
+            validation_start=date(2013, 1, 1),
+            validation_end=date(2013, 12, 31),
+            test_start=date(2014, 1, 1),
+            test_end=date(2014, 12, 31),
+        ),
+        architecture=Architecture(n_features=len(dataset.features), d_model=8, n_layers=1, n_heads=2, d_ff=16),
+        training=Training(learning_rate=1e-2, max_epochs=2),
+        budget="3K",
+    )
+
+
+def _changed(tree: Any, name: str, value: Any) -> Any:
+    """Copy of a dataclass tree with one leaf changed, wherever in the tree it is."""
+    for field in fields(tree):
+        child = getattr(tree, field.name)
+        if field.name == name and not is_dataclass(child):
+            return replace(tree, **{name: value})
+        if is_dataclass(child):
+            new = _changed(child, name, value)
+            if new is not None:
+                return replace(tree, **{field.name: new})
+    return None
+
+
+@pytest.fixture(scope="session")
+def change() -> Callable[..., Spec]:
+    """``change(spec, n_heads=4, dropout=0.0)``: a copy with these leaves changed."""
+
+    def change(spec: Spec, **leaves: Any) -> Spec:
+        for name, value in leaves.items():
+            spec = _changed(spec, name, value)
+            assert spec is not None, f"no field {name}"
+        return spec
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def windows_of(dataset: DatasetVersion) -> Callable[..., Windows]:
+    """``windows_of(spec)``: its windows on the dataset; ``windows_of(spec, other)``: on another."""
+
+    def windows_of(spec: Spec, data: DatasetVersion = dataset) -> Windows:
+        return make_windows(data, spec.target, spec.split, spec.architecture.context_length)
+
+    return windows_of
+
+
+@pytest.fixture(scope="session")
+def windows(spec: Spec, windows_of: Callable[..., Windows]) -> Windows:
+    return windows_of(spec)
