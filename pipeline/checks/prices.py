@@ -27,6 +27,10 @@ Flags = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 
 
+def _log(values: pd.Series) -> pd.Series:
+    return pd.Series(np.log(values.to_numpy()), index=values.index)
+
+
 def _zero_volume(series: Series) -> list[str]:
     volume = series.bars["volume"]
     usual = volume.rolling(SCALE_DAYS, center=True, min_periods=1).median()
@@ -37,7 +41,7 @@ def _zero_volume(series: Series) -> list[str]:
 
 def _return_scales(close: pd.Series) -> tuple[Values, Values]:
     """Log returns, and each over the robust scale (median absolute return) of the year around it."""
-    returns = np.log(close).diff()
+    returns = _log(close).diff()
     scale = returns.abs().rolling(SCALE_DAYS, center=True, min_periods=SCALE_DAYS // 4).median() * NORMAL_OVER_MAD
     ratio = (returns.abs() / scale.where(scale > 0)).fillna(0.0)
     return returns.to_numpy(), ratio.to_numpy()
@@ -47,7 +51,7 @@ def _splits(bars: pd.DataFrame) -> tuple[Flags, Values]:
     """Days that open and close a whole split ratio away from the close before, and that ratio."""
     _, scales = _return_scales(bars["close"])
     before = bars["close"].shift()
-    overnight, full = (np.log(bars[name] / before).to_numpy() for name in ("open", "close"))
+    overnight, full = (_log(bars[name] / before).to_numpy() for name in ("open", "close"))
     logs = np.log(SPLIT_RATIOS)
     candidates = np.concatenate((-logs, logs))
     nearest = candidates[np.abs(full[:, None] - candidates).argmin(axis=1)]
@@ -100,7 +104,7 @@ def _repeated_open(series: Series) -> list[str]:
     bars = series.bars
     before = bars["close"].shift()
     same = ((bars["open"] - before).abs() <= SAME_PRICE * before).astype(float)
-    years = same.groupby(bars.index.year).agg(["mean", "size"])
+    years = same.groupby(pd.DatetimeIndex(bars.index).year).agg(["mean", "size"])
     found = years[(years["mean"] > REPEATED_OPEN_SHARE) & (years["size"] >= REPEATED_OPEN_MIN_DAYS)]
     return [f"{year}: {row['mean']:.1%} of {int(row['size'])} days" for year, row in found.iterrows()]
 
@@ -109,15 +113,15 @@ def _adjustment_seam(series: Series) -> list[str]:
     bars = series.bars
     if not (bars["adj_close"] != bars["close"]).any() and series.previous is None:
         raise NotApplicable("one price basis only, and no earlier snapshot to compare with")
-    inside = np.log(bars["adj_close"] / bars["close"]).diff()
+    inside = _log(bars["adj_close"] / bars["close"]).diff()
     items = [
-        f"{day.date()} adjustment factor falls by {-np.expm1(step):.4%}"
+        f"{str(day)[:10]} adjustment factor falls by {-np.expm1(step):.4%}"
         for day, step in inside[inside < -SEAM_TOLERANCE].items()
     ]
     if series.previous is not None:
-        against = np.log(bars["adj_close"] / series.previous["adj_close"].reindex(bars.index)).dropna().diff()
+        against = _log(bars["adj_close"] / series.previous["adj_close"].reindex(bars.index)).dropna().diff()
         items += [
-            f"{day.date()} factor against the previous snapshot changes by {np.expm1(step):+.4%}"
+            f"{str(day)[:10]} factor against the previous snapshot changes by {np.expm1(step):+.4%}"
             for day, step in against[against.abs() > SEAM_TOLERANCE].items()
         ]
     return items

@@ -47,8 +47,7 @@ def _duplicates(series: Series) -> list[str]:
 
 
 def _non_positive(series: Series) -> list[str]:
-    prices = series.bars[[*PRICES, "adj_close"]]
-    return [item for name in prices for item in itemise(series.bars, prices[name] <= 0, name)]
+    return [item for name in (*PRICES, "adj_close") for item in itemise(series.bars, series.bars[name] <= 0, name)]
 
 
 def _bounds(series: Series) -> list[str]:
