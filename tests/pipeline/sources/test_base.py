@@ -67,5 +67,5 @@ def test_a_caller_cannot_change_what_the_next_one_gets(source):
 
 
 def test_an_unknown_ticker_is_named(source):
-    with pytest.raises(DataError, match="ticker must be one that .* NOSUCH|ticker must be one that .*'NOSUCH'"):
+    with pytest.raises(DataError, match=r"ticker must be one that .*'NOSUCH'"):
         source.fetch("NOSUCH")
