@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -23,15 +23,13 @@ class DataGroup(click.Group):
     """A group whose users' mistakes end with one line and their exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a :class:`PatchscaleError` becomes a click error."""
+        """Run the command; a :class:`PatchscaleError` ends it with one line."""
         from pipeline.exceptions import PatchscaleError
 
         try:
             return super().invoke(ctx)
         except PatchscaleError as error:
-            failure = click.ClickException(str(error))
-            failure.exit_code = error.exit_code
-            raise failure from error
+            _stop(str(error), error.exit_code)
 
 
 root_option = click.option(
@@ -69,9 +67,7 @@ def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
     console = _console()
     failures = _pull_all(console, root, opened, tickers or (opened.default_ticker,))
     if failures:
-        raise _failure(
-            f"{len(failures)} of {max(len(tickers), 1)} tickers could not be pulled: {', '.join(failures)}", 2
-        )
+        _stop(f"{len(failures)} of {max(len(tickers), 1)} tickers could not be pulled: {', '.join(failures)}", 2)
 
 
 @data.command()
@@ -98,16 +94,17 @@ def check(tickers: tuple[str, ...], source: str | None, all_items: bool, root: P
             f"a ticker to check must have a snapshot under {root} ({', '.join(newest) or 'none there'}), "
             f"got {', '.join(unknown) or 'no ticker'}; pull it first: patchscale data pull TICKER"
         )
-    last_sessions = {ticker: pd.Timestamp(snapshot.last) for ticker, snapshot in newest.items()}
-    chosen = [newest[ticker] for ticker in tickers or newest]
-    reports = [check_snapshot(root, snapshot, last_sessions=last_sessions) for snapshot in chosen]
+    reports = []
+    for snapshot in (newest[ticker] for ticker in tickers or newest):
+        beside = {each.ticker: pd.Timestamp(each.last) for each in newest.values() if each.source == snapshot.source}
+        reports.append(check_snapshot(root, snapshot, last_sessions=beside))
     for report in reports:
         click.echo(report.text(None if all_items else SHOWN_ITEMS))
     errors = sum(len(report.errors) for report in reports)
     warnings = sum(len(report.warnings) for report in reports)
     click.echo(f"{len(reports)} checked: {errors} errors, {warnings} warnings; reports lie beside the snapshots")
     if errors:
-        raise _failure(f"{errors} checks found errors; a build from these snapshots is refused", 1)
+        _stop(f"{errors} checks found errors; a build from these snapshots is refused", 1)
 
 
 @data.command("list")
@@ -173,10 +170,9 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
-def _failure(message: str, exit_code: int) -> click.ClickException:
-    failure = click.ClickException(message)
-    failure.exit_code = exit_code
-    return failure
+def _stop(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    click.get_current_context().exit(exit_code)
 
 
 def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[str]) -> list[str]:
