@@ -78,7 +78,7 @@ def save_snapshot(root: Path, source: str, download: Download) -> Snapshot:
         ticker=download.ticker,
         source=source,
         library=download.library,
-        retrieved_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        retrieved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         first=str(bars.index[0].date()),
         last=str(bars.index[-1].date()),
         rows=len(bars),

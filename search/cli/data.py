@@ -122,7 +122,7 @@ def list_command(root: Path) -> None:
         basis = "adjusted" if each.adjusted else "as traded"
         span = f"{each.first} to {each.last}"
         snapshots.add_row(
-            each.digest[:SHOWN_DIGITS], each.ticker, each.source, span, f"{each.rows:,}", basis, each.retrieved_at
+            each.digest[:SHOWN_DIGITS], each.ticker, each.source, span, f"{each.rows:,}", basis, each.retrieved_at[:19]
         )
     datasets = Table("dataset", "ticker", "source", "tier", "features", "days", "warnings", "written", title="Datasets")
     for entry in list_datasets(root):
