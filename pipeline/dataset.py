@@ -162,7 +162,7 @@ def load_dataset(root: Path, digest: str) -> DatasetVersion:
         declaration = json.loads(table.schema.metadata[METADATA_KEY])
         warnings = tuple(json.loads(table.schema.metadata.get(WARNINGS_KEY, b"[]")))
         frame = table.to_pandas()
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"dataset file {path} can't be read ({error}); delete it and build it again") from error
     features = tuple(declaration.pop("features"))
     columns = tuple(frame.columns[len(COLUMNS) :])
