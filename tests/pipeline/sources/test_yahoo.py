@@ -93,7 +93,9 @@ def _yahoo_answers() -> bool:
 
 
 @pytest.mark.live
-def test_the_real_service_answers():
+def test_the_real_service_answers(request):
+    if "live" not in request.config.getoption("markexpr"):
+        pytest.skip("asks Yahoo Finance; run it with: pytest -m live")
     if not _yahoo_answers():
         pytest.skip("Yahoo Finance can't be reached")
     bars = YahooSource().fetch("SPY").bars
