@@ -189,7 +189,7 @@ def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[st
                 snapshot, refresh = pull_ticker(root, source, ticker)
             except DataError as error:
                 failures.append(ticker)
-                progress.console.print(f"{ticker}: failed: {error}", markup=False, highlight=False)
+                progress.console.print(f"failed: {error}", markup=False, highlight=False, soft_wrap=True)
                 continue
             finally:
                 progress.update(bar, total=1, completed=1)
