@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class ParquetSource(FileSystemDatasetSource):
 
 
 class MarketDataset(Dataset):
-    """One part (train or validation) of a dataset version, as MLflow sees it.
+    """One part (train, validation or test) of a dataset version, as MLflow sees it.
 
     The digest is the dataset version's own, over its full content, so that
     ``dataset.digest = '…'`` finds every run that used it.
@@ -71,12 +72,23 @@ class MarketDataset(Dataset):
     part : str
         Name of the part.  MLflow keeps one entity a name and digest, so two
         parts of one version on a run must differ in name.
+    parts : mapping, optional
+        Row numbers of every part of the split, by name: the profile then says
+        each part's span and base rate.
     """
 
     def __init__(
-        self, version: DatasetVersion, root: Path, rows: Index, labels: npt.NDArray[np.float64], *, part: str = "all"
+        self,
+        version: DatasetVersion,
+        root: Path,
+        rows: Index,
+        labels: npt.NDArray[np.float64],
+        *,
+        part: str = "all",
+        parts: Mapping[str, Index] | None = None,
     ) -> None:
         self._version = version
+        self._parts = parts or {}
         self._rows = rows
         self._labels = labels
         super().__init__(
@@ -91,17 +103,29 @@ class MarketDataset(Dataset):
     @property
     def profile(self) -> dict[str, Any]:
         """What a person wants to know of the data without opening them."""
-        dates = self._version.dates[self._rows]
-        return {
+        profile: dict[str, Any] = {
             "ticker": self._version.ticker,
+            "tickers": list(self._version.snapshots),
+            "source": self._version.source,
             "tier": self._version.tier,
             "tier_code": self._version.tier_code,
             "snapshots": self._version.snapshots,
+            **self._part_profile(self._rows),
+            "num_features": len(self._version.features),
+            "features": list(self._version.features),
+            "warnings": list(self._version.warnings),
+        }
+        if self._parts:
+            profile["splits"] = {name: self._part_profile(rows) for name, rows in self._parts.items() if len(rows)}
+        return profile
+
+    def _part_profile(self, rows: Index) -> dict[str, Any]:
+        dates = self._version.dates[rows]
+        return {
             "first_date": str(dates[0].date()),
             "last_date": str(dates[-1].date()),
-            "num_rows": len(self._rows),
-            "num_features": len(self._version.features),
-            "base_rate": round(float(self._labels[self._rows].mean()), 6),
+            "num_rows": len(rows),
+            "base_rate": round(float(self._labels[rows].mean()), 6),
         }
 
     @property

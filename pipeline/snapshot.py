@@ -53,18 +53,32 @@ def save_snapshot(root: Path, source: str, download: Download) -> Snapshot:
     """Store a download under ``root/snapshots`` unless the same content is there.
 
     Writing is atomic: a reader, or a second writer, sees a whole file or none.
+
+    Raises
+    ------
+    DataError
+        If there are no bars, or the same content is there and said to be on
+        the other price basis.
     """
     bars = download.bars
+    if not len(bars):
+        raise DataError(f"{download.ticker}: a snapshot must hold at least one session, got none from {source}")
     digest = content_hash(bars)
-    path = _bars_path(root, download.ticker, digest)
+    path = snapshot_path(root, download.ticker, digest)
     if path.with_suffix(".json").exists():
-        return _read_metadata(path.with_suffix(".json"))
+        known = _read_metadata(path.with_suffix(".json"))
+        if known.adjusted != download.adjusted:
+            raise DataError(
+                f"{download.ticker}: the same bars are stored with adjusted={known.adjusted}, got "
+                f"adjusted={download.adjusted}; one of the two is wrong: pull as before, or delete {path.parent}"
+            )
+        return known
     snapshot = Snapshot(
         digest=digest,
         ticker=download.ticker,
         source=source,
         library=download.library,
-        retrieved_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        retrieved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         first=str(bars.index[0].date()),
         last=str(bars.index[-1].date()),
         rows=len(bars),
@@ -84,7 +98,7 @@ def load_snapshot(root: Path, snapshot: Snapshot) -> pd.DataFrame:
     DataError
         If the file is gone or its content has changed.
     """
-    path = _bars_path(root, snapshot.ticker, snapshot.digest)
+    path = snapshot_path(root, snapshot.ticker, snapshot.digest)
     if not path.exists():
         raise DataError(
             f"snapshot {snapshot.digest[:12]} of {snapshot.ticker} is gone from {path.parent}; pull it again"
@@ -104,6 +118,13 @@ def list_snapshots(root: Path) -> Iterator[Snapshot]:
     yield from sorted(found, key=lambda snapshot: (snapshot.ticker, snapshot.retrieved_at))
 
 
+def latest_snapshots(root: Path, source: str | None = None) -> dict[str, Snapshot]:
+    """Newest snapshot of each ticker, of one source or of any."""
+    return {
+        snapshot.ticker: snapshot for snapshot in list_snapshots(root) if source is None or snapshot.source == source
+    }
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call ``write(temporary_path)``, then move the result to ``path`` in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +136,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _bars_path(root: Path, ticker: str, digest: str) -> Path:
+def snapshot_path(root: Path, ticker: str, digest: str) -> Path:
+    """Parquet file of a snapshot under a data directory."""
     return root / "snapshots" / re.sub(r"[^A-Za-z0-9.=-]", "_", ticker) / f"{digest}.parquet"
 
 

@@ -8,21 +8,31 @@ purged.  So the evaluated days never depend on the context length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.calendars import NEW_YORK, sessions
 from pipeline.exceptions import InputError
+from pipeline.proof import Index, SplitProof, prove_disjoint
 
-CALENDAR = "XNYS"
+__all__ = [
+    "Index",
+    "Split",
+    "SplitRows",
+    "assert_disjoint_labels",
+    "auto_split",
+    "full_years",
+    "parse_split",
+    "split_rows",
+]
+
+CALENDAR = NEW_YORK
 MIN_EVALUATION_DAYS = 200
 AUTO_YEARS = 2
-
-Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,11 +57,18 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitRows:
-    """Row numbers of the samples of each part, ascending."""
+    """Row numbers of the samples of each part, ascending, and the proof that no label crosses them."""
 
     train: Index
     validation: Index
     test: Index
+    proof: SplitProof | None = None
+
+    @property
+    def parts(self) -> dict[str, Index]:
+        """The parts that hold samples, by name, in order of time."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: index for name, index in named.items() if len(index)}
 
 
 def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
@@ -117,12 +134,9 @@ def auto_split(dates: pd.DatetimeIndex) -> Split:
 
 def full_years(dates: pd.DatetimeIndex) -> list[int]:
     """Calendar years of which the series reaches from the first to the last exchange session."""
-    import exchange_calendars
-
     start, end = dates[0].year, dates[-1].year
-    calendar = exchange_calendars.get_calendar(CALENDAR, start=f"{start}-01-01", end=f"{end}-12-31")
-    sessions = pd.Series(calendar.sessions)
-    first, last = (sessions.groupby(sessions.dt.year).agg(end) for end in ("min", "max"))
+    opened = pd.Series(sessions(CALENDAR, date(start, 1, 1), date(end, 12, 31)))
+    first, last = (opened.groupby(opened.dt.year).agg(end) for end in ("min", "max"))
     return [year for year in range(start, end + 1) if dates[0] <= first[year] and last[year] <= dates[-1]]
 
 
@@ -178,15 +192,12 @@ def split_rows(
         raise InputError(
             f"training must have at least one whole context before {split.train_end}, got none; take a later train end"
         )
-    assert_disjoint_labels(rows, horizon)
-    return rows
+    return replace(rows, proof=assert_disjoint_labels(rows, horizon))
 
 
-def assert_disjoint_labels(rows: SplitRows, horizon: int) -> None:
+def assert_disjoint_labels(rows: SplitRows, horizon: int) -> SplitProof:
     """Prove that the days that labels look at, (t, t+horizon], are disjoint between parts."""
-    parts = [part for part in (rows.train, rows.validation, rows.test) if len(part)]
-    for earlier, later in pairwise(parts):
-        assert earlier[-1] + horizon < later[0] + 1, "a label reaches into the next split"
+    return prove_disjoint(rows.parts, horizon)
 
 
 def _day_after(day: date) -> date:

@@ -53,6 +53,7 @@ def _view(study: str) -> dict[str, Any]:
         "orderByKey": "metrics.`best/loss`",
         "orderByAsc": True,
         "runsHiddenMode": "SHOWALL",
+        "isAccordionReordered": True,
         "compareRunSections": [_section(ARCHITECTURES, columns=1), _section(LOSSES, columns=2)],
         "compareRunCharts": [
             _chart(

@@ -15,19 +15,18 @@ import pandas as pd
 from rich.table import Table
 
 from model.trainer import choose_device
-from model.windows import make_windows
 from pipeline.exceptions import InputError, PatchscaleError
 from search import record
 from search.board import board_link, save_board
 from search.card import study_card
 from search.coordinator import Coordinator
+from search.data_record import log_data
 from search.plan import DATA_DIRECTORY, make_plan
 from search.plots import write_plots
 from search.progress import StudyProgress, make_console
 from search.reconcile import LAUNCHER_PID, close_stale_launchers, reconcile
 from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import Study, open_or_create_study
-from search.trial import dataset_entities
 from search.trials import in_dimensions, trials_table
 
 if TYPE_CHECKING:
@@ -175,12 +174,8 @@ def _open_run(study: Study, launcher: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _begin(study: Study, dataset: DatasetVersion) -> None:
-    """Log the data on the study's run, once, and save the board."""
-    inputs = study.client.get_run(study.run_id).inputs
-    if inputs is None or not inputs.dataset_inputs:
-        architecture = study.plan.grid().architectures[0]
-        windows = make_windows(dataset, study.plan.target, study.plan.split, architecture.context_length)
-        record.log_inputs(study.client, study.run_id, dataset_entities(dataset, study.data_root, windows))
+    """Log the data on the study's run, and save the board."""
+    log_data(study, dataset)
     save_board(study.client, study.experiment_id, study.plan.study)
     record.set_tags(study.client, study.run_id, {"study.target_trials": study.target_trials})
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from model.architecture import Architecture
 from model.budget import DEFAULT_TOLERANCE, Budget
 from model.spec import Data, Spec, Training, flatten
+from pipeline.base_rates import base_rates
 from pipeline.dataset import DatasetVersion, build_dataset
 from pipeline.exceptions import InputError
-from pipeline.snapshot import save_snapshot
+from pipeline.refresh import pull
 from pipeline.sources import open_source
 from pipeline.splits import Split, parse_split, split_rows
 from pipeline.target import Target
-from pipeline.tiers import find_tier
+from pipeline.tiers import auxiliary_tickers, find_tier
 from search.grid import Grid, make_grid
 
 DATA_DIRECTORY = "data"
@@ -118,16 +119,15 @@ def make_plan(
     training = Training(max_epochs=max_epochs, patience=patience)
     grid = make_grid(parsed_budget, n_features=len(find_tier(tier)))
     provider = open_source(source)
-    snapshot = save_snapshot(root, provider.name, provider.fetch(ticker or provider.default_ticker))
-    dataset = build_dataset(root, snapshot, tier)
-    parsed_split = parse_split(split, dataset.dates)
-    split_rows(
-        dataset.dates,
-        target.labels(dataset.frame),
-        parsed_split,
-        horizon=target.horizon,
-        first_row=grid.architectures[0].context_length - 1,
+    snapshot, *auxiliary = (
+        pull(root, provider, each)[0] for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
     )
+    dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
+    parsed_split = parse_split(split, dataset.dates)
+    labels = target.labels(dataset.frame)
+    first_row = grid.architectures[0].context_length - 1
+    rows = split_rows(dataset.dates, labels, parsed_split, horizon=target.horizon, first_row=first_row)
+    base_rates(labels, rows)
     data = Data(
         dataset=dataset.digest,
         snapshots=",".join(f"{name}={digest}" for name, digest in dataset.snapshots.items()),

@@ -21,7 +21,7 @@ from model.spec import Spec
 from model.trainer import build_model, choose_device, predict_rows, train
 from model.windows import Windows, make_windows
 from pipeline.dataset import DatasetVersion
-from pipeline.lineage import MarketDataset
+from search.data_record import dataset_entities
 from search.record import TrialRecord, describe_error
 from search.space import TRAINING, SearchSpace
 from search.study import Study
@@ -160,10 +160,3 @@ def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd
     (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
     save_checkpoint(directory / "best.safetensors", spec, model)
     validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
-
-
-def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> dict[str, MarketDataset]:
-    """MLflow's entities of the parts that a trial sees, by context."""
-    labels = windows.y_D.cpu().numpy().astype(np.float64)
-    parts = {"train": windows.rows.train, "validation": windows.rows.validation}
-    return {context: MarketDataset(dataset, root, rows, labels, part=context) for context, rows in parts.items()}

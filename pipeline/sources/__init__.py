@@ -2,24 +2,72 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.exceptions import InputError
 from pipeline.sources.base import Download, Source
 
 __all__ = ["SOURCES", "Download", "Source", "open_source"]
 
-SOURCES = ("sample",)
+SOURCES = ("sample", "yahoo", "csv")
+CSV_FORM = "csv:DIRECTORY?adjusted=yes or csv:DIRECTORY?adjusted=no"
 
 
-def open_source(name: str) -> Source:
+def open_source(name: str, *, directory: Path | None = None, adjusted: bool | None = None) -> Source:
     """Return the source of this name.
+
+    Parameters
+    ----------
+    name : str
+        ``sample``, ``yahoo`` or ``csv``; or, as typed on a command line,
+        ``csv:DIRECTORY?adjusted=yes`` (or ``no``).
+    directory, adjusted
+        Of ``csv``, where its text does not say them.
 
     Raises
     ------
     InputError
-        If no source has this name.
+        If no source has this name, or one of the settings is missing or too many.
+
+    Examples
+    --------
+    >>> open_source("sample").default_ticker
+    '^GSPC'
+    >>> open_source("csv:.?adjusted=yes").adjusted
+    True
     """
+    if name.startswith("csv:"):
+        if directory is not None or adjusted is not None:
+            raise InputError(f"source csv must be set once, got both {name!r} and settings beside it; drop one")
+        return _open_csv(*_parse_csv(name))
+    if name == "csv":
+        return _open_csv(directory, adjusted)
+    if directory is not None or adjusted is not None:
+        raise InputError(f"only source csv takes a directory and adjusted, got them with {name!r}; drop them")
     if name == "sample":
         from pipeline.sources.sample import SampleSource
 
         return SampleSource()
+    if name == "yahoo":
+        from pipeline.sources.yahoo import YahooSource
+
+        return YahooSource()
     raise InputError(f"source must be one of {', '.join(SOURCES)}, got {name!r}")
+
+
+def _open_csv(directory: Path | None, adjusted: bool | None) -> Source:
+    if directory is None or adjusted is None:
+        raise InputError(
+            f"source csv must say its directory and whether prices are adjusted, got directory={directory}, "
+            f"adjusted={adjusted}; write {CSV_FORM}"
+        )
+    from pipeline.sources.csv import CsvSource
+
+    return CsvSource(Path(directory), adjusted=adjusted)
+
+
+def _parse_csv(text: str) -> tuple[Path, bool]:
+    directory, _, setting = text.removeprefix("csv:").rpartition("?adjusted=")
+    if not directory or setting not in ("yes", "no"):
+        raise InputError(f"source csv must be written {CSV_FORM}, got {text!r}")
+    return Path(directory), setting == "yes"

@@ -49,6 +49,7 @@ def test_a_finished_trial_leaves_its_whole_record(study, runner, planned, events
     assert {(i.tags[0].value, i.dataset.digest) for i in run.inputs.dataset_inputs} == {
         ("train", planned[1].digest),
         ("validation", planned[1].digest),
+        ("test", planned[1].digest),
     }
     assert [e["event"] for e in events] == ["started", "epoch", "finished"]
     found = study.client.search_runs([study.experiment_id], f"dataset.digest = '{planned[1].digest}'")

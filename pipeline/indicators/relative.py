@@ -1,28 +1,16 @@
-"""Indicators as plain functions of daily arrays, oldest day first.
+"""Indicators in relative form, so that a value means the same in 1999 and in 2024.
 
-Each returns one float64 value a day, NaN where its look-back is not filled, and
-is causal: the value at day t depends on days up to t only.  TA-Lib does the
-indicator maths; the relative forms divide a price level by a price, and a
-volume level by a volume, so that a value means the same in 1999 and in 2024.
+A price level is divided by a price, and a volume level by a volume.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import numpy.typing as npt
 import talib
 
-Array = npt.NDArray[np.float64]
-Dates = npt.NDArray[np.datetime64]
+from pipeline.indicators.windows import Array, Dates, completed_weeks, previous
 
 VOLUME_SCALE_DAYS = 20
-
-
-def previous(values: Array) -> Array:
-    """Value of the day before; NaN on the first day."""
-    return np.concatenate(([np.nan], values[:-1]))
 
 
 def over_previous_close(price: Array, close: Array) -> Array:
@@ -53,31 +41,6 @@ def rsi(close: Array, period: int) -> Array:
 def stochastic_rsi(close: Array, period: int, fast_k: int, fast_d: int) -> Array:
     """Fast %K of the stochastic RSI, as a fraction between 0 and 1."""
     return talib.STOCHRSI(close, period, fast_k, fast_d)[0] / 100.0
-
-
-def completed_weeks(date: Dates, close: Array, indicator: Callable[[Array], Array]) -> Array:
-    """Weekly indicator, known at each day from completed weeks only.
-
-    A week runs from Saturday to Friday and ends with its last close.  It is
-    known from Friday's close on; when Friday is no session, from the first
-    session after it.  So the value at day t needs neither prices after t nor a
-    calendar of what will be a holiday.
-
-    Examples
-    --------
-    >>> days = np.arange("2024-01-01", "2024-01-13", dtype="datetime64[D]")
-    >>> weekly = completed_weeks(days, np.arange(12.0), lambda close: close)
-    >>> [None if np.isnan(v) else float(v) for v in weekly]
-    [None, None, None, None, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 11.0]
-    """
-    day = date.astype("datetime64[D]").astype(np.int64)
-    week = (day + 5) // 7
-    is_friday = (day + 5) % 7 == 6
-    weeks, position = np.unique(week, return_inverse=True)
-    last_row = np.searchsorted(week, weeks, side="right") - 1
-    weekly = indicator(close[last_row])
-    known = np.where(is_friday, position, position - 1)
-    return np.where(known >= 0, weekly[np.maximum(known, 0)], np.nan)
 
 
 def rsi_weekly(date: Dates, close: Array, period: int) -> Array:

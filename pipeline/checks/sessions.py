@@ -1,0 +1,80 @@
+"""Checks of dates: sessions that are missing, days that are none, a stale tail."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+from pipeline.calendars import TRUSTED_FROM, sessions
+from pipeline.checks.check import Check, NotApplicable, Series
+from pipeline.checks.report import Severity
+
+
+def _calendar_days(series: Series) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Dates of the bars and sessions of the calendar over the same, trusted, span."""
+    if series.calendar is None:
+        raise NotApplicable("no exchange calendar is known for this ticker")
+    dates = pd.DatetimeIndex(series.bars.index)
+    dates = dates[dates >= pd.Timestamp(TRUSTED_FROM)]
+    if not len(dates):
+        raise NotApplicable(f"the calendar is trusted from {TRUSTED_FROM} only")
+    return dates, sessions(series.calendar, dates[0].date(), dates[-1].date())
+
+
+def _non_sessions(series: Series) -> list[str]:
+    dates, expected = _calendar_days(series)
+    return [f"{day:%Y-%m-%d %a}" for day in dates.difference(expected)]
+
+
+def _missing_sessions(series: Series) -> list[str]:
+    dates, expected = _calendar_days(series)
+    return [f"{day:%Y-%m-%d %a}" for day in expected.difference(dates)]
+
+
+def _stale_tail(series: Series) -> list[str]:
+    if not series.last_sessions:
+        raise NotApplicable("no other ticker to compare with")
+    own = series.bars.index[-1]
+    freshest, last = max(series.last_sessions.items(), key=lambda item: item[1])
+    if own >= last:
+        return []
+    behind = count_sessions(series.calendar, own.date(), last.date())
+    return [f"{own.date()}, {behind} sessions behind {freshest} ({last.date()})"]
+
+
+def count_sessions(calendar: str | None, after: date, until: date) -> int:
+    """Sessions in (after, until]; weekdays where no calendar is known.
+
+    Examples
+    --------
+    >>> count_sessions("XNYS", date(2024, 7, 3), date(2024, 7, 8))
+    2
+    """
+    days = sessions(calendar, after, until) if calendar and after <= until else pd.bdate_range(after, until)
+    return int((days > pd.Timestamp(after)).sum())
+
+
+SESSIONS = (
+    Check(
+        name="non_sessions",
+        severity=Severity.ERROR,
+        rule="every bar must be of a session of the exchange",
+        remedy="remove the rows at the source",
+        find=_non_sessions,
+    ),
+    Check(
+        name="missing_sessions",
+        severity=Severity.ERROR,
+        rule="every session between the first and the last must have a bar",
+        remedy="pull again, or take another source",
+        find=_missing_sessions,
+    ),
+    Check(
+        name="stale_tail",
+        severity=Severity.WARNING,
+        rule="the last session must be that of the other tickers",
+        remedy="pull this ticker again",
+        find=_stale_tail,
+    ),
+)

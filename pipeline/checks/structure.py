@@ -1,0 +1,97 @@
+"""Checks of form: columns, types, dates, and the bounds of a bar."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pandera.errors
+import pandera.pandas as pa
+
+from pipeline.bars import COLUMNS, PRICES
+from pipeline.checks.check import Check, Series, itemise
+from pipeline.checks.report import Severity
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        name: pa.Column("float64", pa.Check.ge(0, error="volume must not be negative") if name == "volume" else None)
+        for name in COLUMNS
+    },
+    index=pa.Index("datetime64[ns]"),
+    strict=True,
+)
+
+
+def _schema(series: Series) -> list[str]:
+    if not len(series.bars):
+        return ["no rows"]
+    try:
+        SCHEMA.validate(series.bars, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        return [
+            f"{case.check} in column {case.column}"
+            if pd.isna(case.index)
+            else f"{str(case.index)[:10]} {case.column} {case.failure_case} ({case.check})"
+            for case in error.failure_cases.itertuples()
+        ]
+    return []
+
+
+def _unsorted(series: Series) -> list[str]:
+    dates = series.bars.index
+    back = dates[1:] < dates[:-1]
+    return [f"{later.date()} after {day.date()}" for day, later in zip(dates[:-1][back], dates[1:][back], strict=True)]
+
+
+def _duplicates(series: Series) -> list[str]:
+    dates = series.bars.index
+    return [str(day.date()) for day in dates[dates.duplicated()].unique()]
+
+
+def _non_positive(series: Series) -> list[str]:
+    return [item for name in (*PRICES, "adj_close") for item in itemise(series.bars, series.bars[name] <= 0, name)]
+
+
+def _bounds(series: Series) -> list[str]:
+    bars = series.bars
+    inside = bars[["open", "close"]]
+    broken = (bars["high"] < inside.max(axis=1)) | (bars["low"] > inside.min(axis=1)) | (bars["high"] < bars["low"])
+    return itemise(bars, broken, *PRICES)
+
+
+STRUCTURE = (
+    Check(
+        name="schema",
+        severity=Severity.ERROR,
+        rule="bars must have six float64 columns without gaps, volume 0 or more, and dates",
+        remedy="correct the source's data",
+        find=_schema,
+    ),
+    Check(
+        name="unsorted_dates",
+        severity=Severity.ERROR,
+        rule="dates must be ascending",
+        remedy="sort the rows",
+        find=_unsorted,
+    ),
+    Check(
+        name="duplicate_dates",
+        severity=Severity.ERROR,
+        rule="a date must be there once",
+        remedy="remove the extra rows",
+        find=_duplicates,
+    ),
+    Check(
+        name="non_positive_prices",
+        severity=Severity.ERROR,
+        rule="a price must be positive",
+        remedy="correct the source's data",
+        find=_non_positive,
+    ),
+    Check(
+        name="price_bounds",
+        severity=Severity.ERROR,
+        rule="high must bound the bar from above and low from below",
+        remedy="correct the source's data",
+        find=_bounds,
+    ),
+)
+"""Where one of these finds anything, the other checks make no sense and are not made."""

@@ -1,0 +1,79 @@
+"""What a feature is: a declaration of inputs, parameters, look-back and function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pipeline.indicators.windows import Array
+
+WEEK_DAYS = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feature:
+    """One column of a tier.
+
+    Parameters
+    ----------
+    name : str
+        Column name in the dataset version.
+    inputs : tuple of str
+        In the order of the function's arguments: columns of the bars, ``date``,
+        or columns of another ticker's bars, as ``^VIX.close``.
+    function : callable
+        From input arrays of shape (days,) and the parameters to shape (days,).
+    lookback : int
+        Number of earlier days after which a value must exist.
+    parameters : mapping
+        Keyword arguments of the function.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    function: Callable[..., Array]
+    lookback: int
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """Other tickers that this feature reads.
+
+        Examples
+        --------
+        >>> Feature(name="premium", inputs=("^VIX.close", "close"), function=np.subtract, lookback=0).tickers
+        ('^VIX',)
+        """
+        return tuple(dict.fromkeys(ticker for ticker, _ in map(split_input, self.inputs) if ticker))
+
+    def compute(self, bars: pd.DataFrame, auxiliary: Mapping[str, pd.DataFrame] | None = None) -> Array:
+        """Value of every day of the bars, NaN where the look-back is not filled.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            Bars of the ticker that is predicted.
+        auxiliary : mapping, optional
+            Bars of the other tickers, on exactly the same days.
+        """
+        columns = []
+        for name in self.inputs:
+            ticker, column = split_input(name)
+            frame = (auxiliary or {})[ticker] if ticker else bars
+            columns.append(frame.index.to_numpy() if column == "date" else frame[column].to_numpy())
+        return np.asarray(self.function(*columns, **self.parameters), dtype=np.float64)
+
+
+def split_input(name: str) -> tuple[str, str]:
+    """Ticker and column of an input; the ticker is empty for the bars themselves.
+
+    Examples
+    --------
+    >>> split_input("^VIX.close"), split_input("close"), split_input("VOD.L.high")
+    (('^VIX', 'close'), ('', 'close'), ('VOD.L', 'high'))
+    """
+    ticker, _, column = name.rpartition(".")
+    return ticker, column

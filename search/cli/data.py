@@ -1,0 +1,210 @@
+"""The command group ``data``: pull and check market data, list, show and compare versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from pipeline.sources import Source
+
+DEFAULT_ROOT = Path("data")
+SHOWN_DIGITS = 12
+
+
+root_option = click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_ROOT,
+    show_default=True,
+    envvar="PATCHSCALE_DATA",
+    help="Data directory.",
+)
+
+
+@click.group()
+def data() -> None:
+    """Pull and check market data; list, show and compare its versions."""
+
+
+@data.command()
+@click.argument("tickers", nargs=-1)
+@click.option(
+    "--source",
+    default="yahoo",
+    show_default=True,
+    help="yahoo, sample, or csv:DIRECTORY?adjusted=yes (or no).",
+)
+@root_option
+def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
+    """Download the whole history of TICKERS (default: the source's own) as snapshots.
+
+    Each is compared with the snapshot before it; nothing is ever overwritten.
+    """
+    from pipeline.sources import open_source
+
+    opened = open_source(source)
+    console = _console()
+    failures = _pull_all(console, root, opened, tickers or (opened.default_ticker,))
+    if failures:
+        _stop(f"{len(failures)} of {max(len(tickers), 1)} tickers could not be pulled: {', '.join(failures)}", 2)
+
+
+@data.command()
+@click.argument("tickers", nargs=-1)
+@click.option("--source", default=None, help="Only snapshots of this source.")
+@click.option("--all-items", is_flag=True, help="Print every item, not the first ten of each finding.")
+@root_option
+def check(tickers: tuple[str, ...], source: str | None, all_items: bool, root: Path) -> None:
+    """Check the newest snapshots of TICKERS (default: all); exit with 1 if there are errors.
+
+    The whole report is written beside each snapshot.
+    """
+    import pandas as pd
+
+    from pipeline.checks.report import SHOWN_ITEMS
+    from pipeline.checks.stored import check_snapshot
+    from pipeline.exceptions import DataError
+    from pipeline.snapshot import latest_snapshots
+
+    newest = latest_snapshots(root, source)
+    unknown = [ticker for ticker in tickers if ticker not in newest]
+    if unknown or not newest:
+        raise DataError(
+            f"a ticker to check must have a snapshot under {root} ({', '.join(newest) or 'none there'}), "
+            f"got {', '.join(unknown) or 'no ticker'}; pull it first: patchscale data pull TICKER"
+        )
+    reports = []
+    for snapshot in (newest[ticker] for ticker in tickers or newest):
+        beside = {each.ticker: pd.Timestamp(each.last) for each in newest.values() if each.source == snapshot.source}
+        reports.append(check_snapshot(root, snapshot, last_sessions=beside))
+    for report in reports:
+        click.echo(report.text(None if all_items else SHOWN_ITEMS))
+    errors = sum(len(report.errors) for report in reports)
+    warnings = sum(len(report.warnings) for report in reports)
+    click.echo(f"{len(reports)} checked: {errors} errors, {warnings} warnings; reports lie beside the snapshots")
+    if errors:
+        _stop(f"{errors} checks found errors; a build from these snapshots is refused", 1)
+
+
+@data.command("list")
+@root_option
+def list_command(root: Path) -> None:
+    """List snapshots and dataset versions."""
+    from rich.table import Table
+
+    from pipeline.catalogue import list_datasets
+    from pipeline.snapshot import list_snapshots
+
+    console = _console()
+    snapshots = Table("snapshot", "ticker", "source", "span", "sessions", "prices", "retrieved", title="Snapshots")
+    for each in list_snapshots(root):
+        basis = "adjusted" if each.adjusted else "as traded"
+        span = f"{each.first} to {each.last}"
+        snapshots.add_row(
+            each.digest[:SHOWN_DIGITS], each.ticker, each.source, span, f"{each.rows:,}", basis, each.retrieved_at[:19]
+        )
+    datasets = Table("dataset", "ticker", "source", "tier", "features", "days", "warnings", "written", title="Datasets")
+    for entry in list_datasets(root):
+        datasets.add_row(
+            entry.digest[:SHOWN_DIGITS],
+            entry.ticker,
+            entry.source,
+            entry.tier,
+            str(len(entry.features)),
+            f"{entry.rows:,}",
+            str(len(entry.warnings)),
+            entry.written_at,
+        )
+    for table in (snapshots, datasets):
+        console.print(table if table.row_count else f"{table.title}: none under {root}")
+
+
+@data.command()
+@click.argument("version")
+@root_option
+def show(version: str, root: Path) -> None:
+    """Show a snapshot or dataset VERSION, named by the first digits of its digest."""
+    from pipeline.catalogue import describe, find_version
+
+    for name, value in describe(root, find_version(root, version)):
+        click.echo(f"{name:<20} {value}")
+
+
+@data.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@root_option
+def diff(before: str, after: str, root: Path) -> None:
+    """Compare versions A and B: two snapshots, or two datasets."""
+    from pipeline.catalogue import differences, find_version
+
+    lines = differences(root, find_version(root, before), find_version(root, after))
+    click.echo("\n".join(lines) or "no difference")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def _stop(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    click.get_current_context().exit(exit_code)
+
+
+def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[str]) -> list[str]:
+    """Pull each ticker under its own progress bar; return those that failed."""
+    from pipeline.exceptions import DataError
+    from pipeline.refresh import pull as pull_ticker
+
+    failures = []
+    with _progress(console) as progress:
+        bars = {ticker: progress.add_task(ticker, total=None, start=False) for ticker in tickers}
+        for ticker, bar in bars.items():
+            progress.start_task(bar)
+            try:
+                snapshot, refresh = pull_ticker(root, source, ticker)
+            except DataError as error:
+                failures.append(ticker)
+                progress.console.print(f"failed: {error}", markup=False, highlight=False, soft_wrap=True)
+                continue
+            finally:
+                progress.update(bar, total=1, completed=1)
+            compared = "first snapshot" if refresh is None else refresh.text()
+            progress.console.print(
+                f"{ticker}: {snapshot.digest[:SHOWN_DIGITS]}, {snapshot.rows:,} sessions "
+                f"{snapshot.first} to {snapshot.last}; {compared}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    return failures
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    """Bars on a terminal, nothing in a log; a source's warnings are printed above them."""
+    import logging
+
+    from rich.logging import RichHandler
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    logger = logging.getLogger("pipeline.sources")
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    logger.addHandler(handler)
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            yield progress
+    finally:
+        logger.removeHandler(handler)

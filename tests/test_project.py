@@ -1,0 +1,94 @@
+"""The project's own shape: lists in step, imports one way, entry points that exist."""
+
+import ast
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from search.cli.hpo import DEFAULTS
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("pipeline", "model", "search")
+MAY_IMPORT = {"pipeline": {"pipeline"}, "model": {"pipeline", "model"}, "search": {"pipeline", "model", "search"}}
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def pins():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    return {canonicalize_name(name): pin for name, pin in (line.split("==") for line in lines)}
+
+
+@pytest.fixture(scope="module")
+def conda():
+    dependencies = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
+    listed = next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
+    return {canonicalize_name(name): pin for name, pin in (line.split("==") for line in listed)}
+
+
+def test_the_three_lists_of_dependencies_are_in_step(project, pins, conda):
+    requirements = {canonicalize_name(r.name): r for r in map(Requirement, project["dependencies"])}
+    assert set(conda) == set(requirements)
+    for name, requirement in requirements.items():
+        assert conda[name] == pins[name], name
+        assert requirement.specifier.contains(pins[name]), name
+    for requirement in map(Requirement, project["optional-dependencies"]["test"]):
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement.name
+    assert pins["torch"] == "2.13.0"
+
+
+def test_what_is_installed_is_what_was_tested(project, pins):
+    for requirement in map(Requirement, project["dependencies"]):
+        assert version(requirement.name).split("+")[0] == pins[canonicalize_name(requirement.name)], requirement.name
+
+
+@pytest.mark.lesson("L32")
+def test_mlproject_has_every_option_of_hpo_with_its_default():
+    entry = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["hpo"]
+    assert {name: field["default"] for name, field in entry["parameters"].items()} == DEFAULTS
+    assert all(field["type"] == "string" for field in entry["parameters"].values())
+    passed = re.findall(r"--([a-z-]+) \{([a-z_]+)\}", entry["command"])
+    assert {name for _, name in passed} == set(DEFAULTS)
+    assert all(flag.replace("-", "_") == name for flag, name in passed)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_run_one_way(package):
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            used = {module.split(".")[0] for module in modules} & set(PACKAGES)
+            assert used <= MAY_IMPORT[package], f"{path.relative_to(ROOT)} imports {used}"
+
+
+def test_the_model_knows_neither_optuna_nor_mlflow():
+    for path in (ROOT / "model").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) (optuna|mlflow)", path.read_text(), re.MULTILINE), path
+
+
+def test_a_file_holds_one_idea():
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 400, path
+            assert path.stem not in ("utils", "helpers", "manager", "common"), path
+
+
+def test_every_source_file_has_a_docstring_and_the_readme_names_every_command():
+    from search.cli import cli
+
+    readme = (ROOT / "README.md").read_text()
+    for name in cli.commands:
+        assert f"patchscale {name}" in readme, name
+    for target in ("hpo", "test", "ui", "lint", "verify"):
+        assert f"make {target}" in readme, target
