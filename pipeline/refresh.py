@@ -19,7 +19,7 @@ import pandas as pd
 
 from pipeline.bars import COLUMNS, PRICES
 from pipeline.exceptions import DataError
-from pipeline.snapshot import Snapshot, latest_snapshots, load_snapshot, save_snapshot
+from pipeline.snapshot import Snapshot, latest_snapshots, load_snapshot, save_snapshot, snapshot_path
 from pipeline.sources import Source
 
 RELATIVE_TOLERANCE = 1e-5
@@ -168,6 +168,8 @@ def pull(root: Path, source: Source, ticker: str) -> tuple[Snapshot, Refresh | N
     """
     download = source.fetch(ticker)
     before = latest_snapshots(root, source.name).get(ticker)
+    if before is not None and not snapshot_path(root, ticker, before.digest).exists():
+        before = None
     refresh = None if before is None else compare(load_snapshot(root, before), download.bars)
     return save_snapshot(root, source.name, download), refresh
 

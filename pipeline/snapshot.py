@@ -65,7 +65,7 @@ def save_snapshot(root: Path, source: str, download: Download) -> Snapshot:
         raise DataError(f"{download.ticker}: a snapshot must hold at least one session, got none from {source}")
     digest = content_hash(bars)
     path = snapshot_path(root, download.ticker, digest)
-    if path.with_suffix(".json").exists():
+    if path.exists() and path.with_suffix(".json").exists():
         known = _read_metadata(path.with_suffix(".json"))
         if known.adjusted != download.adjusted:
             raise DataError(

@@ -98,6 +98,7 @@ def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
         return auto_split(dates)
     try:
         train_end, validation_end, test_end = map(date.fromisoformat, text.split("/"))
+        validation_start, test_start = _day_after(train_end), _day_after(validation_end)
     except ValueError as error:
         raise InputError(
             f"split must be auto or TRAIN_END/VALIDATION_END/TEST_END in ISO dates, got {text!r}; "
@@ -106,9 +107,9 @@ def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
     return Split(
         train_start=dates[0].date(),
         train_end=train_end,
-        validation_start=_day_after(train_end),
+        validation_start=validation_start,
         validation_end=validation_end,
-        test_start=_day_after(validation_end),
+        test_start=test_start,
         test_end=test_end,
     )
 
@@ -170,6 +171,8 @@ def split_rows(
         would not fit before the first validation day.
     """
     row = np.arange(len(dates))
+    if horizon >= len(dates):
+        raise InputError(f"horizon must be shorter than the series of {len(dates)} days, got {horizon}")
 
     def part(start: date, end: date) -> Index:
         first = int(dates.searchsorted(pd.Timestamp(start), side="left"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from search.study import Study
 from search.worker import RUN, STOP
 
 SAME_ERRORS_IN_A_ROW = 3
+ERRORS_IN_A_ROW = 10
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LAUNCHER_VARIABLES = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_URI")
 SECOND_SIGNAL_AFTER_SECONDS = 2.0
 POLL_SECONDS = 0.5
 
@@ -70,10 +74,20 @@ class Coordinator:
         Shows events.
     lock : int
         File descriptor of the study's lock, inherited by workers.
+    launched : bool
+        Whether ``mlflow run`` started us, so that its end is ours.
     """
 
     def __init__(
-        self, stores: Stores, study: Study, *, n_workers: int, device: str, progress: StudyProgress, lock: int
+        self,
+        stores: Stores,
+        study: Study,
+        *,
+        n_workers: int,
+        device: str,
+        progress: StudyProgress,
+        lock: int,
+        launched: bool = False,
     ) -> None:
         self.stores, self.study, self.progress = stores, study, progress
         self.n_workers, self.device, self.lock = n_workers, device, lock
@@ -83,7 +97,7 @@ class Coordinator:
         self.stopped_by: int | None = None
         self._stopped_at = 0.0
         self._errors: list[str] = []
-        self._parent = os.getppid()
+        self._parent = os.getppid() if launched else None
 
     def run(self) -> bool:
         """Work until the target is met or somebody stops it.
@@ -98,7 +112,7 @@ class Coordinator:
         StudyError
             If three trials in a row end with the same error.
         """
-        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         try:
             while self._remaining() > 0 and self.stopped_by is None:
                 self._run_workers()
@@ -136,7 +150,7 @@ class Coordinator:
 
     def _start_process(self) -> subprocess.Popen[str]:
         uris = (self.stores.tracking_uri, self.stores.storage_uri, str(self.stores.home))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        kept = {name: value for name, value in os.environ.items() if name not in LAUNCHER_VARIABLES}
         packages = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), kept.get("PYTHONPATH", "")]))
         single = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with self.log_path.open("a") as log:
@@ -161,10 +175,14 @@ class Coordinator:
     def _listen(self, worker: Worker) -> None:
         output: IO[str] | None = worker.process.stdout
         assert output is not None
-        for line in output:
-            self.events.put((worker, json.loads(line)))
-        worker.process.wait()
-        self.events.put((worker, None))
+        try:
+            for line in output:
+                self.events.put((worker, json.loads(line)))
+        except json.JSONDecodeError:
+            worker.process.kill()
+        finally:
+            worker.process.wait()
+            self.events.put((worker, None))
 
     def _on_event(self, worker: Worker, event: dict[str, Any]) -> None:
         kind = event["event"]
@@ -198,12 +216,17 @@ class Coordinator:
         if worker.number is not None:
             for line in reconcile(self.study, only=worker.number):
                 self.progress.say(line)
+        self.finished = self.progress.finished = len(self.study.finished())
         self._count_error(f"worker exit code {code}, see {self.log_path}")
 
     def _count_error(self, error: str) -> None:
-        self._errors = [*(e for e in self._errors if e == error), error]
-        if len(self._errors) >= SAME_ERRORS_IN_A_ROW:
-            raise StudyError(f"a study goes on unless {SAME_ERRORS_IN_A_ROW} trials in a row fail alike, got: {error}")
+        self._errors.append(re.sub(r"[0-9a-f]{8,}|[\d.]+(e[+-]?\d+)?", "#", error))
+        alike = self._errors[-SAME_ERRORS_IN_A_ROW:] == self._errors[-1:] * SAME_ERRORS_IN_A_ROW
+        if alike or len(self._errors) >= ERRORS_IN_A_ROW:
+            raise StudyError(
+                f"a study goes on unless {SAME_ERRORS_IN_A_ROW} trials in a row fail alike, or {ERRORS_IN_A_ROW} "
+                f"in any way, got: {error}"
+            )
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.stopped_by is None:
@@ -219,8 +242,8 @@ class Coordinator:
             worker.order(STOP)
 
     def _notice_lost_parent(self) -> None:
-        """Stop when the process that started us, for instance ``mlflow run``, is gone."""
-        if self.stopped_by is None and os.getppid() != self._parent:
+        """Stop when the ``mlflow run`` that started us is gone."""
+        if self._parent is not None and self.stopped_by is None and os.getppid() != self._parent:
             self._stop(signal.SIGTERM)
 
     def _kill(self) -> None:

@@ -9,22 +9,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.table import Table
 
 from model.trainer import choose_device
-from pipeline.exceptions import InputError, PatchscaleError
+from pipeline.exceptions import InputError
 from search import record
 from search.board import board_link, save_board
 from search.card import study_card
-from search.coordinator import Coordinator
+from search.coordinator import SIGNALS, Coordinator
 from search.data_record import log_data
+from search.launcher import Launcher, close_stale_launchers
 from search.plan import DATA_DIRECTORY, make_plan
 from search.plots import write_plots
 from search.progress import StudyProgress, make_console
-from search.reconcile import LAUNCHER_PID, close_stale_launchers, reconcile
+from search.reconcile import reconcile
 from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import Study, open_or_create_study
 from search.trials import in_dimensions, trials_table
@@ -84,11 +86,10 @@ def run_study(request: Request) -> int:
     PatchscaleError
         If the input breaks a rule, before anything is made; or if trials keep failing.
     """
-    launcher = os.environ.pop("MLFLOW_RUN_ID", None)
-    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
     if request.trials < 1:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
     n_workers = count_workers(request.workers, str(choose_device(request.device).type))
+    launcher = Launcher.from_environment()
     console = make_console()
     root = Path(DATA_DIRECTORY).absolute()
     plan, dataset = make_plan(
@@ -109,18 +110,24 @@ def run_study(request: Request) -> int:
     prepare_home(stores)
     client = open_tracking(stores)
     open_storage(stores)
-    with study_lock(stores, plan.study) as lock:
+    with _ended_by_signals(), study_lock(stores, plan.study) as lock:
         study = open_or_create_study(stores, plan, trials=request.trials, data_root=root)
-        _link_launcher(client, launcher, study)
-        for line in [*close_stale_launchers(client), *reconcile(study)]:
-            console.print(f"reconciled: {line}", markup=False)
         with _open_run(study, launcher) as outcome:
-            _begin(study, dataset)
+            for line in [*close_stale_launchers(client), *reconcile(study)]:
+                console.print(f"reconciled: {line}", markup=False)
+            log_data(study, dataset)
+            save_board(study.client, study.experiment_id, study.plan.study)
             finished = len(study.finished())
             console.print(_headline(study, dataset, finished), markup=False)
             with StudyProgress(console, finished=finished, target=request.trials) as progress:
                 coordinator = Coordinator(
-                    stores, study, n_workers=n_workers, device=request.device, progress=progress, lock=lock
+                    stores,
+                    study,
+                    n_workers=n_workers,
+                    device=request.device,
+                    progress=progress,
+                    lock=lock,
+                    launched=launcher is not None,
                 )
                 complete = coordinator.run()
             outcome["complete"] = complete
@@ -142,42 +149,60 @@ def count_workers(text: str, device: str) -> int:
     (3, 1)
     """
     if text == "auto":
-        return 1 if device == "cuda" else len(os.sched_getaffinity(0))
-    if not text.isdigit() or int(text) < 1:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 1 if device == "cuda" else cores
+    if not (text.isdecimal() and text.isascii()) or int(text) < 1:
         raise InputError(f"workers must be auto or a whole number, at least 1, got {text!r}")
     return int(text)
 
 
 @contextmanager
-def _open_run(study: Study, launcher: str | None) -> Iterator[dict[str, Any]]:
+def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any]]:
     """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
     study.client.update_run(study.run_id, status="RUNNING")
     outcome: dict[str, Any] = {"complete": False}
     status, state = "KILLED", "interrupted"
     try:
+        if launcher is not None:
+            launcher.link(study)
         yield outcome
         if outcome["complete"]:
             status, state = "FINISHED", "complete"
-    except PatchscaleError as error:
-        status, state = "FAILED", record.describe_error(error)
-        raise
     except Exception as error:
         status, state = "FAILED", record.describe_error(error)
-        study.client.log_text(study.run_id, state, "error.txt")
         raise
     finally:
-        reconcile(study)
-        close_study(study, state)
-        for run_id in filter(None, (study.run_id, launcher)):
-            record.set_tags(study.client, run_id, {record.REASON: state})
-            study.client.set_terminated(run_id, status)
+        _ignore_signals()
+        try:
+            reconcile(study)
+            close_study(study, state)
+        finally:
+            record.set_tags(study.client, study.run_id, {record.REASON: state})
+            study.client.set_terminated(study.run_id, status)
+            if launcher is not None:
+                launcher.end(status, state)
 
 
-def _begin(study: Study, dataset: DatasetVersion) -> None:
-    """Log the data on the study's run, and save the board."""
-    log_data(study, dataset)
-    save_board(study.client, study.experiment_id, study.plan.study)
-    record.set_tags(study.client, study.run_id, {"study.target_trials": study.target_trials})
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that every run is ended."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, end)
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def close_study(study: Study, state: str) -> None:
@@ -199,13 +224,6 @@ def close_study(study: Study, state: str) -> None:
     record.set_tags(client, run_id, {"plots.left_out": ", ".join(left_out) or "none"})
 
 
-def _link_launcher(client: Any, launcher: str | None, study: Study) -> None:
-    """Tag the run that ``mlflow run`` made with what it launched."""
-    if launcher:
-        tags = {record.ROLE: "launcher", record.STUDY: study.plan.study, "study.run_id": study.run_id}
-        record.set_tags(client, launcher, {**tags, LAUNCHER_PID: os.getppid()})
-
-
 def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:
     plan = study.plan
     return (
@@ -221,7 +239,7 @@ def _print_summary(console: Console, study: Study) -> None:
     if len(finished):
         console.print(_summary(finished, study))
     link = board_link(study.experiment_id, study.plan.study)
-    console.print("Compare the trials: start the UI with `patchscale ui`, then open", markup=False)
+    console.print("Compare the trials: start the UI with `make ui` or `patchscale ui`, then open", markup=False)
     console.print(link, markup=False, soft_wrap=True)
 
 

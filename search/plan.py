@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,17 @@ from pipeline.base_rates import base_rates
 from pipeline.dataset import DatasetVersion, build_dataset
 from pipeline.exceptions import InputError
 from pipeline.refresh import pull
-from pipeline.sources import open_source
+from pipeline.snapshot import Snapshot, latest_snapshots
+from pipeline.sources import Source, open_source
 from pipeline.splits import Split, parse_split, split_rows
 from pipeline.target import Target
 from pipeline.tiers import auxiliary_tickers, find_tier
 from search.grid import Grid, make_grid
 
 DATA_DIRECTORY = "data"
+CHANGING_SOURCES = ("yahoo",)
+NAME_LETTERS = r"A-Za-z0-9._^=+-"
+NAME_LENGTH = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,13 +119,15 @@ def make_plan(
     InputError
         Naming the first rule that a value breaks.
     """
+    if study and not re.fullmatch(rf"[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", study):
+        raise InputError(f"study must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {study!r}")
     parsed_budget = Budget(text=budget, tolerance=DEFAULT_TOLERANCE)
     target = Target(horizon=horizon, threshold=threshold)
     training = Training(max_epochs=max_epochs, patience=patience)
     grid = make_grid(parsed_budget, n_features=len(find_tier(tier)))
     provider = open_source(source)
     snapshot, *auxiliary = (
-        pull(root, provider, each)[0] for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
+        _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
     )
     dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
     parsed_split = parse_split(split, dataset.dates)
@@ -135,8 +142,9 @@ def make_plan(
         source=dataset.source,
         tier=tier,
     )
+    default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}-{dataset.digest[:8]}"
     plan = Plan(
-        study=study or f"{dataset.ticker}-{target.name}-{budget}-{tier}-{dataset.digest[:8]}",
+        study=study or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
         data=data,
         target=target,
         split=parsed_split,
@@ -148,4 +156,15 @@ def make_plan(
         patience=training.patience,
         seed=seed,
     )
+    plan.spec(grid.architectures[0], {})
     return plan, dataset
+
+
+def _snapshot(root: Path, provider: Source, ticker: str) -> Snapshot:
+    """Newest stored snapshot where downloading again would bring another one, else a fresh one.
+
+    So the same command means the same data, also tomorrow and offline;
+    refreshing is left to ``patchscale data pull``.
+    """
+    stored = latest_snapshots(root, provider.name).get(ticker) if provider.name in CHANGING_SOURCES else None
+    return stored or pull(root, provider, ticker)[0]

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
-
 from optuna.trial import FrozenTrial, TrialState
 
 from search import record
 from search.study import Study
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
 MAX_RETRIES = 2
-LAUNCHER_PID = "launcher.pid"
 FIXED_PARAMS = "fixed_params"
 
 
@@ -41,18 +34,6 @@ def reconcile(study: Study, only: int | None = None) -> list[str]:
     done = [_close_trial(study, trial) for trial in running]
     done += _close_runs(study, only)
     done += _requeue(study)
-    return done
-
-
-def close_stale_launchers(client: MlflowClient) -> list[str]:
-    """Close runs of ``mlflow run`` whose process is gone."""
-    done = []
-    for run in record.running_runs(client, ["0"], f"tags.{record.ROLE} = 'launcher'"):
-        pid = run.data.tags.get(LAUNCHER_PID, "")
-        if not (pid.isdigit() and _is_alive(int(pid))):
-            client.set_tag(run.info.run_id, record.REASON, "interrupted")
-            client.set_terminated(run.info.run_id, "KILLED")
-            done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done
 
 
@@ -102,13 +83,3 @@ def _requeue(study: Study) -> list[str]:
 
 def _asked_to_stop(trial: FrozenTrial) -> bool:
     return trial.user_attrs.get("stopped_by") == "user"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
+from pipeline.exceptions import PatchscaleError
 from search.coverage import extremes
 from search.grid import AXES
-from search.stores import Stores, open_storage, open_tracking
-from search.study import PLAN, Study, load_study
+from search.stores import Stores, lock_path, open_storage, open_tracking
+from search.study import PLAN, RUN_ID, Study, load_study
 
 
 def study_states(stores: Stores) -> list[dict[str, Any]]:
     """One dictionary a study: what was asked, what is done, its state and best result."""
     client, storage = open_tracking(stores), open_storage(stores)
-    names = sorted(s.study_name for s in optuna.get_all_study_summaries(storage) if PLAN in s.user_attrs)
-    return [_state(stores, load_study(stores, name, client=client, storage=storage)) for name in names]
+    names = sorted(s.study_name for s in optuna.get_all_study_summaries(storage) if {PLAN, RUN_ID} <= set(s.user_attrs))
+    states = []
+    for name in names:
+        try:
+            states.append(_state(stores, load_study(stores, name, client=client, storage=storage)))
+        except PatchscaleError as error:
+            states.append({"study": name, "state": "unreadable", "reason": str(error)})
+    return states
 
 
 def _state(stores: Stores, study: Study) -> dict[str, Any]:
     trials = study.schedule.get_trials(deepcopy=False)
     finished = [t for t in trials if t.state == TrialState.COMPLETE]
-    best = min(finished, key=lambda t: float(t.value or 0.0), default=None)
+    best = min(finished, key=lambda t: t.values[0], default=None)
     result = best.user_attrs["result"] if best else {}
     return {
         "study": study.plan.study,
@@ -61,7 +67,7 @@ def _coverage(study: Study, finished: list[optuna.trial.FrozenTrial]) -> str:
 
 def is_locked(stores: Stores, study_name: str) -> bool:
     """Whether a command on this machine works on the study."""
-    path: Path = stores.home / "locks" / f"{study_name}.lock"
+    path = lock_path(stores, study_name)
     if not path.exists():
         return False
     handle = os.open(path, os.O_RDWR)

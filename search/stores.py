@@ -118,6 +118,11 @@ def open_storage(stores: Stores) -> RDBStorage:
         raise StoreError(_unreachable("storage", stores.storage_uri, error)) from error
 
 
+def lock_path(stores: Stores, study_name: str) -> Path:
+    """File whose lock a working command holds."""
+    return stores.home / "locks" / f"{study_name}.lock"
+
+
 @contextmanager
 def study_lock(stores: Stores, study_name: str) -> Iterator[int]:
     """Hold a study against a second command on this machine.
@@ -130,7 +135,7 @@ def study_lock(stores: Stores, study_name: str) -> Iterator[int]:
     StoreError
         If another command works on the study.
     """
-    path = stores.home / "locks" / f"{study_name.replace('/', '_')}.lock"
+    path = lock_path(stores, study_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR)
     try:

@@ -73,8 +73,11 @@ def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: 
         If the study exists with another plan; the message names each difference.
     """
     client, storage = open_tracking(stores), open_storage(stores)
-    names = {summary.study_name for summary in optuna.get_all_study_summaries(storage)}
-    if plan.study in names:
+    existing = {summary.study_name: summary.user_attrs for summary in optuna.get_all_study_summaries(storage)}
+    if PLAN in existing.get(plan.study, {}) and RUN_ID not in existing[plan.study]:
+        _remove_half_made(client, storage, plan)
+        del existing[plan.study]
+    if plan.study in existing:
         study = load_study(stores, plan.study, client=client, storage=storage)
         differences = study.plan.differences(plan)
         if differences:
@@ -83,7 +86,7 @@ def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: 
                 "repeat the first command, or start a new study with --study NAME"
             )
     else:
-        study = _create(client, storage, stores, plan, data_root)
+        study = _create(client, storage, stores, plan, trials, data_root)
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
     return study
@@ -117,7 +120,8 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         ) from error
 
 
-def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, data_root: Path) -> Study:
+def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path) -> Study:
+    """Make a study; the run's id is written last, so a study without one was never finished being made."""
     space = SearchSpace(plan.grid())
     experiment_id = _experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(
@@ -126,12 +130,22 @@ def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, data
     schedule.set_user_attr(PLAN, json.dumps(dict(flatten(plan))))
     schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
     schedule.set_user_attr(DATA_ROOT, str(data_root))
+    schedule.set_user_attr(TARGET_TRIALS, trials)
     defaults = {name: getattr(Training(), name) for name in TRAINING}
     for architecture in extremes(plan.grid()):
         schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": "extreme"})
     run_id = _parent_run(client, experiment_id, plan, space)
     schedule.set_user_attr(RUN_ID, run_id)
     return Study(plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id)
+
+
+def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
+    """Remove what a crash left of a study that was being made: no trial of it has run."""
+    optuna.delete_study(study_name=plan.study, storage=storage)
+    experiment = client.get_experiment_by_name(plan.experiment)
+    query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
+    for run in record.running_runs(client, [experiment.experiment_id] if experiment else [], query):
+        client.delete_run(run.info.run_id)
 
 
 def _experiment(client: MlflowClient, stores: Stores, name: str) -> str:

@@ -2,7 +2,7 @@
 
 It reads ``run`` or ``stop`` a line from standard input and writes one JSON
 event a line to standard output.  When its input closes, because the
-coordinator is gone, it stops after the current epoch: no orphans.
+coordinator is gone, it exits at once: no orphans, and the next command repairs.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ def main(arguments: list[str]) -> None:
 def _listen(orders: queue.SimpleQueue[str], stop: threading.Event) -> None:
     for line in sys.stdin:
         if line.strip() == STOP:
-            break
+            stop.set()
+            orders.put(STOP)
+            return
         orders.put(line.strip())
-    stop.set()
-    orders.put(STOP)
+    os._exit(1)
 
 
 def _runner(

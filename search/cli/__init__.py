@@ -26,6 +26,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake ends with one line and its exit code."""
     try:
         sys.exit(cli.main(args=arguments, prog_name="patchscale", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         _end(" ".join(error.format_message().split()), error.exit_code)
     except PatchscaleError as error:

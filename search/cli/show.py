@@ -11,6 +11,7 @@ import click
 from pipeline.exceptions import InputError
 from search.cli.values import whole_number
 
+MAX_PORT = 65535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STORE_OPTIONS = (
     click.option("--tracking-uri", default="", help="MLflow's store."),
@@ -67,6 +68,9 @@ def status(tracking_uri: str, storage: str, as_json: bool) -> None:
     ):
         table.add_column(column, no_wrap=True)
     for s in states:
+        if s["state"] == "unreadable":
+            table.add_row(s["study"], *["unknown"] * 3, f"unreadable: {s['reason']}")
+            continue
         figures = (s["best_loss"], s["base_rate_loss"], s["best_skill"], s["best_roc_auc"])
         shown = ["unknown" if figure is None else f"{figure:.4f}" for figure in figures]
         done = f"{s['finished']}/{s['target']}"
@@ -89,7 +93,17 @@ def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
             "reaches the port can read and delete; add --allow-remote if that is wanted"
         )
     number = whole_number("port", port, 1)
+    if number > MAX_PORT:
+        raise InputError(f"port must be at most {MAX_PORT}, got {number}")
+    if host not in LOOPBACK:
+        click.echo(
+            "warning: MLflow has no password by default; everybody who reaches the port can read and delete", err=True
+        )
     stores = resolve_stores(tracking_uri)
+    if stores.tracking_uri.startswith(("http://", "https://")):
+        raise InputError(
+            f"ui serves a store of its own, got the server {stores.tracking_uri}; open that address instead"
+        )
     prepare_home(stores)
     open_tracking(stores)
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}

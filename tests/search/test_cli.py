@@ -55,6 +55,12 @@ def test_the_surface_is_pinned():
         (["--tracking-uri", "sqlite:////nonexistent/x/mlflow.db"], "tracking_uri must lie in a directory that exists"),
         (["--tracking-uri", "http://127.0.0.1:9"], "tracking_uri must be a store that can be reached"),
         (["--storage", "sqlite:////nonexistent/x/optuna.db"], "storage must lie in a directory that exists"),
+        (["--split", "2014-12-31/9999-12-31/9999-12-31"], "split must be auto or"),
+        (["--horizon", "100000000000000000000"], "horizon must be shorter than the series"),
+        (["--seed", "9223372036854775808"], "seed must be"),
+        (["--workers", "²"], "workers must be auto or"),
+        (["--study", "it's"], "study must be up to 120 letters"),
+        (["--study", "../../x"], "study must be up to 120 letters"),
         (["--no-such-option", "1"], "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -93,6 +99,22 @@ def test_ui_refuses_other_hosts_and_says_why(capsys, home):
     assert code == 2
     assert "no password by default" in err
     assert "--allow-remote" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--port", "99999"], "at most 65535"), (["--tracking-uri", "http://127.0.0.1:9"], "open that address instead")],
+)
+def test_ui_refuses_what_it_cannot_serve(capsys, home, arguments, words):
+    code, _, err = run(capsys, "ui", *arguments)
+    assert code == 2
+    assert words in err
+
+
+def test_no_command_shows_the_help(capsys):
+    _, out, _ = run(capsys)
+    assert "Commands:" in out
+    assert out.count("\n") > 5
 
 
 @pytest.mark.slow

@@ -1,7 +1,11 @@
+import os
+import socket
+
 import pytest
 from optuna.trial import TrialState
 
-from search.reconcile import MAX_RETRIES, close_stale_launchers, reconcile
+from search.launcher import close_stale_launchers
+from search.reconcile import MAX_RETRIES, reconcile
 from search.space import SearchSpace
 from search.study import open_or_create_study
 from search.trial import TrialRunner
@@ -86,11 +90,11 @@ def test_only_the_named_trial_is_touched(study, runner, monkeypatch):
 
 
 def test_a_launcher_whose_process_is_gone_is_closed(study):
-    tags = {"run.role": "launcher", "launcher.pid": "999999999"}
+    tags = {"run.role": "launcher", "launcher.host": socket.gethostname(), "launcher.pid": "999999999"}
     gone = study.client.create_run("0", tags=tags).info.run_id
-    import os
-
+    elsewhere = study.client.create_run("0", tags={**tags, "launcher.host": "another"}).info.run_id
     alive = study.client.create_run("0", tags={**tags, "launcher.pid": str(os.getpid())}).info.run_id
     assert len(close_stale_launchers(study.client)) == 1
     assert study.client.get_run(gone).info.status == "KILLED"
     assert study.client.get_run(alive).info.status == "RUNNING"
+    assert study.client.get_run(elsewhere).info.status == "RUNNING"

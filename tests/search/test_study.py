@@ -51,6 +51,33 @@ def test_a_study_refuses_another_plan_and_names_the_difference(make, field, valu
         make(**{field: value})
 
 
+@pytest.mark.parametrize("where", ["_parent_run", "extremes"])
+def test_a_study_that_was_never_finished_being_made_is_made_again(make, stores, planned, monkeypatch, where):
+    from search.status import study_states
+
+    def die(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"search.study.{where}", die)
+        with pytest.raises(KeyboardInterrupt):
+            make()
+    assert study_states(stores) == []
+    study = make()
+    assert len(study.schedule.get_trials(states=(TrialState.WAITING,))) == 6
+    runs = study.client.search_runs([study.experiment_id])
+    assert [run.info.run_id for run in runs] == [study.run_id]
+
+
+def test_an_unreadable_study_does_not_hide_the_others(make, stores, monkeypatch):
+    from search.status import study_states
+
+    make(study="a")
+    make(study="b").schedule.set_user_attr("plan", "{}")
+    states = {row["study"]: row["state"] for row in study_states(stores)}
+    assert states == {"a": "incomplete", "b": "unreadable"}
+
+
 def test_a_foreign_study_is_refused_by_name(stores, make):
     import optuna
 
