@@ -220,7 +220,7 @@ def _table(study: Study, logged: list[Logged]) -> Table:
     if len(finished):
         best = finished.iloc[0]
         rows[f"best trial {best['label']}"] = {name: float(best[name]) for name in SHOWN}
-        caption = f"best trial: the lowest loss of {len(finished)} on these same days, so it is flattered; see AUC too"
+        caption = f"best trial: the lowest loss of {len(finished)} chosen on these same days, which flatters it"
     title = f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}"
     table = Table(title=title, caption=caption)
     table.add_column("model", no_wrap=True)
