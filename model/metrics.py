@@ -1,14 +1,18 @@
-"""Metrics of probabilistic binary forecasts; undefined is NaN, never another metric's value."""
+"""Metrics of probabilistic binary forecasts; undefined is NaN with a reason, never another metric's value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 Array = npt.NDArray[np.float64]
+
+CALIBRATION_BINS = 15
+ONE_CLASS = "only one class on these days"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +37,14 @@ class Evaluation:
         Standard deviation of the probabilities; 0 is a model that says always the same.
     n_days : int
         Days evaluated.
+    ece : float
+        Expected calibration error, see :func:`calibration_error`; NaN below 15 days.
+    n_calls_30, n_calls_50 : int
+        Days called positive, which is a probability of at least 0.3 or 0.5.
+    precision_30, precision_50 : float
+        Share of the called days that were positive; NaN if no day was called.
+    recall_30, recall_50 : float
+        Share of the positive days that were called; NaN if no day was positive.
     """
 
     loss: float
@@ -44,6 +56,13 @@ class Evaluation:
     skill: float
     prediction_std: float
     n_days: int
+    ece: float
+    n_calls_30: int
+    precision_30: float
+    recall_30: float
+    n_calls_50: int
+    precision_50: float
+    recall_50: float
 
 
 def evaluate(y: Array, p: Array) -> Evaluation:
@@ -62,6 +81,8 @@ def evaluate(y: Array, p: Array) -> Evaluation:
     >>> good = evaluate(y, np.array([0.1, 0.4, 0.6, 0.9]))
     >>> good.roc_auc, round(good.loss, 4), round(good.base_rate_loss, 4)
     (1.0, 0.3081, 0.6931)
+    >>> good.n_calls_30, round(good.precision_30, 4), good.recall_30
+    (3, 0.6667, 1.0)
     >>> evaluate(np.zeros(2), np.full(2, 0.1)).roc_auc
     nan
     """
@@ -69,6 +90,8 @@ def evaluate(y: Array, p: Array) -> Evaluation:
     base_rate = float(y.mean())
     loss = float(log_loss(y, p, labels=[0, 1]))
     base_rate_loss = float(log_loss(y, np.full(len(y), base_rate), labels=[0, 1])) if both else 0.0
+    n_calls_30, precision_30, recall_30 = _calls(y, p, 0.3)
+    n_calls_50, precision_50, recall_50 = _calls(y, p, 0.5)
     return Evaluation(
         loss=loss,
         roc_auc=float(roc_auc_score(y, p)) if both else float("nan"),
@@ -76,7 +99,83 @@ def evaluate(y: Array, p: Array) -> Evaluation:
         brier=float(brier_score_loss(y, p, labels=[0, 1])),
         base_rate=base_rate,
         base_rate_loss=base_rate_loss,
-        skill=1.0 - loss / base_rate_loss if both else float("nan"),
+        skill=skill_over(loss, base_rate_loss),
         prediction_std=float(np.std(p)),
         n_days=len(y),
+        ece=calibration_error(y, p),
+        n_calls_30=n_calls_30,
+        precision_30=precision_30,
+        recall_30=recall_30,
+        n_calls_50=n_calls_50,
+        precision_50=precision_50,
+        recall_50=recall_50,
     )
+
+
+def undefined_reasons(evaluation: Evaluation) -> dict[str, str]:
+    """Say of every metric that is NaN why it is undefined.
+
+    Examples
+    --------
+    >>> undefined_reasons(evaluate(np.array([0.0, 1.0] * 10), np.array([0.1, 0.4] * 10)))
+    {'precision_50': 'no day has a probability of at least 0.5'}
+    """
+    reasons = {
+        "roc_auc": ONE_CLASS,
+        "average_precision": ONE_CLASS,
+        "skill": ONE_CLASS,
+        "ece": f"fewer than {CALIBRATION_BINS} days",
+        "precision_30": "no day has a probability of at least 0.3",
+        "precision_50": "no day has a probability of at least 0.5",
+        "recall_30": "no day is positive",
+        "recall_50": "no day is positive",
+    }
+    return {name: reasons[name] for name, value in asdict(evaluation).items() if math.isnan(value)}
+
+
+def skill_over(loss: float, reference_loss: float) -> float:
+    """Skill over a reference: the share of its loss that is avoided; NaN where the reference has none.
+
+    Examples
+    --------
+    >>> skill_over(0.45, 0.50), skill_over(0.1, 0.0)
+    (0.09999999999999998, nan)
+    """
+    return 1.0 - loss / reference_loss if reference_loss > 0 else float("nan")
+
+
+def calibration_error(y: Array, p: Array) -> float:
+    """Measure the expected calibration error over 15 bins of equally many days.
+
+    The mean over days of the distance between their bin's mean probability and
+    its share of positives. Days of equal probability share a bin, so that the
+    order of the days does not matter and a constant has one bin.
+
+    Returns
+    -------
+    float
+        NaN if there are fewer days than bins.
+
+    References
+    ----------
+    Nguyen and O'Connor (2015), "Posterior calibration and exploratory analysis for natural language
+    processing models", section 2.2 (bins of equal mass).
+
+    Examples
+    --------
+    >>> calibration_error(np.tile([0.0, 1.0], 15), np.full(30, 0.75))
+    0.25
+    """
+    if len(y) < CALIBRATION_BINS:
+        return float("nan")
+    edges = np.sort(p)[np.arange(1, CALIBRATION_BINS) * len(p) // CALIBRATION_BINS]
+    bins = np.searchsorted(edges, p, side="right")
+    excess = np.bincount(bins, weights=p - y, minlength=CALIBRATION_BINS)
+    return float(np.abs(excess).sum() / len(y))
+
+
+def _calls(y: Array, p: Array, threshold: float) -> tuple[int, float, float]:
+    """Count the days called, and their precision and recall."""
+    called = p >= threshold
+    hits, calls, positives = float(y[called].sum()), int(called.sum()), float(y.sum())
+    return calls, hits / calls if calls else float("nan"), hits / positives if positives else float("nan")

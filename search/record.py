@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 
-from model.metrics import Evaluation
+from model.metrics import Evaluation, undefined_reasons
 from model.spec import Spec
 from model.trainer import EpochResult
 from pipeline.exceptions import RecordError
@@ -144,14 +144,16 @@ class TrialRecord:
 
     def finish(self, evaluation: Evaluation, *, best_epoch: int, n_epochs: int, seconds: float, files: Path) -> None:
         """Log the restored model's metrics and artifacts, and end the run FINISHED."""
+        self.conclude(evaluation, {"best/epoch": best_epoch, "n_epochs": n_epochs, "seconds": seconds}, files)
+
+    def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path) -> None:
+        """Log an evaluation as ``best/…``, further figures and artifacts, and end the run FINISHED."""
         self.client.log_artifacts(self.run_id, str(files))
-        best = {f"best/{name}": float(value) for name, value in asdict(evaluation).items()}
-        self.log({**best, "best/epoch": best_epoch, "n_epochs": n_epochs, "seconds": seconds})
-        undefined = [name for name, value in asdict(evaluation).items() if not math.isfinite(value)]
+        self.log({**{f"best/{name}": float(value) for name, value in asdict(evaluation).items()}, **figures})
+        undefined = undefined_reasons(evaluation)
         if undefined:
-            self.client.set_tag(
-                self.run_id, "metrics.undefined", f"{', '.join(undefined)}: only one class on these days"
-            )
+            text = "; ".join(f"{name}: {reason}" for name, reason in undefined.items())
+            self.client.set_tag(self.run_id, "metrics.undefined", text)
         self._end("FINISHED", "complete")
 
     def interrupt(self, reason: str = "interrupted") -> None:

@@ -82,7 +82,8 @@ def _stale_runs(stores: Stores) -> Finding:
         running = running_runs(client, experiments, f"tags.`{STUDY}` != ''")
     except PatchscaleError as error:
         return False, f"runs: {error}"
-    stale = [r.info.run_id[:8] for r in running if not is_locked(stores, r.data.tags[STUDY])]
+    held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", ".baselines")] for r in running}
+    stale = [run_id[:8] for run_id, names in held.items() if not any(is_locked(stores, name) for name in names)]
     if stale:
         return (
             False,

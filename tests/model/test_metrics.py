@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.metrics import Array, evaluate
+from model.metrics import CALIBRATION_BINS, Array, calibration_error, evaluate, skill_over, undefined_reasons
 
 probabilities = st.floats(1e-6, 1 - 1e-6)
 days = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), probabilities), min_size=2, max_size=40)
@@ -83,3 +84,67 @@ def test_certain_and_wrong_is_finite_and_large() -> None:
 def test_a_probability_that_is_not_finite_is_never_scored() -> None:
     with pytest.raises(ValueError, match="NaN"):
         evaluate(np.array([0.0, 1.0]), np.array([0.5, np.nan]))
+
+
+many_days = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), probabilities), min_size=CALIBRATION_BINS, max_size=80)
+
+
+@given(pairs=many_days, seed=st.integers(0, 99))
+def test_calibration_error_is_bounded_and_blind_to_the_order_of_days(
+    pairs: list[tuple[float, float]], seed: int
+) -> None:
+    y, p = _arrays(pairs)
+    found = calibration_error(y, p)
+    order = np.random.default_rng(seed).permutation(len(y))
+    assert abs(np.mean(p - y)) - 1e-12 <= found <= 1
+    assert calibration_error(y[order], p[order]) == pytest.approx(found, abs=1e-12)
+
+
+def test_calibration_error_of_equal_bins_by_hand() -> None:
+    p = np.linspace(0.01, 0.99, 4 * CALIBRATION_BINS)
+    y = (np.arange(len(p)) % 3 == 0).astype(np.float64)
+    gaps = np.abs(p.reshape(CALIBRATION_BINS, 4).mean(1) - y.reshape(CALIBRATION_BINS, 4).mean(1))
+    assert calibration_error(y, p) == pytest.approx(gaps.mean())
+
+
+def test_a_constant_has_one_bin() -> None:
+    assert calibration_error(np.array([1.0, 0.0, 0.0] * 20), np.full(60, 1 / 3)) == pytest.approx(0.0)
+
+
+@given(pairs=days)
+def test_precision_and_recall_are_counts(pairs: list[tuple[float, float]]) -> None:
+    y, p = _arrays(pairs)
+    found = asdict(evaluate(y, p))
+    for threshold in (0.3, 0.5):
+        called = [pair for pair in pairs if pair[1] >= threshold]
+        hits = sum(pair[0] for pair in called)
+        name = f"{100 * threshold:.0f}"
+        assert found[f"n_calls_{name}"] == len(called)
+        if called:
+            assert found[f"precision_{name}"] == pytest.approx(hits / len(called))
+        if y.sum():
+            assert found[f"recall_{name}"] == pytest.approx(hits / y.sum())
+
+
+@given(pairs=days)
+def test_what_is_undefined_is_nan_with_a_reason_and_nothing_else_is(pairs: list[tuple[float, float]]) -> None:
+    found = evaluate(*_arrays(pairs))
+    undefined = {name for name, value in asdict(found).items() if math.isnan(value)}
+    assert set(undefined_reasons(found)) == undefined
+    assert ("precision_50" in undefined) == (found.n_calls_50 == 0)
+    assert ("recall_30" in undefined) == (found.base_rate == 0)
+    assert ("roc_auc" in undefined) == (found.base_rate in (0, 1))
+    assert ("ece" in undefined) == (found.n_days < CALIBRATION_BINS)
+
+
+def test_the_field_of_an_evaluation_is_a_number() -> None:
+    assert {type(value) for value in asdict(evaluate(np.array([0.0, 1.0]), np.array([0.2, 0.7]))).values()} == {
+        int,
+        float,
+    }
+
+
+def test_skill_over_a_reference() -> None:
+    assert skill_over(0.5, 0.5) == 0
+    assert skill_over(0.6, 0.5) == pytest.approx(-0.2)
+    assert math.isnan(skill_over(0.1, 0.0))

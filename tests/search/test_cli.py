@@ -11,6 +11,7 @@ from search.cli import cli, main
 SURFACE = {
     "hpo": "budget trials horizon threshold source ticker tier split workers seed max_epochs patience study "
     "tracking_uri storage device",
+    "baselines": "study tracking_uri storage",
     "grid": "budget tier as_json",
     "status": "as_json tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",

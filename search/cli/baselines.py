@@ -1,0 +1,24 @@
+"""``patchscale baselines``: what a study's trials have to beat."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+
+
+@click.command()
+@click.argument("study")
+def baselines(tracking_uri: str, storage: str, study: str) -> None:
+    """Log the baselines of STUDY on the days of its trials; again adds nothing."""
+    from search.baselines import run_baselines
+    from search.progress import make_console
+    from search.stores import resolve_stores
+
+    sys.exit(run_baselines(resolve_stores(tracking_uri, storage), study, make_console()))
+
+
+for _option in STORE_OPTIONS:
+    baselines = _option(baselines)
