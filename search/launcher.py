@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from search import record
+from search.stores import is_alive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,18 +69,8 @@ def close_stale_launchers(client: MlflowClient) -> list[str]:
     query = f"tags.`{record.ROLE}` = 'launcher' and tags.`{HOST}` = '{socket.gethostname()}'"
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     for run in record.running_runs(client, experiments, query):
-        if not _is_alive(run.data.tags.get(PID, "")):
+        if not is_alive(run.data.tags.get(PID, "")):
             client.set_tag(run.info.run_id, record.REASON, "interrupted")
             client.set_terminated(run.info.run_id, "KILLED")
             done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -155,7 +155,7 @@ def _acquire(handle: int, study_name: str) -> None:
             return
         except BlockingIOError:
             owner = os.pread(handle, 32, 0).decode().strip()
-            if _is_alive(owner) or time.monotonic() > deadline:
+            if is_alive(owner) or time.monotonic() > deadline:
                 raise StoreError(
                     f"a study is worked on by one command at a time, got study {study_name} in use by process "
                     f"{owner or 'unknown'}; wait for it, or stop it and repeat this command"
@@ -163,7 +163,8 @@ def _acquire(handle: int, study_name: str) -> None:
             time.sleep(0.2)
 
 
-def _is_alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
+    """Whether a process of this host has this number; False for a text that is none."""
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
