@@ -96,6 +96,7 @@ class Coordinator:
         self.finished = len(study.finished())
         self.stopped_by: int | None = None
         self._stopped_at = 0.0
+        self._lost_trial = False
         self._errors: list[str] = []
         self._parent = os.getppid() if launched else None
 
@@ -118,7 +119,7 @@ class Coordinator:
                 self._run_workers()
                 for line in reconcile(self.study):
                     self.progress.say(line)
-                self.finished = len(self.study.finished())
+                self.finished = self.progress.finished = len(self.study.finished())
         finally:
             self._kill()
             for number, handler in previous.items():
@@ -137,6 +138,7 @@ class Coordinator:
                 self._on_exit(worker)
             else:
                 self._on_event(worker, event)
+            self._recover_lost_trial()
             self._spawn()
 
     def _remaining(self) -> int:
@@ -213,11 +215,18 @@ class Coordinator:
         if (code == 0 and not worker.busy) or self.stopped_by is not None:
             return
         self.progress.say(f"a worker ended unasked with exit code {code}; its messages are in {self.log_path}")
-        if worker.number is not None:
-            for line in reconcile(self.study, only=worker.number):
-                self.progress.say(line)
-        self.finished = self.progress.finished = len(self.study.finished())
+        self._lost_trial = self._lost_trial or worker.busy
         self._count_error(f"worker exit code {code}, see {self.log_path}")
+
+    def _recover_lost_trial(self) -> None:
+        """Queue the trial of a dead worker again, once every living worker has said which trial it runs."""
+        busy = [worker for worker in self.workers if worker.busy]
+        if not self._lost_trial or any(worker.number is None for worker in busy):
+            return
+        self._lost_trial = False
+        for line in reconcile(self.study, alive={worker.number for worker in busy if worker.number is not None}):
+            self.progress.say(line)
+        self.finished = self.progress.finished = len(self.study.finished())
 
     def _count_error(self, error: str) -> None:
         self._errors.append(re.sub(r"[0-9a-f]{8,}|[\d.]+(e[+-]?\d+)?", "#", error))

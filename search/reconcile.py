@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from optuna.trial import FrozenTrial, TrialState
 
 from search import record
@@ -11,18 +13,18 @@ MAX_RETRIES = 2
 FIXED_PARAMS = "fixed_params"
 
 
-def reconcile(study: Study, only: int | None = None) -> list[str]:
+def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
     """Close what a crash left open and queue its trials again.
 
-    The caller holds the study's lock, so nothing that is RUNNING is alive,
-    except when it names the one trial to look at.
+    The caller holds the study's lock, so nothing that is RUNNING is alive but
+    what it names.
 
     Parameters
     ----------
     study : Study
         To repair.
-    only : int, optional
-        Number of the trial whose worker has died.
+    alive : collection of int
+        Numbers of the trials that workers of the caller run.
 
     Returns
     -------
@@ -30,9 +32,9 @@ def reconcile(study: Study, only: int | None = None) -> list[str]:
         What was done, one line each; empty if the stores agreed.
     """
     trials = study.schedule.get_trials(deepcopy=False)
-    running = [t for t in trials if t.state == TrialState.RUNNING and only in (None, t.number)]
+    running = [t for t in trials if t.state == TrialState.RUNNING and t.number not in alive]
     done = [_close_trial(study, trial) for trial in running]
-    done += _close_runs(study, only)
+    done += _close_runs(study, alive)
     done += _requeue(study)
     return done
 
@@ -50,12 +52,12 @@ def _close_trial(study: Study, trial: FrozenTrial) -> str:
     return f"trial {trial.number} was interrupted: closed it"
 
 
-def _close_runs(study: Study, only: int | None) -> list[str]:
+def _close_runs(study: Study, alive: Collection[int]) -> list[str]:
     """End every run of the study's trials that still says RUNNING."""
     query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
-    if only is not None:
-        query += f" and tags.`{record.TRIAL_NUMBER}` = '{only}'"
-    stale = record.running_runs(study.client, [study.experiment_id], query)
+    kept = {str(number) for number in alive}
+    running = record.running_runs(study.client, [study.experiment_id], query)
+    stale = [run for run in running if run.data.tags[record.TRIAL_NUMBER] not in kept]
     for run in stale:
         record.TrialRecord(study.client, run.info.run_id).interrupt()
     return [f"run {run.info.run_id[:8]} said RUNNING: ended it KILLED" for run in stale]

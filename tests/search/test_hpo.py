@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 @pytest.fixture
 def launch(home, project):
     """Start a command in a directory of its own; whatever is left of it is killed afterwards."""
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"}
     started = []
 
     def start(*arguments, program=("-m", "search")):
@@ -31,7 +30,7 @@ def launch(home, project):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
         started.append(process)

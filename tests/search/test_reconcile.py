@@ -81,10 +81,10 @@ def test_a_trial_that_kills_its_worker_is_retried_twice_only(study, runner, monk
     assert len(study.schedule.trials) == 6 * (MAX_RETRIES + 1)
 
 
-def test_only_the_named_trial_is_touched(study, runner, monkeypatch):
+def test_a_living_trial_is_not_touched(study, runner, monkeypatch):
     for _ in range(2):
         crash(monkeypatch, runner, "search.trial.build_model")
-    reconcile(study, only=1)
+    reconcile(study, alive={0})
     assert [t.state for t in study.schedule.trials[:2]] == [TrialState.RUNNING, TrialState.FAIL]
     assert statuses(study) == ["KILLED", "RUNNING"]
 
