@@ -92,6 +92,7 @@ class Coordinator:
         self.stores, self.study, self.progress = stores, study, progress
         self.n_workers, self.device, self.lock = n_workers, device, lock
         self.workers: list[Worker] = []
+        self._ready: list[Worker] = []
         self.events: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]] = queue.SimpleQueue()
         self.finished = len(study.finished())
         self.stopped_by: int | None = None
@@ -139,6 +140,7 @@ class Coordinator:
             else:
                 self._on_event(worker, event)
             self._recover_lost_trial()
+            self._hand_out()
             self._spawn()
 
     def _remaining(self) -> int:
@@ -199,7 +201,16 @@ class Coordinator:
         if kind == "failed":
             self._count_error(event["error"])
         if kind in ("ready", "finished", "failed"):
-            self._assign(worker)
+            self._ready.append(worker)
+
+    def _hand_out(self) -> None:
+        """Give trials to idle workers, one after the other has said which it got.
+
+        Two that ask at the same moment can be given the same queued trial:
+        SQLite has no row locks.
+        """
+        while self._ready and not any(worker.busy and worker.number is None for worker in self.workers):
+            self._assign(self._ready.pop(0))
 
     def _assign(self, worker: Worker) -> None:
         busy = sum(other.busy for other in self.workers)
@@ -211,6 +222,7 @@ class Coordinator:
 
     def _on_exit(self, worker: Worker) -> None:
         self.workers.remove(worker)
+        self._ready = [other for other in self._ready if other is not worker]
         code = worker.process.returncode
         if (code == 0 and not worker.busy) or self.stopped_by is not None:
             return

@@ -49,3 +49,13 @@ def test_errors_are_alike_whatever_their_numbers(coordinator):
         coordinator._count_error(f"TrainingError: loss must be finite, got nan at step {step} with learning rate 2e-05")
     with pytest.raises(StudyError, match="fail alike"):
         coordinator._count_error("TrainingError: loss must be finite, got nan at step 7 with learning rate 1.5e-3")
+
+
+def test_workers_ask_one_after_the_other(coordinator, process):
+    first, second = Worker(process=process), Worker(process=process)
+    coordinator.workers, coordinator._ready = [first, second], [first, second]
+    coordinator._hand_out()
+    assert (first.busy, second.busy) == (True, False)
+    coordinator._on_event(first, {"event": "started", "number": 0})
+    coordinator._hand_out()
+    assert second.busy
