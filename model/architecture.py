@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 from pipeline.exceptions import InputError
 
+INSTANCE_NORMS = ("none", "revin")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
@@ -21,6 +23,9 @@ class Architecture:
         Days in a patch, and between the starts of two patches.
     d_model, n_layers, n_heads, d_ff : int
         Width, depth, attention heads, feed-forward width.
+    instance_norm : str
+        ``none``, or ``revin``: each window's features are centred and scaled by their own
+        mean and deviation over the window, which removes their level (Kim et al., ICLR 2022).
 
     Examples
     --------
@@ -37,10 +42,15 @@ class Architecture:
     n_layers: int
     n_heads: int
     d_ff: int
+    instance_norm: str = "none"
 
     def __post_init__(self) -> None:
+        if self.instance_norm not in INSTANCE_NORMS:
+            raise InputError(f"instance_norm must be one of {', '.join(INSTANCE_NORMS)}, got {self.instance_norm!r}")
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "instance_norm":
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{field.name} must be a whole number, at least 1, got {value!r}")
         if self.d_model % self.n_heads:

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from model.patchtst import PatchTST
+from model.patchtst import PatchTST, make_model
 from model.spec import Spec
 from pipeline.exceptions import StoreError
 from pipeline.snapshot import write_atomically
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
     if not isinstance(params, dict):
         raise StoreError(f"checkpoint {path} must carry its spec as a JSON object, got {type(params).__name__}")
     spec = Spec.from_params(params)
-    model = PatchTST(spec.architecture, dropout=spec.training.dropout)
+    model = make_model(spec)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

@@ -16,17 +16,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.architecture import Architecture
+from model.spec import Spec
 
 STANDARD_DEVIATIONS_KEPT = 10.0
 INITIAL_STD = 0.02
+EPSILON = 1e-5
 
 
 class Block(nn.Module):
     """Pre-norm encoder block: attention, then feed-forward, each on a residual branch."""
 
-    def __init__(self, architecture: Architecture, dropout: float) -> None:
+    def __init__(self, architecture: Architecture, dropout: float, attention_dropout: float) -> None:
         super().__init__()
         d_model = architecture.d_model
+        self.attention_dropout = attention_dropout
         self.n_heads = architecture.n_heads
         self.attention_norm = nn.LayerNorm(d_model)
         self.query_key_value = nn.Linear(d_model, 3 * d_model)
@@ -46,7 +49,8 @@ class Block(nn.Module):
         B, P, D = tokens_BPD.shape
         qkv_BP3HK = self.query_key_value(tokens_BPD).view(B, P, 3, self.n_heads, D // self.n_heads)
         query_BHPK, key_BHPK, value_BHPK = qkv_BP3HK.permute(2, 0, 3, 1, 4)
-        mixed_BHPK = functional.scaled_dot_product_attention(query_BHPK, key_BHPK, value_BHPK)
+        dropout = self.attention_dropout if self.training else 0.0
+        mixed_BHPK = functional.scaled_dot_product_attention(query_BHPK, key_BHPK, value_BHPK, dropout_p=dropout)
         return self.attention_output(mixed_BHPK.transpose(1, 2).reshape(B, P, D))
 
 
@@ -62,6 +66,8 @@ class PatchTST(nn.Module):
         The dimensions.
     dropout : float
         Of the embedding and both residual branches.
+    attention_dropout : float
+        Of the attention weights.
 
     Examples
     --------
@@ -73,7 +79,7 @@ class PatchTST(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
 
-    def __init__(self, architecture: Architecture, dropout: float = 0.0) -> None:
+    def __init__(self, architecture: Architecture, dropout: float = 0.0, attention_dropout: float = 0.0) -> None:
         super().__init__()
         self.architecture = architecture
         d_model, n_patches = architecture.d_model, architecture.n_patches
@@ -82,7 +88,9 @@ class PatchTST(nn.Module):
         self.embedding = nn.Linear(architecture.patch_length * architecture.n_features, d_model)
         self.positions = nn.Parameter(torch.empty(n_patches, d_model))
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(architecture, dropout) for _ in range(architecture.n_layers))
+        self.blocks = nn.ModuleList(
+            Block(architecture, dropout, attention_dropout) for _ in range(architecture.n_layers)
+        )
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(n_patches * d_model, 1)
         self._initialise()
@@ -90,6 +98,9 @@ class PatchTST(nn.Module):
     def forward(self, x_BTF: Tensor) -> Tensor:
         """Logits of shape (windows,) from features of shape (windows, days, features)."""
         z_BTF = (x_BTF - self.feature_mean) / self.feature_std
+        if self.architecture.instance_norm == "revin":
+            variance_B1F, mean_B1F = torch.var_mean(z_BTF, 1, correction=0, keepdim=True)
+            z_BTF = (z_BTF - mean_B1F) / (variance_B1F + EPSILON).sqrt()
         z_BTF = z_BTF.clamp(-STANDARD_DEVIATIONS_KEPT, STANDARD_DEVIATIONS_KEPT)
         tokens_BPD = self.dropout(self.embedding(self.patches(z_BTF)) + self.positions)
         for block in self.blocks:
@@ -113,6 +124,8 @@ class PatchTST(nn.Module):
     @torch.no_grad()
     def _initialise(self) -> None:
         """Draw weights with std 0.02, less on residual outputs by 1/sqrt(2·layers) (GPT-2, section 2.3); no bias."""
+        if self.positions.is_meta:
+            return
         nn.init.normal_(self.positions, std=INITIAL_STD)
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
@@ -120,6 +133,11 @@ class PatchTST(nn.Module):
                 scale = 1 / math.sqrt(2 * self.architecture.n_layers) if is_residual else 1.0
                 nn.init.normal_(module.weight, std=INITIAL_STD * scale)
                 nn.init.zeros_(module.bias)
+
+
+def make_model(spec: Spec) -> PatchTST:
+    """Model of a spec, with weights drawn from torch's generator."""
+    return PatchTST(spec.architecture, dropout=spec.training.dropout, attention_dropout=spec.training.attention_dropout)
 
 
 def predict_proba(logits: Tensor) -> Tensor:

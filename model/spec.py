@@ -16,8 +16,10 @@ from pipeline.exceptions import InputError, RecordError
 from pipeline.splits import Split
 from pipeline.target import Target
 
-DERIVED = ("n_params", "architecture", "spec_hash")
+DERIVED = ("n_params", "architecture", "train_tickers", "spec_hash")
+NONE = "none"
 LARGEST_SEED = 2**63 - 1
+OFFSETS = (NONE, "logistic", "boosting")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,9 @@ class Data:
         ``ticker=digest`` of everything that went in, separated by commas.
     ticker, source, tier : str
         As in :class:`pipeline.dataset.DatasetVersion`.
+    train_datasets : str
+        ``ticker=digest`` of further dataset versions whose training rows are pooled with this
+        one's, separated by commas; ``none`` is this one alone.
     """
 
     dataset: str
@@ -39,6 +44,23 @@ class Data:
     ticker: str
     source: str
     tier: str
+    train_datasets: str = NONE
+
+    def __post_init__(self) -> None:
+        if self.train_datasets == NONE:
+            return
+        further = [entry.rpartition("=")[0] for entry in self.train_datasets.split(",")]
+        if not all(further) or len({self.ticker, *further}) <= len(further):
+            raise InputError(
+                f"train_datasets must be {NONE} or ticker=digest of other tickers, each once, separated by commas, "
+                f"got {self.train_datasets!r}"
+            )
+
+    @property
+    def train_tickers(self) -> str:
+        """Every ticker that is trained on, separated by commas, the forecast one first."""
+        further = [] if self.train_datasets == NONE else self.train_datasets.split(",")
+        return ",".join([self.ticker, *(entry.rpartition("=")[0] for entry in further)])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +79,13 @@ class Training:
         Share of all steps during which the rate rises linearly; a cosine to zero follows.
     dropout : float
         Of the embedding and the residual branches.
+    attention_dropout : float
+        Of the attention weights.
+    label_smoothing : float
+        Share of the way from an outcome to 1/2 that its training label is moved.
+    offset : str
+        ``none``; or the baseline, ``logistic`` or ``boosting``, whose logit is frozen and
+        added to the Transformer's, whose head then starts at zero.
     batch_size : int
         Windows a step.
     clip_norm : float
@@ -72,6 +101,9 @@ class Training:
     epsilon: float = 1e-8
     warmup_fraction: float = 0.1
     dropout: float = 0.2
+    attention_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    offset: str = NONE
     batch_size: int = 128
     clip_norm: float = 1.0
     max_epochs: int = 6
@@ -86,6 +118,9 @@ class Training:
             "epsilon": (0 < self.epsilon < math.inf, "positive and finite"),
             "warmup_fraction": (0 <= self.warmup_fraction < 1, "in [0, 1)"),
             "dropout": (0 <= self.dropout < 1, "in [0, 1)"),
+            "attention_dropout": (0 <= self.attention_dropout < 1, "in [0, 1)"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
+            "offset": (self.offset in OFFSETS, f"one of {', '.join(OFFSETS)}"),
             "batch_size": (_is_whole(self.batch_size, 1), "a whole number, at least 1"),
             "clip_norm": (self.clip_norm > 0, "positive"),
             "max_epochs": (_is_whole(self.max_epochs, 1), "a whole number, at least 1"),
@@ -149,7 +184,7 @@ class Spec:
 
     def params(self) -> dict[str, str]:
         """Flatten to MLflow params: every field, and the derived count, label and hash."""
-        derived = (str(self.n_params), self.architecture.label, self.hash)
+        derived = (str(self.n_params), self.architecture.label, self.data.train_tickers, self.hash)
         return {**dict(flatten(self)), **dict(zip(DERIVED, derived, strict=True))}
 
     @classmethod

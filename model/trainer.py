@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from model.metrics import Evaluation, evaluate
 from model.optimizer import make_optimizer, make_schedule
-from model.patchtst import PatchTST, predict_proba
+from model.patchtst import PatchTST, make_model, predict_proba
 from model.spec import Spec, Training
 from model.windows import Windows, to_tensor
 from pipeline.exceptions import InputError, TrainingError
@@ -56,7 +56,7 @@ class EpochResult:
 def build_model(spec: Spec, windows: Windows) -> PatchTST:
     """Build a model with the spec's seed and the training days' statistics."""
     torch.manual_seed(spec.seed)
-    model = PatchTST(spec.architecture, dropout=spec.training.dropout)
+    model = make_model(spec)
     model.set_statistics(windows.training_days().cpu())
     return model.to(windows.x_NTF.device)
 
@@ -121,6 +121,7 @@ def _run_epoch(
     for rows in batches:
         x_BTF, y_B = windows.batch(rows)
         optimizer.zero_grad(set_to_none=True)
+        y_B = y_B + training.label_smoothing * (0.5 - y_B)
         loss = functional.binary_cross_entropy_with_logits(model(x_BTF), y_B)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)

@@ -3,11 +3,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import pytest
+import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from model.architecture import Architecture, count_parameters, total_parameters
-from model.patchtst import instantiated_parameters
+from model.patchtst import PatchTST, instantiated_parameters
 from pipeline.exceptions import InputError
 
 D64 = Architecture(n_features=25, d_model=64, n_layers=48, n_heads=8, d_ff=256)
@@ -77,7 +78,7 @@ def test_groups_by_hand() -> None:
     assert sum(counts.values()) == total_parameters(D64)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Architecture)])
+@pytest.mark.parametrize("name", [field.name for field in fields(Architecture) if field.name != "instance_norm"])
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "8", None])
 def test_every_dimension_must_be_a_whole_number(name: str, value: object) -> None:
     with pytest.raises(InputError, match=rf"{name} must be a whole number.*{value!r}"):
@@ -100,3 +101,36 @@ def test_a_patch_must_fit_in_the_context() -> None:
 def test_a_stride_that_skips_days_is_refused() -> None:
     with pytest.raises(InputError, match="stride must not exceed patch_length"):
         Architecture(n_features=3, patch_length=5, stride=6, d_model=8, n_layers=1, n_heads=1, d_ff=8)
+
+
+@pytest.mark.parametrize("text", ["", "None", "RevIN", 1, True, None])
+def test_an_unknown_instance_norm_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"^instance_norm must be one of none, revin, got"):
+        replace(D64, instance_norm=text)
+
+
+GROUP_OF = {
+    "embedding": "embedding",
+    "positions": "positions",
+    "query_key_value": "attention",
+    "attention_output": "attention",
+    "expand": "feed_forward",
+    "contract": "feed_forward",
+    "norm": "norms",
+    "attention_norm": "norms",
+    "feed_forward_norm": "norms",
+    "head": "head",
+}
+
+
+@pytest.mark.lesson("L5")
+@settings(max_examples=30, deadline=None)
+@given(architecture=architectures())
+def test_every_group_counts_the_parameters_of_its_modules(architecture: Architecture) -> None:
+    with torch.device("meta"):
+        model = PatchTST(architecture)
+    counted = dict.fromkeys(GROUP_OF.values(), 0)
+    for name, parameter in model.named_parameters():
+        module = name if name == "positions" else name.split(".")[-2]
+        counted[GROUP_OF[module]] += parameter.numel()
+    assert counted == count_parameters(architecture)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from model.architecture import Architecture, total_parameters
 from model.patchtst import instantiated_parameters
-from model.spec import DERIVED, Data, Spec, Training, field_names
+from model.spec import DERIVED, OFFSETS, Data, Spec, Training, field_names
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits import Split
 from pipeline.target import RULES, Target
@@ -25,6 +25,7 @@ OTHER_VALUES: dict[str, Any] = {
     "ticker": "^IXIC",
     "source": "yahoo",
     "tier": "a25",
+    "train_datasets": "QQQ=1",
     "horizon": 5,
     "threshold": 0.02,
     "rule": "close",
@@ -42,6 +43,7 @@ OTHER_VALUES: dict[str, Any] = {
     "n_layers": 2,
     "n_heads": 4,
     "d_ff": 17,
+    "instance_norm": "revin",
     "learning_rate": 2e-3,
     "weight_decay": 0.0,
     "beta1": 0.8,
@@ -49,6 +51,9 @@ OTHER_VALUES: dict[str, Any] = {
     "epsilon": 1e-6,
     "warmup_fraction": 0.3,
     "dropout": 0.0,
+    "attention_dropout": 0.1,
+    "label_smoothing": 0.1,
+    "offset": "logistic",
     "batch_size": 64,
     "clip_norm": 0.5,
     "max_epochs": 3,
@@ -70,6 +75,9 @@ trainings = st.builds(
     epsilon=positive,
     warmup_fraction=fraction,
     dropout=fraction,
+    attention_dropout=fraction,
+    label_smoothing=fraction,
+    offset=st.sampled_from(OFFSETS),
     batch_size=count,
     clip_norm=positive | st.integers(1, 5).map(lambda whole: whole),
     max_epochs=count,
@@ -224,6 +232,9 @@ def test_a_spec_can_not_be_changed(spec: Spec) -> None:
         "epsilon": [0.0, float("nan"), float("inf")],
         "warmup_fraction": [-0.1, 1.0, float("nan")],
         "dropout": [-0.1, 1.0, float("nan")],
+        "attention_dropout": [-0.1, 1.0, float("nan")],
+        "label_smoothing": [-0.1, 1.0, float("nan")],
+        "offset": ["", "None", "boost", 1],
         "batch_size": [0, -1, 1.5, 128.0, True],
         "clip_norm": [0.0, float("nan")],
         "max_epochs": [0, 2.0, True],
@@ -240,3 +251,15 @@ def test_training_values_outside_their_rule_are_refused(name: str, values: list[
 def test_a_seed_must_be_one_that_torch_can_take(spec: Spec, seed: Any) -> None:
     with pytest.raises(InputError, match=r"^seed must be"):
         replace(spec, seed=seed)
+
+
+@pytest.mark.parametrize("text", ["", "=1", "^GSPC=1", "QQQ=1,QQQ=2", "QQQ=1,,DIA=2"])
+def test_pooled_datasets_are_of_other_tickers_each_once(spec: Spec, text: str) -> None:
+    with pytest.raises(InputError, match="train_datasets must be none or ticker=digest"):
+        replace(spec.data, train_datasets=text)
+
+
+def test_train_tickers_begin_with_the_forecast_one(spec: Spec) -> None:
+    assert spec.data.train_tickers == "^GSPC"
+    pooled = replace(spec, data=replace(spec.data, train_datasets="QQQ=1,DIA=2"))
+    assert pooled.params()["train_tickers"] == "^GSPC,QQQ,DIA"
