@@ -15,12 +15,15 @@ def make_optimizer(model: nn.Module, training: Training) -> torch.optim.AdamW:
     decayed = [p for name, p in model.named_parameters() if p.ndim >= 2 and "positions" not in name]
     free = [p for name, p in model.named_parameters() if p.ndim < 2 or "positions" in name]
     assert len(decayed) + len(free) == len(list(model.parameters()))
+    device = decayed[0].device
+    on_gpu = device.type == "cuda"
     return torch.optim.AdamW(
         [{"params": decayed, "weight_decay": training.weight_decay}, {"params": free, "weight_decay": 0.0}],
-        lr=training.learning_rate,
+        lr=torch.tensor(training.learning_rate, device=device) if on_gpu else training.learning_rate,
         betas=(training.beta1, training.beta2),
         eps=training.epsilon,
         fused=True,
+        capturable=on_gpu,
     )
 
 

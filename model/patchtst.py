@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from model.architecture import Architecture
 from model.spec import Spec
@@ -93,7 +94,15 @@ class PatchTST(nn.Module):
         )
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(n_patches * d_model, 1)
+        self._recompute = False
         self._initialise()
+
+    def set_execution(self, *, recompute: bool = False, compiled: bool = False) -> None:
+        """Choose how blocks are computed in training: intermediate results kept or recomputed, compiled or not."""
+        self._recompute = recompute
+        if compiled:
+            for block in self.blocks:
+                block.compile(dynamic=False)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         """Logits of shape (windows,) from features of shape (windows, days, features)."""
@@ -104,8 +113,14 @@ class PatchTST(nn.Module):
         z_BTF = z_BTF.clamp(-STANDARD_DEVIATIONS_KEPT, STANDARD_DEVIATIONS_KEPT)
         tokens_BPD = self.dropout(self.embedding(self.patches(z_BTF)) + self.positions)
         for block in self.blocks:
-            tokens_BPD = block(tokens_BPD)
+            tokens_BPD = self._recomputed(block, tokens_BPD) if self._recompute else block(tokens_BPD)
         return self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
+
+    def _recomputed(self, block: nn.Module, tokens_BPD: Tensor) -> Tensor:
+        """Tokens of a block that keeps its input only and runs again in the backward pass (Chen et al., 2016)."""
+        if not self.training:
+            return block(tokens_BPD)
+        return checkpoint(block, tokens_BPD, use_reentrant=False)
 
     def patches(self, x_BTF: Tensor) -> Tensor:
         """Patches of shape (windows, patches, days · features); the last ends at the forecast day."""

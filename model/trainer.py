@@ -6,19 +6,20 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
+from model.execution import Execution
 from model.metrics import Evaluation, evaluate
 from model.optimizer import make_optimizer, make_schedule
 from model.patchtst import PatchTST, make_model, predict_proba
-from model.spec import Spec, Training
+from model.spec import Spec
+from model.step import Stepper
 from model.windows import Windows, to_tensor
 from pipeline.exceptions import InputError, TrainingError
 
@@ -40,7 +41,7 @@ class EpochResult:
     learning_rate : float
         Of the epoch's last step.
     samples_per_second : float
-        Training windows a second, without validation.
+        Training windows a second of the whole epoch, validation included.
     is_best : bool
         Whether the validation loss is the lowest so far.
     """
@@ -61,75 +62,112 @@ def build_model(spec: Spec, windows: Windows) -> PatchTST:
     return model.to(windows.x_NTF.device)
 
 
-def train(spec: Spec, windows: Windows, model: PatchTST) -> Iterator[EpochResult]:
+class Trainer:
+    """Train a model of a spec, epoch by epoch; can be stopped after any epoch and resumed from a file.
+
+    Parameters
+    ----------
+    spec : Spec
+        What to train.
+    windows : Windows
+        On the device to train on.
+    model : PatchTST
+        From :func:`build_model`; changed in place.
+    execution : Execution, optional
+        How to compute it; the whole batch at once in float32 if not given.
+    """
+
+    def __init__(self, spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> None:
+        self.spec, self.windows, self.model = spec, windows, model
+        training = spec.training
+        self._rows = to_tensor(windows.rows.train, windows.x_NTF.device)
+        self.steps_per_epoch = math.ceil(len(self._rows) / training.batch_size)
+        self.optimizer = make_optimizer(model, training)
+        self.schedule = make_schedule(self.optimizer, training, self.steps_per_epoch * training.max_epochs)
+        self.generator = torch.Generator().manual_seed(spec.seed)
+        self.epoch = 0
+        self.best_loss, self.best_epoch, self.best_state = math.inf, 0, copy.deepcopy(model.state_dict())
+        self._stepper = Stepper(
+            model,
+            windows,
+            training,
+            self.optimizer,
+            self.schedule,
+            execution or Execution(micro_batch=training.batch_size),
+        )
+
+    @property
+    def execution(self) -> Execution:
+        """How batches are computed now: micro-batches shrink when memory runs out."""
+        return self._stepper.execution
+
+    def limit_micro_batch(self, most: int) -> None:
+        """Take micro-batches of at most so many windows."""
+        self._stepper.execution = replace(self.execution, micro_batch=min(most, self.execution.micro_batch))
+
+    def epochs(self) -> Iterator[EpochResult]:
+        """Train from where it stands, yielding after each epoch; in the end the model holds the best weights.
+
+        Raises
+        ------
+        TrainingError
+            If a loss or a prediction is not finite, with step and learning rate; or if memory runs out
+            with one window at a time.
+        """
+        training = self.spec.training
+        try:
+            while self.epoch < training.max_epochs and self.epoch - self.best_epoch < training.patience:
+                yield self._next_epoch()
+        finally:
+            self.model.load_state_dict(self.best_state)
+
+    def _next_epoch(self) -> EpochResult:
+        started = time.perf_counter()
+        order = self._rows[torch.randperm(len(self._rows), generator=self.generator).to(self._rows.device)]
+        torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+        batches = order.split(self.spec.training.batch_size)
+        losses_on_device, rates_S = self._stepper.run(batches)
+        losses_S, p_N = _to_host(losses_on_device, predict_on_device(self.model, self.windows, self._validation))
+        step = self.epoch * self.steps_per_epoch
+        _require_finite(losses_S, rates_S, first_step=step + 1)
+        try:
+            validation = _evaluate(self.windows, self._validation, p_N)
+        except TrainingError as error:
+            raise TrainingError(f"{error}{_after(step + self.steps_per_epoch, rates_S[-1])}") from error
+        self.epoch += 1
+        is_best = validation.loss < self.best_loss
+        if is_best:
+            self.best_loss, self.best_epoch = validation.loss, self.epoch
+            self.best_state = copy.deepcopy(self.model.state_dict())
+        return EpochResult(
+            epoch=self.epoch,
+            train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
+            validation=validation,
+            learning_rate=rates_S[-1],
+            samples_per_second=len(order) / (time.perf_counter() - started),
+            is_best=is_best,
+        )
+
+    @property
+    def _validation(self) -> npt.NDArray[np.int64]:
+        return self.windows.rows.validation
+
+
+def train(spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> Iterator[EpochResult]:
     """Train, yielding after each epoch; when exhausted, ``model`` holds the best epoch's weights.
 
     Raises
     ------
     TrainingError
-        If a loss or a prediction is not finite, with step and learning rate.
+        As :meth:`Trainer.epochs`.
     """
-    training = spec.training
-    device = windows.x_NTF.device
-    train_rows = to_tensor(windows.rows.train, device)
-    steps = math.ceil(len(train_rows) / training.batch_size)
-    optimizer = make_optimizer(model, training)
-    schedule = make_schedule(optimizer, training, steps * training.max_epochs)
-    shuffle = torch.Generator().manual_seed(spec.seed)
-    best_loss, best_epoch, best_state = math.inf, 0, copy.deepcopy(model.state_dict())
-    try:
-        for epoch in range(1, training.max_epochs + 1):
-            started = time.perf_counter()
-            order = train_rows[torch.randperm(len(train_rows), generator=shuffle).to(device)]
-            torch.manual_seed(int(torch.randint(2**62, (), generator=shuffle)))
-            batches = order.split(training.batch_size)
-            losses_S, rates_S = _run_epoch(model, windows, batches, optimizer, schedule, training)
-            seconds = time.perf_counter() - started
-            _require_finite(losses_S, rates_S, first_step=(epoch - 1) * steps + 1)
-            try:
-                validation = evaluate_rows(model, windows, windows.rows.validation)
-            except TrainingError as error:
-                raise TrainingError(f"{error}{_after(epoch * steps, rates_S[-1])}") from error
-            is_best = validation.loss < best_loss
-            if is_best:
-                best_loss, best_epoch, best_state = validation.loss, epoch, copy.deepcopy(model.state_dict())
-            yield EpochResult(
-                epoch=epoch,
-                train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
-                validation=validation,
-                learning_rate=rates_S[-1],
-                samples_per_second=len(order) / seconds,
-                is_best=is_best,
-            )
-            if epoch - best_epoch >= training.patience:
-                return
-    finally:
-        model.load_state_dict(best_state)
+    return Trainer(spec, windows, model, execution).epochs()
 
 
-def _run_epoch(
-    model: PatchTST,
-    windows: Windows,
-    batches: tuple[Tensor, ...],
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    training: Training,
-) -> tuple[npt.NDArray[np.float64], list[float]]:
-    """One pass over the batches; loss and learning rate of each step, the losses read from the device once."""
-    model.train()
-    losses, rates = [], []
-    for rows in batches:
-        x_BTF, y_B = windows.batch(rows)
-        optimizer.zero_grad(set_to_none=True)
-        y_B = y_B + training.label_smoothing * (0.5 - y_B)
-        loss = functional.binary_cross_entropy_with_logits(model(x_BTF), y_B)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
-        rates.append(float(schedule.get_last_lr()[0]))
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.detach())
-    return torch.stack(losses).double().cpu().numpy(), rates
+def _to_host(*tensors: Tensor) -> list[npt.NDArray[np.float64]]:
+    """Vectors to the host in one transfer, which is the epoch's one synchronisation with the device."""
+    joined = torch.cat([tensor.double() for tensor in tensors]).cpu().numpy()
+    return np.split(joined, np.cumsum([len(tensor) for tensor in tensors])[:-1])
 
 
 def _require_finite(losses_S: npt.NDArray[np.float64], rates_S: list[float], first_step: int) -> None:
@@ -144,12 +182,16 @@ def _after(step: int, rate: float) -> str:
 
 
 @torch.no_grad()
+def predict_on_device(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> Tensor:
+    """Probabilities of shape (rows,), float64, on the model's device."""
+    model.eval()
+    batches = to_tensor(rows, windows.x_NTF.device).split(EVALUATION_BATCH)
+    return predict_proba(torch.cat([model(windows.batch(part)[0]) for part in batches]))
+
+
 def predict_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Probabilities of shape (rows,) for these forecast rows."""
-    model.eval()
-    device = windows.x_NTF.device
-    logits = [model(windows.batch(part)[0]) for part in to_tensor(rows, device).split(EVALUATION_BATCH)]
-    return predict_proba(torch.cat(logits)).cpu().numpy()
+    return predict_on_device(model, windows, rows).cpu().numpy()
 
 
 def evaluate_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> Evaluation:
@@ -160,10 +202,14 @@ def evaluate_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]
     TrainingError
         If a probability is not finite.
     """
-    p = predict_rows(model, windows, rows)
-    if not np.isfinite(p).all():
-        raise TrainingError(f"predictions must be finite, got {int((~np.isfinite(p)).sum())} of {len(p)} that are not")
-    return evaluate(windows.y_D.cpu().numpy()[rows].astype(np.float64), p)
+    return _evaluate(windows, rows, predict_rows(model, windows, rows))
+
+
+def _evaluate(windows: Windows, rows: npt.NDArray[np.int64], p_N: npt.NDArray[np.float64]) -> Evaluation:
+    broken = int((~np.isfinite(p_N)).sum())
+    if broken:
+        raise TrainingError(f"predictions must be finite, got {broken} of {len(p_N)} that are not")
+    return evaluate(windows.outcomes(rows), p_N)
 
 
 def choose_device(name: str) -> Any:

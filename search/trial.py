@@ -14,11 +14,14 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
+from model.attention import attention_entropy
 from model.checkpoint import save_checkpoint
+from model.execution import choose_execution
+from model.memory import estimate_memory, measured_peak, memory_in_use
 from model.metrics import evaluate
 from model.patchtst import PatchTST
 from model.spec import Spec
-from model.trainer import build_model, choose_device, predict_rows, train
+from model.trainer import EpochResult, Trainer, build_model, choose_device, predict_rows
 from model.windows import Windows, make_windows
 from pipeline.dataset import DatasetVersion
 from search.data_record import dataset_entities
@@ -59,6 +62,7 @@ class TrialRunner:
         self.report = report
         self.should_stop = should_stop
         self.space = SearchSpace(study.plan.grid())
+        self.memory_before = memory_in_use(self.device)
 
     def run_next(self) -> None:
         """Ask the schedule for a trial, train it, and tell both stores how it ended."""
@@ -117,19 +121,19 @@ class TrialRunner:
             self.dataset, spec.target, spec.split, spec.architecture.context_length, device=self.device
         )
         record.log_inputs(dataset_entities(self.dataset, self.study.data_root, windows))
-        model = build_model(spec, windows)
-        best_epoch = n_epochs = 0
-        for result in train(spec, windows, model):
-            record.epoch(result)
-            n_epochs, best_epoch = result.epoch, result.epoch if result.is_best else best_epoch
-            self.report(
-                {"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": spec.training.max_epochs}
-            )
-            if self.should_stop():
-                raise Interrupted
+        execution = choose_execution(spec, self.device, rows=len(self.dataset.dates))
+        trainer = Trainer(spec, windows, build_model(spec, windows), execution)
+        n_epochs = 0
+        with measured_peak(self.device, self.memory_before) as peak:
+            for result in trainer.epochs():
+                n_epochs = result.epoch
+                self._after_epoch(trial, spec, record, result)
+        model, best_epoch = trainer.model, trainer.best_epoch
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
         seconds = time.monotonic() - started
+        record.log(execution_figures(spec, trainer, peak.value, rows=len(self.dataset.dates)))
+        record.log({"attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean())})
         result_row = {
             "label": spec.architecture.label,
             "n_params": spec.n_params,
@@ -147,6 +151,12 @@ class TrialRunner:
             record.finish(evaluation, best_epoch=best_epoch, n_epochs=n_epochs, seconds=seconds, files=Path(directory))
         return evaluation.loss
 
+    def _after_epoch(self, trial: optuna.Trial, spec: Spec, record: TrialRecord, result: EpochResult) -> None:
+        record.epoch(result)
+        self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": spec.training.max_epochs})
+        if self.should_stop():
+            raise Interrupted
+
     def _predict_validation(self, model: PatchTST, windows: Windows) -> pd.DataFrame:
         """Date, outcome and probability of every validation day."""
         rows = windows.rows.validation
@@ -160,3 +170,13 @@ def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd
     (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
     save_checkpoint(directory / "best.safetensors", spec, model)
     validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
+
+
+def execution_figures(spec: Spec, trainer: Trainer, peak: int | None, *, rows: int) -> dict[str, float]:
+    """Memory as estimated and as measured, in bytes, and windows a micro-batch; what is unknown is left out."""
+    execution = trainer.execution
+    estimate = estimate_memory(
+        spec, micro_batch=execution.micro_batch, dtype=execution.dtype, recompute=execution.recompute, rows=rows
+    )
+    figures = {"memory/estimated_bytes": float(estimate.total), "execution/micro_batch": float(execution.micro_batch)}
+    return figures if peak is None else {**figures, "memory/peak_bytes": float(peak)}

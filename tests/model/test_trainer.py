@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,11 +52,15 @@ def _script(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> list[dict[s
     base = evaluate(np.array([0.0, 1.0]), np.array([0.4, 0.6]))
     states: list[dict[str, Tensor]] = []
 
-    def scripted(model: PatchTST, *_: object) -> Evaluation:
+    def collecting(model: PatchTST, windows: Windows, rows: Any) -> Tensor:
         states.append(_state(model))
+        return torch.full((len(rows),), 0.5, dtype=torch.float64)
+
+    def scripted(*_: object) -> Evaluation:
         return replace(base, loss=losses[len(states) - 1])
 
-    monkeypatch.setattr(trainer, "evaluate_rows", scripted)
+    monkeypatch.setattr(trainer, "predict_on_device", collecting)
+    monkeypatch.setattr(trainer, "_evaluate", scripted)
     return states
 
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import mlflow
@@ -99,7 +100,7 @@ def test_a_failing_trial_is_failed_in_both_stores_with_its_traceback(study, runn
         raise TrainingError("loss must be finite, got nan")
         yield
 
-    monkeypatch.setattr("search.trial.train", diverge)
+    monkeypatch.setattr("search.trial.Trainer.epochs", diverge)
     runner.run_next()
     (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
     run = study.client.get_run(trial.user_attrs["run_id"])
@@ -127,3 +128,24 @@ def test_tables_and_plots_speak_in_dimensions(study, runner):
     (copied,) = in_dimensions(study).trials
     assert copied.params["d_model"] == row["d_model"]
     assert not any(name.endswith("_rank") for name in copied.params)
+
+
+@pytest.mark.lesson("L33")
+def test_memory_is_estimated_and_measured_on_every_run(study, runner):
+    runner.run_next()
+    (trial,) = study.finished()
+    metrics = study.client.get_run(trial.user_attrs["run_id"]).data.metrics
+    assert metrics["memory/estimated_bytes"] > 2**20
+    assert metrics["execution/micro_batch"] == 128
+    assert 0 < metrics["attention/entropy"] <= 1 + 1e-6
+    if sys.platform == "linux":
+        assert metrics["memory/peak_bytes"] >= 0
+
+
+@pytest.mark.lesson("L33")
+def test_a_trial_that_can_not_fit_fails_before_it_trains_with_both_figures(study, runner, monkeypatch):
+    monkeypatch.setattr("model.execution.available_memory", lambda device: 2**12)
+    runner.run_next()
+    (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
+    assert "must fit in memory, got an estimate of" in trial.user_attrs["error"]
+    assert "train/loss" not in study.client.get_run(trial.user_attrs["run_id"]).data.metrics
