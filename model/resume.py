@@ -36,6 +36,7 @@ def save_training(path: Path, trainer: Trainer) -> None:
     }
     progress = {
         "epoch": trainer.epoch,
+        "seconds": trainer.seconds,
         "best_epoch": trainer.best_epoch,
         "best_loss": trainer.best_loss,
         "schedule": {name: trainer.schedule.state_dict()[name] for name in SCHEDULE},
@@ -85,7 +86,7 @@ def _restore(trainer: Trainer, tensors: dict[str, Tensor], progress: dict[str, A
     trainer.schedule.load_state_dict({**trainer.schedule.state_dict(), **progress["schedule"]})
     trainer.generator.set_state(tensors[GENERATOR])
     trainer.epoch, trainer.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])
-    trainer.best_loss = float(progress["best_loss"])
+    trainer.best_loss, trainer.seconds = float(progress["best_loss"]), float(progress["seconds"])
     trainer.limit_micro_batch(int(progress["micro_batch"]))
 
 

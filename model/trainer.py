@@ -85,7 +85,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, training)
         self.schedule = make_schedule(self.optimizer, training, self.steps_per_epoch * training.max_epochs)
         self.generator = torch.Generator().manual_seed(spec.seed)
-        self.epoch = 0
+        self.epoch, self.seconds = 0, 0.0
         self.best_loss, self.best_epoch, self.best_state = math.inf, 0, copy.deepcopy(model.state_dict())
         self._stepper = Stepper(
             model,
@@ -135,6 +135,8 @@ class Trainer:
         except TrainingError as error:
             raise TrainingError(f"{error}{_after(step + self.steps_per_epoch, rates_S[-1])}") from error
         self.epoch += 1
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
         is_best = validation.loss < self.best_loss
         if is_best:
             self.best_loss, self.best_epoch = validation.loss, self.epoch
@@ -144,7 +146,7 @@ class Trainer:
             train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
             validation=validation,
             learning_rate=rates_S[-1],
-            samples_per_second=len(order) / (time.perf_counter() - started),
+            samples_per_second=len(order) / seconds,
             is_best=is_best,
         )
 

@@ -47,6 +47,8 @@ def _close_trial(study: Study, trial: FrozenTrial) -> str:
     if run is not None and run.info.status == "FINISHED" and "result" in trial.user_attrs:
         study.schedule.tell(trial.number, float(trial.user_attrs["result"]["loss"]))
         return f"trial {trial.number} had finished: completed it from its run {run.info.run_id[:8]}"
+    if int(trial.user_attrs.get("retries", 0)) >= MAX_RETRIES:
+        return _give_up(study, trial)
     study.schedule._storage.set_trial_user_attr(storage_id, "end", "interrupted")
     study.schedule.tell(trial.number, state=TrialState.FAIL)
     return f"trial {trial.number} was interrupted: closed it"
@@ -72,15 +74,29 @@ def _requeue(study: Study) -> list[str]:
         if trial.user_attrs.get("end") != "interrupted" or trial.number in retried:
             continue
         retries = int(trial.user_attrs.get("retries", 0))
-        if retries >= MAX_RETRIES and not _asked_to_stop(trial):
-            continue
         params = {**trial.system_attrs.get(FIXED_PARAMS, {}), **trial.params}
         attributes = {"retry_of": trial.number, "retries": retries + (0 if _asked_to_stop(trial) else 1)}
+        if "run_id" in trial.user_attrs:
+            attributes["resume_run"] = trial.user_attrs["run_id"]
         if "forced" in trial.user_attrs:
             attributes["forced"] = trial.user_attrs["forced"]
         study.schedule.enqueue_trial(params, user_attrs=attributes)
         done.append(f"trial {trial.number} will be run again with the same parameters")
     return done
+
+
+def _give_up(study: Study, trial: FrozenTrial) -> str:
+    """Fail a trial that took its worker with it every time."""
+    reason = f"its worker died {MAX_RETRIES + 1} times; memory is the usual cause"
+    study.schedule._storage.set_trial_user_attr(trial._trial_id, "end", "failed")
+    study.schedule._storage.set_trial_user_attr(trial._trial_id, "error", reason)
+    study.schedule.tell(trial.number, state=TrialState.FAIL)
+    run_id = trial.user_attrs.get("run_id")
+    if run_id:
+        record.set_tags(study.client, run_id, {record.REASON: reason})
+        study.client.set_terminated(run_id, "FAILED")
+        study.training_state(run_id).unlink(missing_ok=True)
+    return f"trial {trial.number} failed: {reason}"
 
 
 def _asked_to_stop(trial: FrozenTrial) -> bool:

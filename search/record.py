@@ -107,6 +107,30 @@ class TrialRecord:
             raise
         return record
 
+    @classmethod
+    def resume(cls, client: MlflowClient, run_id: str, *, number: int, spec: Spec) -> TrialRecord | None:
+        """Open the run of an interrupted trial again, for the trial that goes on with it.
+
+        Returns
+        -------
+        TrialRecord or None
+            None if the run is gone, has ended by itself, is of another spec, or was made by other code:
+            a run holds one trial of one code version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = client.get_run(run_id)
+        except MlflowException:
+            return None
+        same_code = all(run.data.tags.get(name) == value for name, value in code_tags().items())
+        usable = run.info.lifecycle_stage == "active" and run.info.status in ("KILLED", "RUNNING")
+        if not (usable and same_code and check_record(run.data.params, spec) == "valid"):
+            return None
+        client.update_run(run_id, status="RUNNING", name=f"{number:03d} {spec.architecture.label}")
+        set_tags(client, run_id, {TRIAL_NUMBER: number, REASON: "resumed"})
+        return cls(client, run_id)
+
     def verify(self, spec: Spec) -> None:
         """Read the params back, rebuild the spec and compare; tag the run valid or invalid.
 

@@ -41,6 +41,8 @@ class Study:
         Of the tracking store.
     experiment_id, run_id : str
         Of the parent run.
+    home : Path
+        Directory beside the stores: see :class:`search.stores.Stores`.
     """
 
     plan: Plan
@@ -48,6 +50,11 @@ class Study:
     client: MlflowClient
     experiment_id: str
     run_id: str
+    home: Path
+
+    def training_state(self, run_id: str) -> Path:
+        """Where a trial keeps what it needs to go on after its last epoch, as long as it has not ended."""
+        return self.home / "training" / f"{run_id}.safetensors"
 
     @property
     def data_root(self) -> Path:
@@ -113,6 +120,7 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
             client=client,
             experiment_id=attributes[EXPERIMENT_ID],
             run_id=attributes[RUN_ID],
+            home=stores.home,
         )
     except KeyError as error:
         raise StoreError(
@@ -136,7 +144,9 @@ def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, tria
         schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": "extreme"})
     run_id = _parent_run(client, experiment_id, plan, space)
     schedule.set_user_attr(RUN_ID, run_id)
-    return Study(plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id)
+    return Study(
+        plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id, home=stores.home
+    )
 
 
 def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:

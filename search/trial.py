@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +19,12 @@ from model.execution import choose_execution
 from model.memory import estimate_memory, measured_peak, memory_in_use
 from model.metrics import evaluate
 from model.patchtst import PatchTST
+from model.resume import resume_training, save_training
 from model.spec import Spec
 from model.trainer import EpochResult, Trainer, build_model, choose_device, predict_rows
 from model.windows import Windows, make_windows
 from pipeline.dataset import DatasetVersion
+from pipeline.exceptions import PatchscaleError
 from search.data_record import dataset_entities
 from search.record import TrialRecord, describe_error
 from search.space import TRAINING, SearchSpace
@@ -83,6 +84,7 @@ class TrialRunner:
         except Exception as error:
             if record is not None:
                 record.fail(error)
+                self.study.training_state(record.run_id).unlink(missing_ok=True)
             trial.set_user_attr("end", "failed")
             trial.set_user_attr("error", describe_error(error))
             self.study.schedule.tell(trial, state=TrialState.FAIL)
@@ -101,6 +103,11 @@ class TrialRunner:
         return spec
 
     def _start_record(self, trial: optuna.Trial, spec: Spec) -> TrialRecord:
+        earlier = trial.user_attrs.get("resume_run")
+        resumed = earlier and TrialRecord.resume(self.study.client, earlier, number=trial.number, spec=spec)
+        if resumed:
+            trial.set_user_attr("run_id", resumed.run_id)
+            return resumed
         tags = {name: str(value) for name, value in trial.user_attrs.items() if name in ("forced", "retry_of")}
         record = TrialRecord.start(
             self.study.client,
@@ -116,44 +123,73 @@ class TrialRunner:
         return record
 
     def _train(self, trial: optuna.Trial, spec: Spec, record: TrialRecord) -> float:
-        started = time.monotonic()
         windows = make_windows(
             self.dataset, spec.target, spec.split, spec.architecture.context_length, device=self.device
         )
-        record.log_inputs(dataset_entities(self.dataset, self.study.data_root, windows))
+        if trial.user_attrs.get("resume_run") != record.run_id:
+            record.log_inputs(dataset_entities(self.dataset, self.study.data_root, windows))
         execution = choose_execution(spec, self.device, rows=len(self.dataset.dates))
         trainer = Trainer(spec, windows, build_model(spec, windows), execution)
-        n_epochs = 0
+        state = self.study.training_state(record.run_id)
+        self._resume(trainer, state, record)
         with measured_peak(self.device, self.memory_before) as peak:
             for result in trainer.epochs():
-                n_epochs = result.epoch
-                self._after_epoch(trial, spec, record, result)
-        model, best_epoch = trainer.model, trainer.best_epoch
+                self._after_epoch(trial, trainer, record, result, state)
+        model = trainer.model
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
-        seconds = time.monotonic() - started
         record.log(execution_figures(spec, trainer, peak.value, rows=len(self.dataset.dates)))
         record.log({"attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean())})
         result_row = {
             "label": spec.architecture.label,
             "n_params": spec.n_params,
-            "epochs": n_epochs,
+            "epochs": trainer.epoch,
             "loss": evaluation.loss,
             "base_rate_loss": evaluation.base_rate_loss,
             "skill": evaluation.skill,
             "roc_auc": evaluation.roc_auc,
             "brier": evaluation.brier,
-            "seconds": seconds,
+            "seconds": trainer.seconds,
         }
         trial.set_user_attr("result", result_row)
         with TemporaryDirectory() as directory:
             write_artifacts(Path(directory), spec, model, validation)
-            record.finish(evaluation, best_epoch=best_epoch, n_epochs=n_epochs, seconds=seconds, files=Path(directory))
+            record.finish(
+                evaluation,
+                best_epoch=trainer.best_epoch,
+                n_epochs=trainer.epoch,
+                seconds=trainer.seconds,
+                files=Path(directory),
+            )
+        state.unlink(missing_ok=True)
         return evaluation.loss
 
-    def _after_epoch(self, trial: optuna.Trial, spec: Spec, record: TrialRecord, result: EpochResult) -> None:
+    def _resume(self, trainer: Trainer, state: Path, record: TrialRecord) -> None:
+        """Go on after the last epoch that was saved; from the start if what was saved can't be used."""
+        if not state.exists():
+            return
+        try:
+            resume_training(state, trainer)
+        except PatchscaleError as error:
+            state.unlink()
+            self.study.client.set_tag(record.run_id, "resume.refused", describe_error(error))
+        else:
+            self.study.client.set_tag(record.run_id, "resume.after_epoch", str(trainer.epoch))
+
+    def _after_epoch(
+        self, trial: optuna.Trial, trainer: Trainer, record: TrialRecord, result: EpochResult, state: Path
+    ) -> None:
         record.epoch(result)
-        self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": spec.training.max_epochs})
+        state.parent.mkdir(parents=True, exist_ok=True)
+        save_training(state, trainer)
+        self.report(
+            {
+                "event": "epoch",
+                "number": trial.number,
+                "epoch": result.epoch,
+                "of": trainer.spec.training.max_epochs,
+            }
+        )
         if self.should_stop():
             raise Interrupted
 

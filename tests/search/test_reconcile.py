@@ -1,5 +1,6 @@
 import os
 import socket
+from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
@@ -78,6 +79,8 @@ def test_a_trial_that_kills_its_worker_is_retried_twice_only(study, runner, monk
         reconcile(study)
     chains = [t for t in study.schedule.trials if t.user_attrs.get("retries") == MAX_RETRIES]
     assert len(chains) == 6
+    assert all("its worker died 3 times" in t.user_attrs["error"] for t in chains)
+    assert statuses(study) == ["FAILED"] * 6, "each chain is one run"
     assert len(study.schedule.trials) == 6 * (MAX_RETRIES + 1)
 
 
@@ -98,3 +101,82 @@ def test_a_launcher_whose_process_is_gone_is_closed(study):
     assert study.client.get_run(gone).info.status == "KILLED"
     assert study.client.get_run(alive).info.status == "RUNNING"
     assert study.client.get_run(elsewhere).info.status == "RUNNING"
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_after_epoch(runner, monkeypatch, epoch):
+    """Leave the stores as a kill after this epoch's state was saved would."""
+
+    def report(event):
+        if event.get("epoch") == epoch:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "report", report)
+        with pytest.raises(Killed):
+            runner.run_next()
+
+
+@pytest.mark.lesson("L29")
+def test_a_killed_trial_goes_on_in_its_run_after_its_last_epoch_with_the_same_result(
+    stores, planned, study, runner, monkeypatch, tmp_path
+):
+    plan, dataset, root = planned
+    other = replace(stores, **{name: f"sqlite:///{tmp_path / name}.db" for name in ("tracking_uri", "storage_uri")})
+    undisturbed = open_or_create_study(replace(other, home=tmp_path), plan, trials=2, data_root=root)
+    TrialRunner(undisturbed, dataset, device="cpu", report=lambda e: None, should_stop=lambda: False).run_next()
+    kill_after_epoch(runner, monkeypatch, 1)
+    run_id = study.schedule.trials[0].user_attrs["run_id"]
+    assert study.training_state(run_id).exists()
+    reconcile(study)
+    while not study.finished():
+        runner.run_next() if _next_is_retry(study) else _skip(study)
+    (finished,) = study.finished()
+    run = study.client.get_run(run_id)
+    assert finished.user_attrs["run_id"] == run_id and finished.user_attrs["retry_of"] == 0
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["resume.after_epoch"] == "1"
+    assert run.data.tags["trial.number"] == str(finished.number)
+    steps = [m.step for m in study.client.get_metric_history(run_id, "val/loss")]
+    assert steps == list(range(1, len(steps) + 1)) and len(steps) > 1
+    (expected,) = undisturbed.finished()
+    assert finished.value == expected.value
+    assert not study.training_state(run_id).exists()
+
+
+def _next_is_retry(study):
+    return "retry_of" in study.schedule.get_trials(states=(TrialState.WAITING,))[0].user_attrs
+
+
+def _skip(study):
+    study.schedule.tell(study.schedule.ask(SearchSpace(study.plan.grid()).distributions()), state=TrialState.FAIL)
+
+
+def test_a_run_of_other_code_is_not_gone_on_with(study, runner, monkeypatch):
+    kill_after_epoch(runner, monkeypatch, 1)
+    run_id = study.schedule.trials[0].user_attrs["run_id"]
+    reconcile(study)
+    study.client.set_tag(run_id, "mlflow.source.git.commit", "0" * 40)
+    monkeypatch.setattr("search.record.code_tags", lambda: {"mlflow.source.git.commit": "1" * 40})
+    while not _next_is_retry(study):
+        _skip(study)
+    runner.run_next()
+    (finished,) = study.finished()
+    assert finished.user_attrs["run_id"] != run_id
+    assert study.client.get_run(run_id).info.status == "KILLED"
+
+
+def test_an_unusable_state_is_refused_and_the_trial_starts_anew(study, runner, monkeypatch):
+    kill_after_epoch(runner, monkeypatch, 1)
+    run_id = study.schedule.trials[0].user_attrs["run_id"]
+    study.training_state(run_id).write_bytes(b"cut short")
+    reconcile(study)
+    while not _next_is_retry(study):
+        _skip(study)
+    runner.run_next()
+    run = study.client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert "must be a training state" in run.data.tags["resume.refused"]
