@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from model.architecture import Architecture
+from model.offset import Offset, make_offset
 from model.spec import Spec
 
 STANDARD_DEVIATIONS_KEPT = 10.0
@@ -69,6 +70,8 @@ class PatchTST(nn.Module):
         Of the embedding and both residual branches.
     attention_dropout : float
         Of the attention weights.
+    offset : LogisticOffset or BoostedOffset, optional
+        Frozen part of the logit; the head then starts at zero.
 
     Examples
     --------
@@ -80,7 +83,13 @@ class PatchTST(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
 
-    def __init__(self, architecture: Architecture, dropout: float = 0.0, attention_dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        offset: Offset | None = None,
+    ) -> None:
         super().__init__()
         self.architecture = architecture
         d_model, n_patches = architecture.d_model, architecture.n_patches
@@ -94,6 +103,7 @@ class PatchTST(nn.Module):
         )
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(n_patches * d_model, 1)
+        self.offset = offset
         self._recompute = False
         self._initialise()
 
@@ -104,8 +114,16 @@ class PatchTST(nn.Module):
             for block in self.blocks:
                 block.compile(dynamic=False)
 
-    def forward(self, x_BTF: Tensor) -> Tensor:
-        """Logits of shape (windows,) from features of shape (windows, days, features)."""
+    def forward(self, x_BTF: Tensor, offset_B: Tensor | None = None) -> Tensor:
+        """Logits of shape (windows,).
+
+        Parameters
+        ----------
+        x_BTF : Tensor of shape (windows, days, features)
+            Raw features.
+        offset_B : Tensor of shape (windows,), optional
+            What is added instead of the model's own offset: in training, what was fitted without the window.
+        """
         z_BTF = (x_BTF - self.feature_mean) / self.feature_std
         if self.architecture.instance_norm == "revin":
             variance_B1F, mean_B1F = torch.var_mean(z_BTF, 1, correction=0, keepdim=True)
@@ -114,7 +132,10 @@ class PatchTST(nn.Module):
         tokens_BPD = self.dropout(self.embedding(self.patches(z_BTF)) + self.positions)
         for block in self.blocks:
             tokens_BPD = self._recomputed(block, tokens_BPD) if self._recompute else block(tokens_BPD)
-        return self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
+        logits_B = self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
+        if self.offset is None:
+            return logits_B
+        return logits_B + (self.offset(x_BTF[:, -1]) if offset_B is None else offset_B)
 
     def _recomputed(self, block: nn.Module, tokens_BPD: Tensor) -> Tensor:
         """Tokens of a block that keeps its input only and runs again in the backward pass (Chen et al., 2016)."""
@@ -148,11 +169,17 @@ class PatchTST(nn.Module):
                 scale = 1 / math.sqrt(2 * self.architecture.n_layers) if is_residual else 1.0
                 nn.init.normal_(module.weight, std=INITIAL_STD * scale)
                 nn.init.zeros_(module.bias)
+        if self.offset is not None:
+            nn.init.zeros_(self.head.weight)
 
 
 def make_model(spec: Spec) -> PatchTST:
     """Model of a spec, with weights drawn from torch's generator."""
-    return PatchTST(spec.architecture, dropout=spec.training.dropout, attention_dropout=spec.training.attention_dropout)
+    training = spec.training
+    offset = make_offset(training.offset, spec.architecture.n_features)
+    return PatchTST(
+        spec.architecture, dropout=training.dropout, attention_dropout=training.attention_dropout, offset=offset
+    )
 
 
 def predict_proba(logits: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class Data:
     def __post_init__(self) -> None:
         if self.train_datasets == NONE:
             return
-        further = [entry.rpartition("=")[0] for entry in self.train_datasets.split(",")]
+        further = [ticker for ticker, _ in self._further()]
         if not all(further) or len({self.ticker, *further}) <= len(further):
             raise InputError(
                 f"train_datasets must be {NONE} or ticker=digest of other tickers, each once, separated by commas, "
@@ -59,8 +59,16 @@ class Data:
     @property
     def train_tickers(self) -> str:
         """Every ticker that is trained on, separated by commas, the forecast one first."""
-        further = [] if self.train_datasets == NONE else self.train_datasets.split(",")
-        return ",".join([self.ticker, *(entry.rpartition("=")[0] for entry in further)])
+        return ",".join([self.ticker, *(ticker for ticker, _ in self._further())])
+
+    @property
+    def further_digests(self) -> tuple[str, ...]:
+        """Digests of the further dataset versions."""
+        return tuple(digest for _, digest in self._further())
+
+    def _further(self) -> list[tuple[str, str]]:
+        entries = [] if self.train_datasets == NONE else self.train_datasets.split(",")
+        return [(ticker, digest) for ticker, _, digest in (entry.rpartition("=") for entry in entries)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

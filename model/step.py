@@ -32,6 +32,8 @@ class Stepper:
         From :mod:`model.optimizer`.
     execution : Execution
         How batches are computed; halved when memory runs out.
+    offset_D : Tensor of shape (days,), optional
+        Frozen part of the logit by row, if the model has one.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class Stepper:
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LambdaLR,
         execution: Execution,
+        offset_D: Tensor | None = None,
     ) -> None:
         self.model, self.windows, self.training = model, windows, training
         self.optimizer, self.schedule, self.execution = optimizer, schedule, execution
+        self._offset_D = offset_D
         self._graph: GraphedStep | None = None
         self._device = windows.x_NTF.device
         model.set_execution(recompute=execution.recompute, compiled=execution.compiled)
@@ -106,7 +110,8 @@ class Stepper:
         """
         n = len(rows)
         missing = self.execution.micro_batch - n if self._device.type == "cuda" else 0
-        x_BTF, y_B = self.windows.batch(torch.cat([rows, rows[:1].expand(missing)]) if missing else rows)
+        filled = torch.cat([rows, rows[:1].expand(missing)]) if missing else rows
+        x_BTF, y_B = self.windows.batch(filled)
         y_B = y_B + self.training.label_smoothing * (0.5 - y_B)
         with torch.autocast(
             self._device.type,
@@ -114,7 +119,7 @@ class Stepper:
             enabled=self.execution.dtype != torch.float32,
             cache_enabled=not self.execution.graphed,
         ):
-            logits_B = self.model(x_BTF)
+            logits_B = self.model(x_BTF, None if self._offset_D is None else self._offset_D[filled])
         loss = functional.binary_cross_entropy_with_logits(logits_B[:n].float(), y_B[:n]) * (n / n_batch)
         loss.backward()
         return loss.detach()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from model.execution import Execution
 from model.metrics import Evaluation, evaluate
+from model.offset import fit_offset, training_offset
 from model.optimizer import make_optimizer, make_schedule
 from model.patchtst import PatchTST, make_model, predict_proba
 from model.spec import Spec
@@ -55,10 +56,12 @@ class EpochResult:
 
 
 def build_model(spec: Spec, windows: Windows) -> PatchTST:
-    """Build a model with the spec's seed and the training days' statistics."""
+    """Build a model with the spec's seed, the training days' statistics, and its offset fitted to the training rows."""
     torch.manual_seed(spec.seed)
     model = make_model(spec)
     model.set_statistics(windows.training_days().cpu())
+    if model.offset is not None:
+        fit_offset(model.offset, windows, horizon=spec.target.horizon)
     return model.to(windows.x_NTF.device)
 
 
@@ -80,7 +83,7 @@ class Trainer:
     def __init__(self, spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> None:
         self.spec, self.windows, self.model = spec, windows, model
         training = spec.training
-        self._rows = to_tensor(windows.rows.train, windows.x_NTF.device)
+        self._rows = to_tensor(windows.train_rows, windows.x_NTF.device)
         self.steps_per_epoch = math.ceil(len(self._rows) / training.batch_size)
         self.optimizer = make_optimizer(model, training)
         self.schedule = make_schedule(self.optimizer, training, self.steps_per_epoch * training.max_epochs)
@@ -94,6 +97,7 @@ class Trainer:
             self.optimizer,
             self.schedule,
             execution or Execution(micro_batch=training.batch_size),
+            None if model.offset is None else training_offset(model.offset, windows, horizon=spec.target.horizon),
         )
 
     @property

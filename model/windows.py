@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from pipeline.dataset import DatasetVersion
-from pipeline.splits import Index, Split, SplitRows, split_rows
+from pipeline.exceptions import InputError
+from pipeline.splits import Index, Split, SplitRows, split_rows, training_rows
 from pipeline.target import Target
 
 
@@ -18,24 +20,35 @@ from pipeline.target import Target
 class Windows:
     """What a trial trains and validates on.
 
+    Rows count the days of the forecast ticker, then those of each ticker that is trained on beside it.
+
     Parameters
     ----------
+    x_DF : Tensor of shape (days, features)
+        Features by row.
     x_NTF : Tensor of shape (windows, context_length, features)
-        A view of the features: window i ends on row ``i + context_length - 1``.
+        A view of them: window i ends on row ``i + context_length - 1``.
     y_D : Tensor of shape (days,)
         Labels by row, NaN where there is none.
     y_host_D : ndarray of shape (days,)
         The same on the host.
+    dates_D : ndarray of shape (days,)
+        Session by row, datetime64.
     rows : SplitRows
-        Forecast rows of each part.
+        Forecast rows of each part, of the forecast ticker.
+    train_rows : ndarray of shape (samples,)
+        Forecast rows that are trained on, of every ticker.
     context_length : int
         Days in a window.
     """
 
+    x_DF: Tensor
     x_NTF: Tensor
     y_D: Tensor
     y_host_D: npt.NDArray[np.float32]
+    dates_D: npt.NDArray[np.datetime64]
     rows: SplitRows
+    train_rows: Index
     context_length: int
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,32 +59,65 @@ class Windows:
         """Outcomes of these forecast rows on the host, shape (rows,), without asking the device."""
         return self.y_host_D[rows].astype(np.float64)
 
+    def day_numbers(self, rows: Index) -> npt.NDArray[np.int64]:
+        """Sessions of these rows, numbered from 0 in order of time; tickers that trade on one day share its number."""
+        return np.unique(self.dates_D[rows], return_inverse=True)[1].astype(np.int64)
+
     def training_days(self) -> Tensor:
         """Features of every day that a training window sees, shape (days, features)."""
-        first, last = int(self.rows.train[0]), int(self.rows.train[-1])
-        start = first - (self.context_length - 1)
-        return torch.cat([self.x_NTF[start][:-1], self.x_NTF[start : last + 1 - (self.context_length - 1), -1]])
+        ends = np.zeros(len(self.x_DF) + 1, dtype=np.int64)
+        np.add.at(ends, self.train_rows + 1, -1)
+        np.add.at(ends, self.train_rows - (self.context_length - 1), 1)
+        return self.x_DF[torch.from_numpy(np.cumsum(ends[:-1]) > 0).to(self.x_DF.device)]
 
 
 def make_windows(
-    dataset: DatasetVersion, target: Target, split: Split, context_length: int, device: str | torch.device = "cpu"
+    dataset: DatasetVersion,
+    target: Target,
+    split: Split,
+    context_length: int,
+    device: str | torch.device = "cpu",
+    further: Sequence[DatasetVersion] = (),
 ) -> Windows:
     """Label, split and view a dataset version.
+
+    Parameters
+    ----------
+    dataset : DatasetVersion
+        Of the forecast ticker.
+    target, split, context_length
+        As in the spec.
+    device : str or torch.device
+        Where the features are to lie.
+    further : sequence of DatasetVersion, optional
+        Of other tickers whose training rows are trained on too.
 
     Raises
     ------
     InputError
-        If the split leaves too little to train or to validate on.
+        If the split leaves too little to train or to validate on, or further
+        versions have other features.
     """
-    labels = target.labels(dataset.frame)
-    rows = split_rows(dataset.dates, labels, split, horizon=target.horizon, first_row=context_length - 1)
-    y_host_D = labels.astype(np.float32)
-    features = torch.tensor(dataset.feature_matrix, device=device)
+    pool = (dataset, *further)
+    labels = [target.labels(each.frame) for each in pool]
+    first_row, horizon = context_length - 1, target.horizon
+    rows = split_rows(dataset.dates, labels[0], split, horizon=horizon, first_row=first_row)
+    train_rows, start = [rows.train], len(dataset.dates)
+    for each, own in zip(further, labels[1:], strict=True):
+        if each.features != dataset.features:
+            raise InputError(f"pooled datasets must have the same features, got others for {each.ticker}; one tier")
+        train_rows.append(start + training_rows(each.dates, own, split, horizon=horizon, first_row=first_row))
+        start += len(each.dates)
+    y_host_D = np.concatenate(labels).astype(np.float32)
+    x_DF = torch.tensor(np.concatenate([each.feature_matrix for each in pool]), device=device)
     return Windows(
-        x_NTF=features.unfold(0, context_length, 1).transpose(1, 2),
+        x_DF=x_DF,
+        x_NTF=x_DF.unfold(0, context_length, 1).transpose(1, 2),
         y_D=torch.from_numpy(y_host_D).to(device),
         y_host_D=y_host_D,
+        dates_D=np.concatenate([each.dates.to_numpy() for each in pool]),
         rows=rows,
+        train_rows=np.concatenate(train_rows),
         context_length=context_length,
     )
 

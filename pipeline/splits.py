@@ -28,6 +28,7 @@ __all__ = [
     "full_years",
     "parse_split",
     "split_rows",
+    "training_rows",
 ]
 
 CALENDAR = NEW_YORK
@@ -170,21 +171,10 @@ def split_rows(
         If validation has fewer than 200 days, training none, or a context
         would not fit before the first validation day.
     """
-    row = np.arange(len(dates))
-    if horizon >= len(dates):
-        raise InputError(f"horizon must be shorter than the series of {len(dates)} days, got {horizon}")
-
-    def part(start: date, end: date) -> Index:
-        first = int(dates.searchsorted(pd.Timestamp(start), side="left"))
-        last = int(dates.searchsorted(pd.Timestamp(end), side="right")) - 1
-        inside = (row >= first) & (row + horizon <= last) & np.isfinite(labels)
-        return row[inside]
-
-    train = part(split.train_start, split.train_end)
     rows = SplitRows(
-        train=train[train >= first_row],
-        validation=part(split.validation_start, split.validation_end),
-        test=part(split.test_start, split.test_end),
+        train=training_rows(dates, labels, split, horizon=horizon, first_row=first_row),
+        validation=_part(dates, labels, split.validation_start, split.validation_end, horizon),
+        test=_part(dates, labels, split.test_start, split.test_end, horizon),
     )
     if len(rows.validation) < MIN_EVALUATION_DAYS:
         raise InputError(
@@ -196,6 +186,27 @@ def split_rows(
             f"training must have at least one whole context before {split.train_end}, got none; take a later train end"
         )
     return replace(rows, proof=assert_disjoint_labels(rows, horizon))
+
+
+def training_rows(
+    dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], split: Split, *, horizon: int, first_row: int
+) -> Index:
+    """Labelled days of the training part that have a whole context behind them, as in :func:`split_rows`.
+
+    Also of a further ticker that is trained on beside the forecast one: its labels end inside the same dates.
+    """
+    rows = _part(dates, labels, split.train_start, split.train_end, horizon)
+    return rows[rows >= first_row]
+
+
+def _part(dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], start: date, end: date, horizon: int) -> Index:
+    """Labelled days between two dates whose labels end there too."""
+    if horizon >= len(dates):
+        raise InputError(f"horizon must be shorter than the series of {len(dates)} days, got {horizon}")
+    row = np.arange(len(dates))
+    first = int(dates.searchsorted(pd.Timestamp(start), side="left"))
+    last = int(dates.searchsorted(pd.Timestamp(end), side="right")) - 1
+    return row[(row >= first) & (row + horizon <= last) & np.isfinite(labels)]
 
 
 def assert_disjoint_labels(rows: SplitRows, horizon: int) -> SplitProof:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from mlflow.entities import Param
 from rich.table import Table
@@ -19,10 +18,10 @@ from model.baselines import BASELINES, Baseline, fit_baseline
 from model.metrics import evaluate, skill_over
 from model.spec import flatten
 from model.windows import Windows, make_windows
-from pipeline.dataset import DatasetVersion, load_dataset
+from pipeline.dataset import DatasetVersion
 from pipeline.exceptions import RecordError
 from search import record
-from search.data_record import dataset_entities
+from search.data_record import dataset_entities, further_entities
 from search.provenance import code_tags
 from search.stores import Stores, study_lock
 from search.study import Study, load_study
@@ -97,9 +96,11 @@ def log_baselines(study: Study) -> list[Logged]:
     _close_stale(study)
     found = {name: _find(study, baseline_params(study, baseline)) for name, baseline in BASELINES.items()}
     if any(each is None for each in found.values()):
-        dataset = load_dataset(study.data_root, study.plan.data.dataset)
-        windows = make_windows(dataset, study.plan.target, study.plan.split, _context_length(study))
-    logged = [each or _log(study, BASELINES[name], dataset, windows) for name, each in found.items()]
+        dataset, further = study.load_data()
+        context_length = _context_length(study)
+        windows = make_windows(dataset, study.plan.target, study.plan.split, context_length, further=further)
+        fit = _Fit(dataset=dataset, further=further, windows=windows)
+    logged = [each or _log(study, BASELINES[name], fit) for name, each in found.items()]
     _carry_skill(study, logged)
     return logged
 
@@ -139,7 +140,16 @@ def _find(study: Study, params: dict[str, str]) -> Logged | None:
     return Logged(name=params["baseline"], run_id=runs[0].info.run_id, reused=True, metrics=dict(runs[0].data.metrics))
 
 
-def _log(study: Study, baseline: Baseline, dataset: DatasetVersion, windows: Windows) -> Logged:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Fit:
+    """What every baseline of a study is fitted to."""
+
+    dataset: DatasetVersion
+    further: tuple[DatasetVersion, ...]
+    windows: Windows
+
+
+def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
     run = study.client.create_run(
         study.experiment_id,
         run_name=baseline.name,
@@ -154,8 +164,11 @@ def _log(study: Study, baseline: Baseline, dataset: DatasetVersion, windows: Win
     written = record.TrialRecord(study.client, run.info.run_id)
     try:
         _log_params(written, baseline_params(study, baseline))
-        written.log_inputs(dataset_entities(dataset, study.data_root, windows))
-        _fit_and_conclude(written, study, baseline, dataset, windows)
+        entities = dataset_entities(fit.dataset, study.data_root, fit.windows)
+        plan, length = study.plan, fit.windows.context_length
+        entities += further_entities(fit.further, study.data_root, plan.target, plan.split, length)
+        written.log_inputs(entities)
+        _fit_and_conclude(written, study, baseline, fit)
     except KeyboardInterrupt:
         written.interrupt()
         raise
@@ -179,20 +192,18 @@ def _log_params(written: record.TrialRecord, params: dict[str, str]) -> None:
         raise RecordError(f"run {written.run_id} must read back as what was logged, got {state}; check the store")
 
 
-def _fit_and_conclude(
-    written: record.TrialRecord, study: Study, baseline: Baseline, dataset: DatasetVersion, windows: Windows
-) -> None:
+def _fit_and_conclude(written: record.TrialRecord, study: Study, baseline: Baseline, fit: _Fit) -> None:
     started = time.monotonic()
-    fitted = fit_baseline(baseline, dataset, windows, horizon=study.plan.target.horizon)
-    rows = windows.rows.validation
-    y = windows.y_D.cpu().numpy()[rows].astype(np.float64)
-    p = fitted.predict_rows(dataset, rows)
+    fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, further=fit.further)
+    rows = fit.windows.rows.validation
+    y = fit.windows.outcomes(rows)
+    p = fitted.predict_rows(fit.dataset, rows)
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
     written.client.set_tag(written.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
     with TemporaryDirectory() as directory:
         (Path(directory) / "predictions").mkdir()
-        validation = pd.DataFrame({"date": dataset.dates[rows], "y": y, "p": p})
+        validation = pd.DataFrame({"date": fit.dataset.dates[rows], "y": y, "p": p})
         validation.to_parquet(Path(directory) / "predictions" / "val.parquet", index=False)
         written.conclude(evaluate(y, p), figures, Path(directory))
 

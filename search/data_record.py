@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,33 @@ from pipeline.dataset import DatasetVersion
 from pipeline.drift import drift_report
 from pipeline.lineage import MarketDataset
 from pipeline.snapshot import list_snapshots
+from pipeline.splits import Split, training_rows
+from pipeline.target import Target
 from search import record
 from search.study import Study
 
 
-def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> dict[str, MarketDataset]:
-    """MLflow's entities of the parts of the split, by context: train, validation, test."""
-    labels = windows.y_D.cpu().numpy().astype(np.float64)
+def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> list[tuple[str, MarketDataset]]:
+    """MLflow's entities of the parts of the split, with their contexts: train, validation, test."""
+    labels = windows.y_host_D[: len(dataset.dates)].astype(np.float64)
     parts = windows.rows.parts
-    return {name: MarketDataset(dataset, root, rows, labels, part=name, parts=parts) for name, rows in parts.items()}
+    return [(name, MarketDataset(dataset, root, rows, labels, part=name, parts=parts)) for name, rows in parts.items()]
 
 
-def log_data(study: Study, dataset: DatasetVersion) -> None:
+def further_entities(
+    further: Sequence[DatasetVersion], root: Path, target: Target, split: Split, context_length: int
+) -> list[tuple[str, MarketDataset]]:
+    """MLflow's entities of what is trained on beside the forecast ticker, with their context: train."""
+    entities = []
+    for each in further:
+        labels = target.labels(each.frame)
+        rows = training_rows(each.dates, labels, split, horizon=target.horizon, first_row=context_length - 1)
+        if len(rows):
+            entities.append(("train", MarketDataset(each, root, rows, labels, part="train")))
+    return entities
+
+
+def log_data(study: Study, dataset: DatasetVersion, further: Sequence[DatasetVersion] = ()) -> None:
     """Log the data on the study's run, once.
 
     Entities as inputs; base rates as metrics; ``data/drift.md`` and ``.csv``, and
@@ -34,9 +50,10 @@ def log_data(study: Study, dataset: DatasetVersion) -> None:
     inputs = client.get_run(run_id).inputs
     if inputs is not None and inputs.dataset_inputs:
         return
-    architecture = study.plan.grid().architectures[0]
-    windows = make_windows(dataset, study.plan.target, study.plan.split, architecture.context_length)
-    rates = base_rates(windows.y_D.cpu().numpy().astype(np.float64), windows.rows)
+    plan = study.plan
+    context_length = plan.grid().architectures[0].context_length
+    windows = make_windows(dataset, plan.target, plan.split, context_length)
+    rates = base_rates(windows.y_host_D.astype(np.float64), windows.rows)
     metrics = {f"data/base_rate_{name}": rate.rate for name, rate in rates.items()}
     days = {f"data/days_{name}": float(rate.days) for name, rate in rates.items()}
     record.TrialRecord(client, run_id).log({**metrics, **days})
@@ -45,8 +62,11 @@ def log_data(study: Study, dataset: DatasetVersion) -> None:
     client.log_text(run_id, drift.table.to_csv(), "data/drift.csv")
     for snapshot in list_snapshots(root):
         path = report_path(root, snapshot)
-        if snapshot.digest in dataset.snapshots.values() and path.exists():
+        used = {digest for each in (dataset, *further) for digest in each.snapshots.values()}
+        if snapshot.digest in used and path.exists():
             client.log_text(run_id, path.read_text(), f"data/checks-{snapshot.ticker.strip('^')}.txt")
     shifted = ", ".join(drift.shifted) or "none"
     record.set_tags(client, run_id, {"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
-    record.log_inputs(client, run_id, dataset_entities(dataset, root, windows))
+    entities = dataset_entities(dataset, root, windows)
+    entities += further_entities(further, root, plan.target, plan.split, context_length)
+    record.log_inputs(client, run_id, entities)

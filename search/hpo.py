@@ -45,7 +45,7 @@ class Request:
 
     Parameters
     ----------
-    budget, horizon, threshold, source, ticker, tier, split, seed, max_epochs, patience, study
+    budget, horizon, threshold, source, ticker, train_tickers, tier, split, seed, max_epochs, patience, offset, study
         As in :func:`search.plan.make_plan`.
     trials : int
         Finished trials that make the study complete.
@@ -61,12 +61,14 @@ class Request:
     threshold: float
     source: str
     ticker: str
+    train_tickers: str
     tier: str
     split: str
     workers: str
     seed: int
     max_epochs: int
     patience: int
+    offset: str
     study: str
     tracking_uri: str
     storage: str
@@ -98,11 +100,13 @@ def run_study(request: Request) -> int:
         threshold=request.threshold,
         source=request.source,
         ticker=request.ticker,
+        train_tickers=request.train_tickers,
         tier=request.tier,
         split=request.split,
         seed=request.seed,
         max_epochs=request.max_epochs,
         patience=request.patience,
+        offset=request.offset,
         study=request.study,
         root=root,
     )
@@ -115,7 +119,7 @@ def run_study(request: Request) -> int:
         with _open_run(study, launcher) as outcome:
             for line in [*close_stale_launchers(client), *reconcile(study)]:
                 console.print(f"reconciled: {line}", markup=False)
-            log_data(study, dataset)
+            log_data(study, *study.load_data())
             save_board(study.client, study.experiment_id, study.plan.study)
             finished = len(study.finished())
             console.print(_headline(study, dataset, finished), markup=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.architecture import Architecture
 from model.budget import DEFAULT_TOLERANCE, Budget
-from model.spec import Data, Spec, Training, flatten
+from model.spec import NONE, Data, Spec, Training, flatten
 from pipeline.base_rates import base_rates
 from pipeline.dataset import DatasetVersion, build_dataset
 from pipeline.exceptions import InputError
@@ -44,6 +45,8 @@ class Plan:
         Features of the tier.
     max_epochs, patience : int
         Of every trial.
+    offset : str
+        Of every trial: see :class:`model.spec.Training`.
     seed : int
         Of the sampler and of every trial.
     """
@@ -58,6 +61,7 @@ class Plan:
     n_features: int
     max_epochs: int
     patience: int
+    offset: str
     seed: int
 
     @property
@@ -82,7 +86,12 @@ class Plan:
             target=self.target,
             split=self.split,
             architecture=architecture,
-            training=Training(max_epochs=self.max_epochs, patience=self.patience, **training),  # type: ignore[arg-type]
+            training=Training(
+                max_epochs=self.max_epochs,
+                patience=self.patience,
+                offset=self.offset,
+                **training,  # type: ignore[arg-type]
+            ),
             budget=self.budget,
             tolerance=self.tolerance,
             seed=self.seed,
@@ -101,11 +110,13 @@ def make_plan(
     threshold: float,
     source: str,
     ticker: str,
+    train_tickers: str,
     tier: str,
     split: str,
     seed: int,
     max_epochs: int,
     patience: int,
+    offset: str,
     study: str,
     root: Path,
 ) -> tuple[Plan, DatasetVersion]:
@@ -123,26 +134,33 @@ def make_plan(
         raise InputError(f"study must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {study!r}")
     parsed_budget = Budget(text=budget, tolerance=DEFAULT_TOLERANCE)
     target = Target(horizon=horizon, threshold=threshold)
-    training = Training(max_epochs=max_epochs, patience=patience)
+    training = Training(max_epochs=max_epochs, patience=patience, offset=offset)
     grid = make_grid(parsed_budget, n_features=len(find_tier(tier)))
     provider = open_source(source)
     snapshot, *auxiliary = (
         _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
     )
     dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
+    further = [
+        build_dataset(root, _snapshot(root, provider, each), tier, auxiliary=auxiliary)
+        for each in _further_tickers(train_tickers, dataset.ticker)
+    ]
     parsed_split = parse_split(split, dataset.dates)
     labels = target.labels(dataset.frame)
     first_row = grid.architectures[0].context_length - 1
     rows = split_rows(dataset.dates, labels, parsed_split, horizon=target.horizon, first_row=first_row)
     base_rates(labels, rows)
+    snapshots = {name: digest for each in (dataset, *further) for name, digest in each.snapshots.items()}
     data = Data(
         dataset=dataset.digest,
-        snapshots=",".join(f"{name}={digest}" for name, digest in dataset.snapshots.items()),
+        snapshots=_named(snapshots),
         ticker=dataset.ticker,
         source=dataset.source,
         tier=tier,
+        train_datasets=_named({each.ticker: each.digest for each in further}) if further else NONE,
     )
-    default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}-{dataset.digest[:8]}"
+    variant = f"{'-pooled' if further else ''}{'' if offset == NONE else f'-{offset}'}"
+    default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
         study=study or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
         data=data,
@@ -154,10 +172,23 @@ def make_plan(
         n_features=len(dataset.features),
         max_epochs=training.max_epochs,
         patience=training.patience,
+        offset=training.offset,
         seed=seed,
     )
     plan.spec(grid.architectures[0], {})
     return plan, dataset
+
+
+def _further_tickers(text: str, forecast: str) -> list[str]:
+    """Read ``--train-tickers``, tickers separated by commas; the forecast one is trained on anyway."""
+    tickers = [each.strip() for each in text.split(",")] if text else []
+    if not all(tickers) or len(set(tickers)) < len(tickers):
+        raise InputError(f"train_tickers must be tickers, each once, separated by commas, got {text!r}")
+    return [each for each in tickers if each != forecast]
+
+
+def _named(digests: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={digest}" for name, digest in digests.items())
 
 
 def _snapshot(root: Path, provider: Source, ticker: str) -> Snapshot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -144,8 +144,8 @@ class TrialRecord:
         if state != "valid":
             raise RecordError(f"run {self.run_id} must read back as what was logged, got {state}; check the store")
 
-    def log_inputs(self, parts: Mapping[str, Dataset]) -> None:
-        """Log dataset entities by context: ``train``, ``validation``."""
+    def log_inputs(self, parts: Sequence[tuple[str, Dataset]]) -> None:
+        """Log dataset entities, each with its context: ``train``, ``validation``."""
         log_inputs(self.client, self.run_id, parts)
 
     def epoch(self, result: EpochResult) -> None:
@@ -207,13 +207,13 @@ def check_record(params: Mapping[str, str], spec: Spec) -> str:
     return "valid"
 
 
-def log_inputs(client: MlflowClient, run_id: str, parts: Mapping[str, Dataset]) -> None:
+def log_inputs(client: MlflowClient, run_id: str, parts: Sequence[tuple[str, Dataset]]) -> None:
     """Log dataset entities on a run, each with its context."""
     from mlflow.entities import DatasetInput, InputTag
 
     inputs = [
         DatasetInput(dataset=part._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", context)])
-        for context, part in parts.items()
+        for context, part in parts
     ]
     client.log_inputs(run_id, inputs)
 

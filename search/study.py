@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from model.spec import Training, flatten, unflatten
+from pipeline.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import StoreError
 from search import record
 from search.coverage import extremes
@@ -60,6 +61,17 @@ class Study:
     def data_root(self) -> Path:
         """Data directory that holds the dataset version."""
         return Path(self.schedule.user_attrs[DATA_ROOT])
+
+    def load_data(self) -> tuple[DatasetVersion, tuple[DatasetVersion, ...]]:
+        """Dataset version of the forecast ticker, and of those that are trained on beside it.
+
+        Raises
+        ------
+        DataError
+            If one is not stored, or not what its name says.
+        """
+        data, root = self.plan.data, self.data_root
+        return load_dataset(root, data.dataset), tuple(load_dataset(root, each) for each in data.further_digests)
 
     @property
     def target_trials(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +25,7 @@ from model.trainer import EpochResult, Trainer, build_model, choose_device, pred
 from model.windows import Windows, make_windows
 from pipeline.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError
-from search.data_record import dataset_entities
+from search.data_record import dataset_entities, further_entities
 from search.record import TrialRecord, describe_error
 from search.space import TRAINING, SearchSpace
 from search.study import Study
@@ -45,7 +45,9 @@ class TrialRunner:
     study : Study
         Whose schedule is asked and told.
     dataset : DatasetVersion
-        The study's data.
+        Of the forecast ticker.
+    further : sequence of DatasetVersion, optional
+        Of the tickers that are trained on beside it.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     report : callable
@@ -55,10 +57,17 @@ class TrialRunner:
     """
 
     def __init__(
-        self, study: Study, dataset: DatasetVersion, *, device: str, report: Report, should_stop: Callable[[], bool]
+        self,
+        study: Study,
+        dataset: DatasetVersion,
+        *,
+        further: Sequence[DatasetVersion] = (),
+        device: str,
+        report: Report,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.study = study
-        self.dataset = dataset
+        self.dataset, self.further = dataset, further
         self.device = choose_device(device)
         self.report = report
         self.should_stop = should_stop
@@ -124,11 +133,20 @@ class TrialRunner:
 
     def _train(self, trial: optuna.Trial, spec: Spec, record: TrialRecord) -> float:
         windows = make_windows(
-            self.dataset, spec.target, spec.split, spec.architecture.context_length, device=self.device
+            self.dataset,
+            spec.target,
+            spec.split,
+            spec.architecture.context_length,
+            device=self.device,
+            further=self.further,
         )
         if trial.user_attrs.get("resume_run") != record.run_id:
-            record.log_inputs(dataset_entities(self.dataset, self.study.data_root, windows))
-        execution = choose_execution(spec, self.device, rows=len(self.dataset.dates))
+            entities = dataset_entities(self.dataset, self.study.data_root, windows)
+            entities += further_entities(
+                self.further, self.study.data_root, spec.target, spec.split, spec.architecture.context_length
+            )
+            record.log_inputs(entities)
+        execution = choose_execution(spec, self.device, rows=len(windows.x_DF))
         trainer = Trainer(spec, windows, build_model(spec, windows), execution)
         state = self.study.training_state(record.run_id)
         self._resume(trainer, state, record)
@@ -138,7 +156,7 @@ class TrialRunner:
         model = trainer.model
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
-        record.log(execution_figures(spec, trainer, peak.value, rows=len(self.dataset.dates)))
+        record.log(execution_figures(spec, trainer, peak.value, rows=len(windows.x_DF)))
         record.log({"attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean())})
         result_row = {
             "label": spec.architecture.label,

@@ -66,15 +66,14 @@ def _runner(
     import torch
 
     torch.set_num_threads(1)
-    from pipeline.dataset import load_dataset
     from search.stores import Stores
     from search.study import load_study
     from search.trial import TrialRunner
 
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
     study = load_study(stores, study_name)
-    dataset = load_dataset(study.data_root, study.plan.data.dataset)
-    return TrialRunner(study, dataset, device=device, report=report, should_stop=stop.is_set)
+    dataset, further = study.load_data()
+    return TrialRunner(study, dataset, further=further, device=device, report=report, should_stop=stop.is_set)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,8 +35,18 @@ class Baseline(ABC):
         """Make the inputs of every day, shape (days, inputs); a row knows nothing of later days."""
 
     @abstractmethod
-    def fit(self, x_NF: Array, y_N: Array, horizon: int) -> tuple[Any, dict[str, float]]:
-        """Fit to training samples in order of time: the classifier, and the settings that it chose."""
+    def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
+        """Fit to training samples: the classifier, and the settings that it chose.
+
+        Parameters
+        ----------
+        x_NF, y_N : ndarray of shape (samples, inputs) and (samples,)
+            Inputs and outcomes.
+        day_N : ndarray of shape (samples,)
+            Days of the forecasts, numbered from 0 in order of time.
+        horizon : int
+            Days that an outcome reaches ahead.
+        """
 
     def params(self) -> dict[str, str]:
         """Name and settings as flat text.
@@ -93,7 +103,14 @@ class FittedBaseline:
         return np.clip(p, SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY)
 
 
-def fit_baseline(baseline: Baseline, dataset: DatasetVersion, windows: Windows, *, horizon: int) -> FittedBaseline:
+def fit_baseline(
+    baseline: Baseline,
+    dataset: DatasetVersion,
+    windows: Windows,
+    *,
+    horizon: int,
+    further: Sequence[DatasetVersion] = (),
+) -> FittedBaseline:
     """Fit a baseline to the training rows of the Transformer's windows.
 
     Parameters
@@ -106,23 +123,25 @@ def fit_baseline(baseline: Baseline, dataset: DatasetVersion, windows: Windows, 
         From :func:`model.windows.make_windows`; their training rows and labels are read, no others.
     horizon : int
         Days that a label reaches ahead: so many are left out between inner training and inner validation.
+    further : sequence of DatasetVersion, optional
+        The windows' other tickers.
 
     Raises
     ------
     InputError
         If the training rows hold one outcome only.
     """
-    rows = windows.rows.train
-    table = baseline.inputs(dataset)
-    x_NF, y_N = table.to_numpy(dtype=np.float64)[rows], windows.y_D.cpu().numpy()[rows].astype(np.float64)
-    whole = np.isfinite(x_NF).all(axis=1)
-    x_NF, y_N = x_NF[whole], y_N[whole]
+    table = pd.concat([baseline.inputs(each) for each in (dataset, *further)])
+    assert len(table) == len(windows.dates_D)
+    x_DF = table.to_numpy(dtype=np.float64)
+    rows = windows.train_rows[np.isfinite(x_DF[windows.train_rows]).all(axis=1)]
+    x_NF, y_N = x_DF[rows], windows.outcomes(rows)
     if len(np.unique(y_N)) < 2:
         raise InputError(
             f"training rows must hold both outcomes, got {len(y_N)} of one kind; take another threshold or horizon"
         )
     with threadpool_limits(1):
-        classifier, chosen = baseline.fit(x_NF, y_N, horizon)
+        classifier, chosen = baseline.fit(x_NF, y_N, windows.day_numbers(rows), horizon)
     return FittedBaseline(
         baseline=baseline, inputs=tuple(table.columns), classifier=classifier, chosen=chosen, n_train=len(y_N)
     )
@@ -138,6 +157,6 @@ class BaseRate(Baseline):
         """None."""
         return pd.DataFrame(index=dataset.frame.index)
 
-    def fit(self, x_NF: Array, y_N: Array, horizon: int) -> tuple[Any, dict[str, float]]:
+    def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Count."""
         return DummyClassifier(strategy="prior").fit(x_NF, y_N), {}

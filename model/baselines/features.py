@@ -42,12 +42,12 @@ class Logistic(Baseline):
         """Every feature of the tier."""
         return dataset.frame[list(dataset.features)]
 
-    def fit(self, x_NF: Array, y_N: Array, horizon: int) -> tuple[Any, dict[str, float]]:
+    def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Choose the penalty with the lowest loss of all inner validation days, and fit with it to all rows."""
         steps = round(np.log10(self.c_most / self.c_least)) + 1
         candidates = np.geomspace(self.c_least, self.c_most, steps)
         losses = np.zeros(steps)
-        for inner, held in time_ordered_folds(y_N, n_folds=self.n_folds, gap=horizon):
+        for inner, held in time_ordered_folds(y_N, day_N, n_folds=self.n_folds, gap=horizon):
             for i, c in enumerate(candidates):
                 losses[i] += _total_loss(
                     y_N[held], logistic_regression(c).fit(x_NF[inner], y_N[inner]).predict_proba(x_NF[held])
@@ -89,14 +89,18 @@ class Boosting(Baseline):
         """Every feature of the tier."""
         return dataset.frame[list(dataset.features)]
 
-    def fit(self, x_NF: Array, y_N: Array, horizon: int) -> tuple[Any, dict[str, float]]:
+    def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Choose the number of trees with the lowest loss of all inner validation days, and fit it to all rows."""
         losses = np.zeros(self.max_iter)
-        for inner, held in time_ordered_folds(y_N, n_folds=self.n_folds, gap=horizon):
+        for inner, held in time_ordered_folds(y_N, day_N, n_folds=self.n_folds, gap=horizon):
             trees = self._classifier(self.max_iter).fit(x_NF[inner], y_N[inner])
             losses += [_total_loss(y_N[held], p) for p in trees.staged_predict_proba(x_NF[held])]
         n_trees = int(np.argmin(losses)) + 1
-        return self._classifier(n_trees).fit(x_NF, y_N), {"max_iter": float(n_trees)}
+        return self.grow(x_NF, y_N, n_trees), {"max_iter": float(n_trees)}
+
+    def grow(self, x_NF: Array, y_N: Array, n_trees: int) -> HistGradientBoostingClassifier:
+        """Fit so many trees to all rows."""
+        return self._classifier(n_trees).fit(x_NF, y_N)
 
     def _classifier(self, n_trees: int) -> HistGradientBoostingClassifier:
         return HistGradientBoostingClassifier(
@@ -110,10 +114,17 @@ class Boosting(Baseline):
         )
 
 
-def time_ordered_folds(y_N: Array, *, n_folds: int, gap: int) -> Iterator[tuple[Index, Index]]:
-    """Inner training and validation samples, the latter always later, ``gap`` samples apart.
+def time_ordered_folds(y_N: Array, day_N: Index, *, n_folds: int, gap: int) -> Iterator[tuple[Index, Index]]:
+    """Inner training and validation samples, the latter always on later days, ``gap`` days apart.
 
     Folds whose training part has one outcome only are left out.
+
+    Parameters
+    ----------
+    y_N, day_N : ndarray of shape (samples,)
+        Outcomes, and the days of their forecasts numbered from 0; samples of one day stay together.
+    n_folds, gap : int
+        Number of folds, and days left out between the parts of each.
 
     Raises
     ------
@@ -122,20 +133,21 @@ def time_ordered_folds(y_N: Array, *, n_folds: int, gap: int) -> Iterator[tuple[
 
     Examples
     --------
-    >>> for inner, held in time_ordered_folds(np.array([0.0, 1.0] * 4), n_folds=2, gap=1):
+    >>> for inner, held in time_ordered_folds(np.array([0.0, 1.0] * 4), np.arange(8), n_folds=2, gap=1):
     ...     print(inner, held)
     [0 1 2] [4 5]
     [0 1 2 3 4] [6 7]
     """
-    n_used = 0
-    held_days = len(y_N) // (n_folds + 1)
-    if held_days > 0 and len(y_N) > gap + n_folds * held_days:
-        for inner, held in TimeSeriesSplit(n_splits=n_folds, gap=gap).split(y_N):
+    n_used, n_days = 0, int(day_N.max()) + 1
+    held_days = n_days // (n_folds + 1)
+    if held_days > 0 and n_days > gap + n_folds * held_days:
+        for earlier, later in TimeSeriesSplit(n_splits=n_folds, gap=gap).split(np.arange(n_days)):
+            inner = np.flatnonzero(day_N <= earlier[-1])
             if len(np.unique(y_N[inner])) == 2:
                 n_used += 1
-                yield inner, held
+                yield inner, np.flatnonzero((day_N >= later[0]) & (day_N <= later[-1]))
     if not n_used:
-        raise InputError(f"inner validation needs both outcomes early in training, got {len(y_N)} rows; train longer")
+        raise InputError(f"inner validation needs both outcomes early in training, got {n_days} days; train longer")
 
 
 def logistic_regression(c: float) -> Pipeline:

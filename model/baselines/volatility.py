@@ -13,6 +13,7 @@ from model.baselines.features import logistic_regression
 from pipeline.bars import adjusted
 from pipeline.dataset import DatasetVersion
 from pipeline.indicators.volatility import har_volatility, realised_volatility
+from pipeline.splits import Index
 
 VIX = "vix_close"
 MONTH = 21
@@ -46,7 +47,7 @@ class VolatilityLogistic(Baseline):
         close = adjusted(dataset.frame)["close"].to_numpy()
         return _log(pd.DataFrame({VOLATILITIES[1]: realised_volatility(close, MONTH)}, index=dataset.frame.index))
 
-    def fit(self, x_NF: Array, y_N: Array, horizon: int) -> tuple[Any, dict[str, float]]:
+    def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Fit with the fixed penalty."""
         return logistic_regression(self.c).fit(x_NF, y_N), {}
 

@@ -33,6 +33,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
 
 
 @pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
+    """Dataset version of a second ticker, to be trained on beside the first."""
+    root = tmp_path_factory.mktemp("data")
+    source = open_source("sample")
+    return build_dataset(root, save_snapshot(root, source.name, source.fetch("^IXIC")), "r25")
+
+
+@pytest.fixture(scope="session")
 def spec(dataset: DatasetVersion) -> Spec:
     return Spec(
         data=Data(

@@ -109,7 +109,7 @@ class TestContract:
 
     @pytest.mark.lesson("L15")
     def test_one_outcome_is_refused(self, baseline: Baseline, dataset: DatasetVersion, windows: Windows) -> None:
-        never = replace(windows, y_D=windows.y_D * 0)
+        never = replace(windows, y_D=windows.y_D * 0, y_host_D=windows.y_host_D * 0)
         with pytest.raises(InputError, match="must hold both outcomes"):
             fit_baseline(baseline, dataset, never, horizon=1)
 
@@ -152,7 +152,7 @@ def test_a_missing_input_of_a_forecast_is_an_error_with_its_day(dataset: Dataset
 @pytest.mark.parametrize("horizon", [1, 5])
 def test_folds_are_ordered_and_their_labels_apart(horizon: int) -> None:
     y = np.random.default_rng(0).integers(0, 2, 300).astype(np.float64)
-    folds = list(time_ordered_folds(y, n_folds=5, gap=horizon))
+    folds = list(time_ordered_folds(y, np.arange(len(y)), n_folds=5, gap=horizon))
     assert len(folds) == 5
     for inner, held in folds:
         assert inner[-1] + horizon < held[0]
@@ -162,7 +162,7 @@ def test_folds_are_ordered_and_their_labels_apart(horizon: int) -> None:
 @pytest.mark.parametrize("y", [np.zeros(300), np.array([0.0, 1.0])])
 def test_folds_without_both_outcomes_are_refused(y: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
     with pytest.raises(InputError, match="inner validation needs both outcomes"):
-        list(time_ordered_folds(y, n_folds=5, gap=1))
+        list(time_ordered_folds(y, np.arange(len(y)), n_folds=5, gap=1))
 
 
 def test_settings_change_what_they_claim_to(dataset: DatasetVersion, windows: Windows) -> None:

@@ -35,10 +35,11 @@ def _losses(results: list[EpochResult]) -> list[tuple[float, float, float]]:
 
 
 @pytest.mark.lesson("L29")
-@pytest.mark.parametrize("epoch", [1, 2, 4])
+@pytest.mark.parametrize(("epoch", "offset"), [(1, "none"), (2, "boosting"), (4, "logistic")])
 def test_resumed_training_gives_the_bits_of_uninterrupted_training(
-    long: Spec, windows: Windows, tmp_path: Path, epoch: int
+    long: Spec, change: Change, windows: Windows, tmp_path: Path, epoch: int, offset: str
 ) -> None:
+    long = change(long, offset=offset)
     whole = _trainer(long, windows)
     expected = list(whole.epochs())
     path = tmp_path / "training.safetensors"

@@ -85,6 +85,8 @@ def _script(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> list[dict[s
         ("clip_norm", 1e-2),
         ("max_epochs", 3),
         ("seed", 1),
+        ("offset", "logistic"),
+        ("offset", "boosting"),
     ],
 )
 def test_every_searched_field_changes_the_weights(

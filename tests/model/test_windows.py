@@ -10,7 +10,7 @@ import torch
 
 from model.spec import Spec
 from model.trainer import build_model, predict_rows
-from model.windows import Windows, to_tensor
+from model.windows import Windows, make_windows, to_tensor
 from pipeline.dataset import DatasetVersion
 from pipeline.exceptions import InputError
 
@@ -152,3 +152,54 @@ def test_a_context_longer_than_training_is_refused(spec: Spec, windows_of: Windo
     architecture = replace(spec.architecture, context_length=4000, patch_length=500, stride=500)
     with pytest.raises(InputError, match="training must have at least one whole context"):
         windows_of(replace(spec, architecture=architecture, budget="100K", tolerance=0.9))
+
+
+def test_pooled_training_rows_are_each_ticker_s_own_and_the_evaluated_days_stay(
+    spec: Spec, windows: Windows, dataset: DatasetVersion, other: DatasetVersion
+) -> None:
+    length = spec.architecture.context_length
+    pooled = make_windows(dataset, spec.target, spec.split, length, further=[other])
+    alone = make_windows(other, spec.target, spec.split, length)
+    n = len(dataset.dates)
+    assert np.array_equal(pooled.train_rows, np.concatenate([windows.rows.train, n + alone.rows.train]))
+    assert np.array_equal(pooled.rows.validation, windows.rows.validation)
+    for mine, theirs in ((pooled.rows.train, windows.rows.train), (n + alone.rows.train, alone.rows.train)):
+        reference = windows if mine is pooled.rows.train else alone
+        for got, expected in zip(
+            pooled.batch(to_tensor(mine, "cpu")), reference.batch(to_tensor(theirs, "cpu")), strict=True
+        ):
+            assert torch.equal(got, expected)
+    assert np.array_equal(pooled.dates_D[n + alone.rows.train], other.dates[alone.rows.train].to_numpy())
+
+
+@pytest.mark.lesson("L22")
+def test_no_pooled_label_ends_after_training(spec: Spec, dataset: DatasetVersion, other: DatasetVersion) -> None:
+    target = replace(spec.target, horizon=5)
+    pooled = make_windows(dataset, target, spec.split, spec.architecture.context_length, further=[other])
+    ends = pooled.dates_D[pooled.train_rows + 5]
+    assert ends.max() <= np.datetime64(spec.split.train_end)
+    assert pooled.dates_D[pooled.train_rows].min() >= np.datetime64(spec.split.train_start)
+
+
+def test_statistics_of_a_pool_are_of_the_days_that_its_training_windows_see(
+    spec: Spec, dataset: DatasetVersion, other: DatasetVersion
+) -> None:
+    length = spec.architecture.context_length
+    pooled = make_windows(dataset, spec.target, spec.split, length, further=[other])
+    parts = [make_windows(each, spec.target, spec.split, length).training_days() for each in (dataset, other)]
+    assert torch.equal(pooled.training_days(), torch.cat(parts))
+
+
+def test_pooled_datasets_of_another_tier_are_refused(
+    spec: Spec, dataset: DatasetVersion, other: DatasetVersion
+) -> None:
+    raw = replace(other, features=other.features[:-1])
+    with pytest.raises(InputError, match="same features"):
+        make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=[raw])
+
+
+def test_days_are_numbered_over_all_tickers(spec: Spec, dataset: DatasetVersion, other: DatasetVersion) -> None:
+    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=[other])
+    days = pooled.day_numbers(pooled.train_rows)
+    dates = pooled.dates_D[pooled.train_rows]
+    assert days.min() == 0 and np.array_equal(np.sort(np.unique(dates))[days], dates)

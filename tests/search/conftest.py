@@ -12,11 +12,13 @@ REQUEST = {
     "threshold": 0.01,
     "source": "sample",
     "ticker": "",
+    "train_tickers": "",
     "tier": "r25",
     "split": "auto",
     "seed": 0,
     "max_epochs": 1,
     "patience": 1,
+    "offset": "none",
     "study": "",
 }
 

@@ -80,7 +80,7 @@ def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monke
 
 def test_twice_adds_nothing_and_another_setting_adds_one(study, quick, monkeypatch):
     first = log_baselines(study)
-    monkeypatch.setattr("search.baselines.load_dataset", lambda *arguments: pytest.fail("data were read"))
+    monkeypatch.setattr("search.study.load_dataset", lambda *arguments: pytest.fail("data were read"))
     second = log_baselines(study)
     monkeypatch.undo()
     assert [each.reused for each in first + second] == [False] * 3 + [True] * 3
@@ -98,7 +98,7 @@ def test_the_hash_is_over_every_setting(study):
 
 
 def test_a_failed_baseline_is_failed_with_its_cause_and_tried_again(study, quick, monkeypatch):
-    def fail(self, x_NF, y_N, horizon):
+    def fail(self, *arguments):
         raise ValueError("no such luck")
 
     with monkeypatch.context() as patch:
@@ -114,7 +114,7 @@ def test_a_failed_baseline_is_failed_with_its_cause_and_tried_again(study, quick
 
 
 def test_an_interrupted_one_is_killed_and_a_stale_one_closed(study, quick, monkeypatch):
-    def stop(self, x_NF, y_N, horizon):
+    def stop(self, *arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("model.baselines.baseline.BaseRate.fit", stop)

@@ -9,8 +9,8 @@ import pytest
 from search.cli import cli, main
 
 SURFACE = {
-    "hpo": "budget trials horizon threshold source ticker tier split workers seed max_epochs patience study "
-    "tracking_uri storage device",
+    "hpo": "budget trials horizon threshold source ticker train_tickers tier split workers seed max_epochs patience "
+    "offset study tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "grid": "budget tier as_json",
     "status": "as_json tracking_uri storage",
@@ -50,6 +50,9 @@ def test_the_surface_is_pinned():
         (["--split", "someday"], "split must be auto or"),
         (["--split", "2016-12-31/2014-12-31/2018-12-31"], "without overlap"),
         (["--workers", "0"], "workers must be auto or"),
+        (["--offset", "forest"], "offset must be one of none, logistic, boosting"),
+        (["--train-tickers", "^IXIC,^IXIC"], "train_tickers must be tickers, each once"),
+        (["--train-tickers", "NOPE"], "got 'NOPE'"),
         (["--device", "tpu"], "device must be auto, cpu or cuda"),
         (["--seed", "-1"], "seed must be"),
         (["--max-epochs", "0"], "max_epochs must be"),
