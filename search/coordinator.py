@@ -76,6 +76,8 @@ class Coordinator:
         File descriptor of the study's lock, inherited by workers.
     launched : bool
         Whether ``mlflow run`` started us, so that its end is ours.
+    timeout : float, optional
+        Seconds after which no further epoch is started.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Coordinator:
         progress: StudyProgress,
         lock: int,
         launched: bool = False,
+        timeout: float | None = None,
     ) -> None:
         self.stores, self.study, self.progress = stores, study, progress
         self.n_workers, self.device, self.lock = n_workers, device, lock
@@ -96,6 +99,8 @@ class Coordinator:
         self.events: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]] = queue.SimpleQueue()
         self.finished = len(study.finished())
         self.stopped_by: int | None = None
+        self.timed_out = False
+        self._deadline = None if timeout is None else time.monotonic() + timeout
         self._stopped_at = 0.0
         self._lost_trial = False
         self._errors: list[str] = []
@@ -131,6 +136,7 @@ class Coordinator:
         self._spawn()
         while self.workers:
             self._notice_lost_parent()
+            self._notice_deadline()
             try:
                 worker, event = self.events.get(timeout=POLL_SECONDS)
             except queue.Empty:
@@ -193,14 +199,14 @@ class Coordinator:
         self.progress.event(event)
         if kind == "started":
             worker.number = event["number"]
-        if kind in ("finished", "failed", "interrupted"):
+        if kind in ("finished", "reused", "pruned", "failed", "interrupted"):
             worker.busy, worker.number = False, None
         if kind == "finished":
             self.finished += 1
             self._errors.clear()
         if kind == "failed":
             self._count_error(event["error"])
-        if kind in ("ready", "finished", "failed"):
+        if kind in ("ready", "finished", "reused", "pruned", "failed"):
             self._ready.append(worker)
 
     def _hand_out(self) -> None:
@@ -266,6 +272,12 @@ class Coordinator:
         """Stop when the ``mlflow run`` that started us is gone."""
         if self._parent is not None and self.stopped_by is None and os.getppid() != self._parent:
             self._stop(signal.SIGTERM)
+
+    def _notice_deadline(self) -> None:
+        if self._deadline is not None and self.stopped_by is None and time.monotonic() > self._deadline:
+            self.timed_out = True
+            self._stop(signal.SIGALRM)
+            self.progress.say("time is up: stopping after the current epochs")
 
     def _kill(self) -> None:
         for worker in self.workers:

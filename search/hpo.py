@@ -26,9 +26,10 @@ from search.launcher import Launcher, close_stale_launchers
 from search.plan import DATA_DIRECTORY, make_plan
 from search.plots import write_plots
 from search.progress import StudyProgress, make_console
+from search.pruner import make_pruner
 from search.reconcile import reconcile
 from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
-from search.study import Study, open_or_create_study
+from search.study import STOPPED, Study, open_or_create_study
 from search.trials import in_dimensions, trials_table
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from pipeline.dataset import DatasetVersion
 
+TIMED_OUT = 124
 SHOWN = ("number", "label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "seconds")
 
 
@@ -51,6 +53,10 @@ class Request:
         Finished trials that make the study complete.
     workers : str
         ``auto`` or a number of processes.
+    pruner : str
+        As in :func:`search.pruner.make_pruner`.
+    timeout : float or None
+        Seconds after which no further epoch is started; None is no limit.
     tracking_uri, storage, device : str
         Empty for the default.
     """
@@ -65,6 +71,8 @@ class Request:
     tier: str
     split: str
     workers: str
+    pruner: str
+    timeout: float | None
     seed: int
     max_epochs: int
     patience: int
@@ -81,7 +89,7 @@ def run_study(request: Request) -> int:
     Returns
     -------
     int
-        Exit code: 0 complete, 128 + signal number if interrupted.
+        Exit code: 0 complete, 124 stopped by timeout, 128 + signal number if interrupted.
 
     Raises
     ------
@@ -91,6 +99,7 @@ def run_study(request: Request) -> int:
     if request.trials < 1:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
     n_workers = count_workers(request.workers, str(choose_device(request.device).type))
+    make_pruner(request.pruner)
     launcher = Launcher.from_environment()
     console = make_console()
     root = Path(DATA_DIRECTORY).absolute()
@@ -115,7 +124,7 @@ def run_study(request: Request) -> int:
     client = open_tracking(stores)
     open_storage(stores)
     with _ended_by_signals(), study_lock(stores, plan.study) as lock:
-        study = open_or_create_study(stores, plan, trials=request.trials, data_root=root)
+        study = open_or_create_study(stores, plan, trials=request.trials, data_root=root, pruner=request.pruner)
         with _open_run(study, launcher) as outcome:
             for line in [*close_stale_launchers(client), *reconcile(study)]:
                 console.print(f"reconciled: {line}", markup=False)
@@ -132,16 +141,16 @@ def run_study(request: Request) -> int:
                     progress=progress,
                     lock=lock,
                     launched=launcher is not None,
+                    timeout=request.timeout,
                 )
                 complete = coordinator.run()
-            outcome["complete"] = complete
+            outcome["complete"], outcome["timed_out"] = complete, coordinator.timed_out
     _print_summary(console, study)
     if complete:
         return 0
-    console.print(
-        f"interrupted after {len(study.finished())}/{request.trials}; the same command continues", markup=False
-    )
-    return 128 + (coordinator.stopped_by or signal.SIGINT)
+    how = "stopped by timeout" if coordinator.timed_out else "interrupted"
+    console.print(f"{how} after {len(study.finished())}/{request.trials}; the same command continues", markup=False)
+    return TIMED_OUT if coordinator.timed_out else 128 + (coordinator.stopped_by or signal.SIGINT)
 
 
 def count_workers(text: str, device: str) -> int:
@@ -164,14 +173,18 @@ def count_workers(text: str, device: str) -> int:
 def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any]]:
     """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
     study.client.update_run(study.run_id, status="RUNNING")
-    outcome: dict[str, Any] = {"complete": False}
+    outcome: dict[str, Any] = {"complete": False, "timed_out": False}
     status, state = "KILLED", "interrupted"
+    study.schedule.set_user_attr(STOPPED, "")
     try:
         if launcher is not None:
             launcher.link(study)
         yield outcome
         if outcome["complete"]:
             status, state = "FINISHED", "complete"
+        elif outcome["timed_out"]:
+            state = f"stopped by timeout, {len(study.finished())}/{study.target_trials}"
+            study.schedule.set_user_attr(STOPPED, "timeout")
     except Exception as error:
         status, state = "FAILED", record.describe_error(error)
         raise

@@ -55,11 +55,15 @@ class StudyProgress:
         kind, number = event["event"], event.get("number", -1)
         if kind == "epoch":
             self._epochs[number] = (event["epoch"], event["of"])
-        elif kind in ("finished", "failed", "interrupted"):
+        elif kind in ("finished", "pruned", "failed", "interrupted"):
             self._epochs.pop(number, None)
         if kind == "finished":
             self.finished += 1
             self.say(trial_line(event, self.finished, self.target))
+        elif kind == "pruned":
+            self.say(f"trial {number} pruned: worse than the median of the trials before it")
+        elif kind == "reused":
+            self.say(f"trial {number} is trial {event['earlier']} again: its result is reused")
         elif kind == "failed":
             self.say(f"trial {number} failed: {event['error']}")
         elif kind == "interrupted":

@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
 
 from pipeline.exceptions import PatchscaleError
 from search.coverage import extremes
@@ -31,7 +30,7 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
 
 def _state(stores: Stores, study: Study) -> dict[str, Any]:
     trials = study.schedule.get_trials(deepcopy=False)
-    finished = [t for t in trials if t.state == TrialState.COMPLETE]
+    finished = study.finished()
     best = min(finished, key=lambda t: t.values[0], default=None)
     result = best.user_attrs["result"] if best else {}
     return {

@@ -18,6 +18,7 @@ from search import record
 from search.coverage import extremes
 from search.plan import Plan
 from search.provenance import code_tags
+from search.pruner import PRUNERS, make_pruner
 from search.sampler import TrialSeededSampler
 from search.space import TRAINING, SearchSpace
 from search.stores import Stores, open_storage, open_tracking
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
+PRUNER, STOPPED = "pruner", "stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +81,17 @@ class Study:
         return int(self.schedule.user_attrs[TARGET_TRIALS])
 
     def finished(self) -> list[FrozenTrial]:
-        """Trials that count towards the target, by number."""
-        return self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        """Trials that count towards the target, by number: trained to their end, each spec once."""
+        complete = self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [trial for trial in complete if "reuses" not in trial.user_attrs]
 
 
-def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: Path) -> Study:
+def open_or_create_study(
+    stores: Stores, plan: Plan, *, trials: int, data_root: Path, pruner: str = PRUNERS[0]
+) -> Study:
     """Continue the study of this name, or make it with its six extremes queued.
+
+    How many trials, where the data lie and which pruner may change when a study is continued.
 
     Raises
     ------
@@ -108,6 +115,8 @@ def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: 
         study = _create(client, storage, stores, plan, trials, data_root)
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
+    study.schedule.set_user_attr(PRUNER, pruner)
+    study.schedule.pruner = make_pruner(pruner)
     return study
 
 
@@ -126,6 +135,7 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         attributes = schedule.user_attrs
         plan = unflatten(Plan, json.loads(attributes[PLAN]))
         schedule.sampler = TrialSeededSampler(plan.seed)
+        schedule.pruner = make_pruner(attributes.get(PRUNER, PRUNERS[0]))
         return Study(
             plan=plan,
             schedule=schedule,

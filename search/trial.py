@@ -37,6 +37,10 @@ class Interrupted(Exception):
     """The trial was asked to stop."""
 
 
+class Pruned(Exception):
+    """The trial is not worth going on with."""
+
+
 class TrialRunner:
     """Run trials of one study in this process.
 
@@ -51,7 +55,7 @@ class TrialRunner:
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     report : callable
-        Receives one dictionary an event: started, epoch, finished, failed, interrupted.
+        Receives one dictionary an event: started, epoch, finished, reused, pruned, failed, interrupted.
     should_stop : callable
         Asked after every epoch.
     """
@@ -81,8 +85,17 @@ class TrialRunner:
         record: TrialRecord | None = None
         try:
             spec = self._spec(trial)
+            if self._reuse(trial, spec):
+                return
             record = self._start_record(trial, spec)
             value = self._train(trial, spec, record)
+        except Pruned:
+            assert record is not None
+            record.interrupt("pruned")
+            self.study.training_state(record.run_id).unlink(missing_ok=True)
+            trial.set_user_attr("end", "pruned")
+            self.study.schedule.tell(trial, state=TrialState.PRUNED)
+            self.report({"event": "pruned", "number": trial.number})
         except Interrupted:
             assert record is not None
             record.interrupt()
@@ -101,6 +114,18 @@ class TrialRunner:
         else:
             self.study.schedule.tell(trial, value)
             self.report({**trial.user_attrs["result"], "event": "finished", "number": trial.number})
+
+    def _reuse(self, trial: optuna.Trial, spec: Spec) -> bool:
+        """Take over the result of an earlier trial of the same spec, if there is one."""
+        same = (each for each in self.study.finished() if each.user_attrs.get("spec_hash") == spec.hash)
+        earlier = next(same, None)
+        if earlier is None:
+            return False
+        trial.set_user_attr("end", "reused")
+        trial.set_user_attr("reuses", earlier.number)
+        self.study.schedule.tell(trial, earlier.value)
+        self.report({"event": "reused", "number": trial.number, "earlier": earlier.number})
+        return True
 
     def _spec(self, trial: optuna.Trial) -> Spec:
         spec = self.study.plan.spec(self.space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
@@ -208,8 +233,11 @@ class TrialRunner:
                 "of": trainer.spec.training.max_epochs,
             }
         )
+        trial.report(result.validation.loss, result.epoch)
         if self.should_stop():
             raise Interrupted
+        if "forced" not in trial.user_attrs and trial.should_prune():
+            raise Pruned
 
     def _predict_validation(self, model: PatchTST, windows: Windows) -> pd.DataFrame:
         """Date, outcome and probability of every validation day."""

@@ -32,7 +32,7 @@ def trials_table(study: Study) -> pd.DataFrame:
 
 def _row(trial: FrozenTrial) -> dict[str, object]:
     attributes = trial.user_attrs
-    finished = trial.state == TrialState.COMPLETE
+    finished = trial.state == TrialState.COMPLETE and "reuses" not in attributes
     state = attributes.get("end", trial.state.name.lower())
     return {
         "number": trial.number,

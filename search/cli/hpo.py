@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from search.cli.values import fraction, whole_number
+from search.cli.values import duration, fraction, whole_number
 
 DEFAULTS = {
     "budget": "2M",
@@ -19,6 +19,8 @@ DEFAULTS = {
     "tier": "r25",
     "split": "auto",
     "workers": "auto",
+    "pruner": "median",
+    "timeout": "",
     "seed": "0",
     "max_epochs": "6",
     "patience": "2",
@@ -39,6 +41,8 @@ HELP = {
     "tier": "Feature set.",
     "split": "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.",
     "workers": "Processes, one thread each; auto is one per core.",
+    "pruner": "median, or none: whether trials worse than the median are stopped early; extremes never are.",
+    "timeout": "Stop after the epochs that run then, as in 90s, 30m, 8h or 1h30m; empty is no limit.",
     "seed": "Of the sampler and of every trial.",
     "max_epochs": "Most epochs of a trial.",
     "patience": "Epochs without a better validation loss before a trial stops.",
@@ -58,6 +62,7 @@ def hpo(**options: str) -> None:
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("trials", "horizon")},
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("max_epochs", "patience")},
         "seed": whole_number("seed", options["seed"] or DEFAULTS["seed"], 0),
+        "timeout": duration("timeout", options["timeout"]),
         "threshold": fraction("threshold", options["threshold"] or DEFAULTS["threshold"]),
     }
     from search.hpo import Request, run_study

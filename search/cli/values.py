@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from pipeline.exceptions import InputError
 
@@ -41,3 +42,21 @@ def fraction(name: str, text: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{name} must be a fraction, got {text!r}; 0.01 is 1 %")
     return value
+
+
+def duration(name: str, text: str) -> float | None:
+    """Read a length of time in seconds; None for an empty text.
+
+    Examples
+    --------
+    >>> duration("timeout", "1h30m"), duration("timeout", "90s"), duration("timeout", "")
+    (5400.0, 90.0, None)
+    """
+    if not text:
+        return None
+    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text, re.ASCII)
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
+    total = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    if total <= 0:
+        raise InputError(f"{name} must be a length of time as in 90s, 30m, 8h or 1h30m, got {text!r}")
+    return total

@@ -9,8 +9,8 @@ import pytest
 from search.cli import cli, main
 
 SURFACE = {
-    "hpo": "budget trials horizon threshold source ticker train_tickers tier split workers seed max_epochs patience "
-    "offset study tracking_uri storage device",
+    "hpo": "budget trials horizon threshold source ticker train_tickers tier split workers pruner timeout seed "
+    "max_epochs patience offset study tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "grid": "budget tier as_json",
     "status": "as_json tracking_uri storage",
@@ -53,6 +53,9 @@ def test_the_surface_is_pinned():
         (["--offset", "forest"], "offset must be one of none, logistic, boosting"),
         (["--train-tickers", "^IXIC,^IXIC"], "train_tickers must be tickers, each once"),
         (["--train-tickers", "NOPE"], "got 'NOPE'"),
+        (["--pruner", "hyperband"], "pruner must be one of median, none"),
+        (["--timeout", "soon"], "timeout must be a length of time"),
+        (["--timeout", "0s"], "timeout must be a length of time"),
         (["--device", "tpu"], "device must be auto, cpu or cuda"),
         (["--seed", "-1"], "seed must be"),
         (["--max-epochs", "0"], "max_epochs must be"),

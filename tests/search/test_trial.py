@@ -149,3 +149,37 @@ def test_a_trial_that_can_not_fit_fails_before_it_trains_with_both_figures(study
     (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
     assert "must fit in memory, got an estimate of" in trial.user_attrs["error"]
     assert "train/loss" not in study.client.get_run(trial.user_attrs["run_id"]).data.metrics
+
+
+@pytest.mark.lesson("L31")
+def test_a_spec_that_is_there_already_is_not_trained_again(study, runner, events):
+    runner.run_next()
+    (first,) = study.finished()
+    study.schedule.enqueue_trial(first.params)
+    while study.schedule.get_trials(states=(TrialState.WAITING,)):
+        runner.run_next()
+    reused = [t for t in study.schedule.trials if "reuses" in t.user_attrs]
+    assert [(t.user_attrs["reuses"], t.value, t.state) for t in reused] == [(0, first.value, TrialState.COMPLETE)]
+    assert len(study.finished()) == 6, "a reused result does not count towards the target"
+    assert "run_id" not in reused[0].user_attrs
+    assert len(study.client.search_runs([study.experiment_id], "tags.`run.role` = 'trial'")) == 6
+    assert {"event": "reused", "number": reused[0].number, "earlier": 0} in events
+    assert list(trials_table(study)["state"]).count("finished") == 6
+    specs = [t.user_attrs["spec_hash"] for t in study.finished()]
+    assert len(set(specs)) == len(specs)
+
+
+def test_a_pruned_trial_is_killed_says_so_and_does_not_count(study, runner, events, monkeypatch):
+    monkeypatch.setattr("optuna.Trial.should_prune", lambda self: True)
+    for _ in range(8):
+        runner.run_next()
+    trials = study.schedule.trials
+    assert [t.state for t in trials[:6]] == [TrialState.COMPLETE] * 6, "extremes are never pruned"
+    assert [t.state for t in trials[6:]] == [TrialState.PRUNED] * 2
+    assert len(study.finished()) == 6
+    for trial in trials[6:]:
+        run = study.client.get_run(trial.user_attrs["run_id"])
+        assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "pruned")
+        assert not study.training_state(run.info.run_id).exists()
+    assert [e["event"] for e in events].count("pruned") == 2
+    assert list(trials_table(study)["state"]).count("pruned") == 2
