@@ -28,6 +28,7 @@ from search.plots import write_plots
 from search.progress import StudyProgress, make_console
 from search.pruner import make_pruner
 from search.reconcile import reconcile
+from search.restore import restore
 from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import STOPPED, Study, open_or_create_study
 from search.trials import in_dimensions, trials_table
@@ -125,8 +126,9 @@ def run_study(request: Request) -> int:
     open_storage(stores)
     with _ended_by_signals(), study_lock(stores, plan.study) as lock:
         study = open_or_create_study(stores, plan, trials=request.trials, data_root=root, pruner=request.pruner)
+        study, restored = restore(study)
         with _open_run(study, launcher) as outcome:
-            for line in [*close_stale_launchers(client), *reconcile(study)]:
+            for line in [*restored, *close_stale_launchers(client), *reconcile(study)]:
                 console.print(f"reconciled: {line}", markup=False)
             log_data(study, *study.load_data())
             save_board(study.client, study.experiment_id, study.plan.study)

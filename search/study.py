@@ -112,7 +112,8 @@ def open_or_create_study(
                 "repeat the first command, or start a new study with --study NAME"
             )
     else:
-        study = _create(client, storage, stores, plan, trials, data_root)
+        earlier = find_parent_run(client, plan)
+        study = _create(client, storage, stores, plan, trials, data_root, earlier)
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
     study.schedule.set_user_attr(PRUNER, pruner)
@@ -150,7 +151,38 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         ) from error
 
 
-def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path) -> Study:
+def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
+    """Run of a study of this name whose schedule was lost; None if there is none.
+
+    Raises
+    ------
+    StoreError
+        If the run is of another plan; the message names each difference.
+    """
+    experiment = client.get_experiment_by_name(plan.experiment)
+    query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
+    runs = client.search_runs([experiment.experiment_id], query) if experiment else []
+    if not runs:
+        return None
+    held = runs[0].data.params
+    different = [f"{k} {held.get(k)} there, {v} here" for k, v in flatten(plan) if held.get(k) != v]
+    if different:
+        raise StoreError(
+            f"study {plan.study} can only be restored as it was made, got {'; '.join(different)}; "
+            "repeat the first command, or start a new study with --study NAME"
+        )
+    return str(runs[0].info.run_id)
+
+
+def _create(
+    client: MlflowClient,
+    storage: Any,
+    stores: Stores,
+    plan: Plan,
+    trials: int,
+    data_root: Path,
+    run_id: str | None = None,
+) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     space = SearchSpace(plan.grid())
     experiment_id = _experiment(client, stores, plan.experiment)
@@ -164,7 +196,7 @@ def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, tria
     defaults = {name: getattr(Training(), name) for name in TRAINING}
     for architecture in extremes(plan.grid()):
         schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": "extreme"})
-    run_id = _parent_run(client, experiment_id, plan, space)
+    run_id = run_id or make_parent_run(client, experiment_id, plan)
     schedule.set_user_attr(RUN_ID, run_id)
     return Study(
         plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id, home=stores.home
@@ -177,7 +209,8 @@ def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
     experiment = client.get_experiment_by_name(plan.experiment)
     query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
     for run in record.running_runs(client, [experiment.experiment_id] if experiment else [], query):
-        client.delete_run(run.info.run_id)
+        if not client.search_runs([run.info.experiment_id], f"tags.`{record.PARENT}` = '{run.info.run_id}'"):
+            client.delete_run(run.info.run_id)
 
 
 def _experiment(client: MlflowClient, stores: Stores, name: str) -> str:
@@ -191,7 +224,9 @@ def _experiment(client: MlflowClient, stores: Stores, name: str) -> str:
     return str(existing.experiment_id)
 
 
-def _parent_run(client: MlflowClient, experiment_id: str, plan: Plan, space: SearchSpace) -> str:
+def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str:
+    """Make the MLflow run of a study: its plan and space as params, its grid as an artifact."""
+    space = SearchSpace(plan.grid())
     run = client.create_run(
         experiment_id,
         run_name=plan.study,

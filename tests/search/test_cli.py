@@ -13,6 +13,7 @@ SURFACE = {
     "max_epochs patience offset study tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "grid": "budget tier as_json",
+    "reconcile": "study tracking_uri storage",
     "status": "as_json tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",

@@ -51,7 +51,7 @@ def test_a_study_refuses_another_plan_and_names_the_difference(make, field, valu
         make(**{field: value})
 
 
-@pytest.mark.parametrize("where", ["_parent_run", "extremes"])
+@pytest.mark.parametrize("where", ["make_parent_run", "extremes"])
 def test_a_study_that_was_never_finished_being_made_is_made_again(make, stores, planned, monkeypatch, where):
     from search.status import study_states
 

@@ -1,0 +1,31 @@
+"""``patchscale reconcile``: make the two stores agree about a study."""
+
+from __future__ import annotations
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+
+
+@click.command()
+@click.argument("study")
+def reconcile(tracking_uri: str, storage: str, study: str) -> None:
+    """Close what a crash left open in STUDY, queue it again, and restore what one store lost from the other."""
+    from search.launcher import close_stale_launchers
+    from search.reconcile import reconcile as repair
+    from search.restore import restore
+    from search.stores import resolve_stores, study_lock
+    from search.study import load_study
+
+    stores = resolve_stores(tracking_uri, storage)
+    opened = load_study(stores, study)
+    with study_lock(stores, study):
+        opened, done = restore(opened)
+        done += [*close_stale_launchers(opened.client), *repair(opened)]
+    for line in done:
+        click.echo(line)
+    click.echo(f"study {study}: {len(done)} repairs" if done else f"study {study}: the stores agree")
+
+
+for _option in STORE_OPTIONS:
+    reconcile = _option(reconcile)
