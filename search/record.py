@@ -99,8 +99,8 @@ class TrialRecord:
         )
         record = cls(client, run.info.run_id)
         try:
-            client.log_batch(record.run_id, params=[Param(k, v) for k, v in spec.params().items()])
-            record.log(_plottable(spec))
+            params = [Param(k, v) for k, v in spec.params().items()]
+            client.log_batch(record.run_id, params=params, metrics=_metrics(_plottable(spec)))
             record.verify(spec)
         except RecordError as error:
             record.fail(error)
@@ -162,23 +162,16 @@ class TrialRecord:
 
     def log(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log metrics; an undefined one is left out, since stores can't hold NaN alike."""
-        now = int(time.time() * 1000)
-        metrics = [Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)]
-        self.client.log_batch(self.run_id, metrics=metrics)
-
-    def finish(self, evaluation: Evaluation, *, best_epoch: int, n_epochs: int, seconds: float, files: Path) -> None:
-        """Log the restored model's metrics and artifacts, and end the run FINISHED."""
-        self.conclude(evaluation, {"best/epoch": best_epoch, "n_epochs": n_epochs, "seconds": seconds}, files)
+        self.client.log_batch(self.run_id, metrics=_metrics(values, step))
 
     def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path) -> None:
         """Log an evaluation as ``best/…``, further figures and artifacts, and end the run FINISHED."""
         self.client.log_artifacts(self.run_id, str(files))
-        self.log({**{f"best/{name}": float(value) for name, value in asdict(evaluation).items()}, **figures})
-        undefined = undefined_reasons(evaluation)
-        if undefined:
-            text = "; ".join(f"{name}: {reason}" for name, reason in undefined.items())
-            self.client.set_tag(self.run_id, "metrics.undefined", text)
-        self._end("FINISHED", "complete")
+        values = {f"best/{name}": float(value) for name, value in asdict(evaluation).items()}
+        undefined = "; ".join(f"{name}: {reason}" for name, reason in undefined_reasons(evaluation).items())
+        tags = {REASON: "complete", **({"metrics.undefined": undefined} if undefined else {})}
+        self.client.log_batch(self.run_id, metrics=_metrics({**values, **figures}), tags=_tags(tags))
+        self.client.set_terminated(self.run_id, "FINISHED")
 
     def interrupt(self, reason: str = "interrupted") -> None:
         """End the run KILLED with the reason as a tag."""
@@ -228,7 +221,16 @@ def log_table(client: MlflowClient, run_id: str, table: pd.DataFrame, name: str)
 
 def set_tags(client: MlflowClient, run_id: str, tags: Mapping[str, Any]) -> None:
     """Set several tags in one call."""
-    client.log_batch(run_id, tags=[RunTag(name, str(value)) for name, value in tags.items()])
+    client.log_batch(run_id, tags=_tags(tags))
+
+
+def _tags(tags: Mapping[str, Any]) -> list[RunTag]:
+    return [RunTag(name, str(value)) for name, value in tags.items()]
+
+
+def _metrics(values: Mapping[str, float], step: int = 0) -> list[Metric]:
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)]
 
 
 def running_runs(client: MlflowClient, experiment_ids: Iterable[str], query: str) -> list[Any]:

@@ -181,8 +181,13 @@ class TrialRunner:
         model = trainer.model
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
-        record.log(execution_figures(spec, trainer, peak.value, rows=len(windows.x_DF)))
-        record.log({"attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean())})
+        figures = {
+            **execution_figures(spec, trainer, peak.value, rows=len(windows.x_DF)),
+            "attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean()),
+            "best/epoch": trainer.best_epoch,
+            "n_epochs": trainer.epoch,
+            "seconds": trainer.seconds,
+        }
         result_row = {
             "label": spec.architecture.label,
             "n_params": spec.n_params,
@@ -197,13 +202,7 @@ class TrialRunner:
         trial.set_user_attr("result", result_row)
         with TemporaryDirectory() as directory:
             write_artifacts(Path(directory), spec, model, validation)
-            record.finish(
-                evaluation,
-                best_epoch=trainer.best_epoch,
-                n_epochs=trainer.epoch,
-                seconds=trainer.seconds,
-                files=Path(directory),
-            )
+            record.conclude(evaluation, figures, Path(directory))
         state.unlink(missing_ok=True)
         return evaluation.loss
 

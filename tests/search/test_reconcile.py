@@ -46,7 +46,7 @@ def statuses(study):
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize(
     "where",
-    ["search.trial.TrialRunner._spec", "search.trial.build_model", "search.record.TrialRecord.finish"],
+    ["search.trial.TrialRunner._spec", "search.trial.build_model", "search.record.TrialRecord.conclude"],
 )
 def test_a_crash_is_closed_and_the_same_trial_queued_again(study, runner, monkeypatch, where):
     crash(monkeypatch, runner, where)
