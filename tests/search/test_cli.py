@@ -12,6 +12,7 @@ SURFACE = {
     "hpo": "budget trials horizon threshold source ticker tier split workers seed max_epochs patience study "
     "tracking_uri storage device",
     "baselines": "study tracking_uri storage",
+    "import": "paths kind tracking_uri",
     "grid": "budget tier as_json",
     "status": "as_json tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
