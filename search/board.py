@@ -16,12 +16,14 @@ ARCHITECTURES, LOSSES = "Architectures", "Losses"
 AXES = ("d_model", "n_layers", "n_heads", "d_ff", "learning_rate")
 
 
-def save_board(client: MlflowClient, experiment_id: str, study: str) -> None:
-    """Store a study's board as a shared view of its experiment.
+def save_board(client: MlflowClient, experiment_id: str, study: str, query: str | None = None) -> None:
+    """Store a study's board as a shared view of its experiment; ``query`` shows other runs than its trials.
 
     The tag's form is MLflow's own and undocumented; the browser test guards it.
     """
-    client.set_experiment_tag(experiment_id, f"mlflow.sharedViewState.{board_key(study)}", json.dumps(_view(study)))
+    client.set_experiment_tag(
+        experiment_id, f"mlflow.sharedViewState.{board_key(study)}", json.dumps(_view(query or trial_query(study)))
+    )
 
 
 def board_key(study: str) -> str:
@@ -47,9 +49,14 @@ def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str
     )
 
 
-def _view(study: str) -> dict[str, Any]:
+def trial_query(study: str) -> str:
+    """MLflow filter for a study's trials."""
+    return f"tags.`{STUDY}` = '{study}' and tags.`{ROLE}` = 'trial'"
+
+
+def _view(query: str) -> dict[str, Any]:
     return {
-        "searchFilter": f"tags.`{STUDY}` = '{study}' and tags.`{ROLE}` = 'trial'",
+        "searchFilter": query,
         "orderByKey": "metrics.`best/loss`",
         "orderByAsc": True,
         "runsHiddenMode": "SHOWALL",

@@ -185,7 +185,7 @@ def _create(
 ) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     space = SearchSpace(plan.grid())
-    experiment_id = _experiment(client, stores, plan.experiment)
+    experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(
         study_name=plan.study, storage=storage, direction="minimize", sampler=TrialSeededSampler(plan.seed)
     )
@@ -213,7 +213,14 @@ def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
             client.delete_run(run.info.run_id)
 
 
-def _experiment(client: MlflowClient, stores: Stores, name: str) -> str:
+def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -> str:
+    """Id of the experiment of this name, with its artifacts beside an embedded store.
+
+    Raises
+    ------
+    StoreError
+        If it was deleted.
+    """
     existing = client.get_experiment_by_name(name)
     if existing is None:
         location = stores.artifact_location

@@ -10,6 +10,7 @@ from pipeline.exceptions import PatchscaleError
 from search.cli.baselines import baselines
 from search.cli.data import data
 from search.cli.hpo import hpo
+from search.cli.legacy import import_results
 from search.cli.reconcile import reconcile
 from search.cli.show import grid, status, ui, verify
 
@@ -20,7 +21,7 @@ def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-for command in (hpo, baselines, data, grid, reconcile, status, ui, verify):
+for command in (hpo, baselines, data, import_results, grid, reconcile, status, ui, verify):
     cli.add_command(command)
 
 

@@ -45,13 +45,16 @@ def status(tracking_uri: str, storage: str, as_json: bool) -> None:
     """Show every study: trials done and asked, state, best result."""
     from rich.table import Table
 
+    from search.legacy.states import legacy_states, state_line
     from search.progress import make_console
     from search.status import study_states
-    from search.stores import resolve_stores
+    from search.stores import open_tracking, resolve_stores
 
-    states = study_states(resolve_stores(tracking_uri, storage))
+    stores = resolve_stores(tracking_uri, storage)
+    states = study_states(stores)
+    imported = legacy_states(open_tracking(stores))
     if as_json:
-        click.echo(json.dumps(states, indent=2))
+        click.echo(json.dumps([*states, *imported], indent=2))
         return
     table = Table(title="Studies")
     for column in (
@@ -76,6 +79,8 @@ def status(tracking_uri: str, storage: str, as_json: bool) -> None:
         done = f"{s['finished']}/{s['target']}"
         table.add_row(s["study"], s["budget"], f"h{s['horizon']}", done, s["state"], s["extremes"], *shown)
     make_console().print(table if states else "no study yet; start one with patchscale hpo")
+    for line in map(state_line, imported):
+        click.echo(line)
 
 
 @click.command()

@@ -12,6 +12,7 @@ SURFACE = {
     "hpo": "budget trials horizon threshold source ticker train_tickers tier split workers pruner timeout seed "
     "max_epochs patience offset study tracking_uri storage device",
     "baselines": "study tracking_uri storage",
+    "import": "paths kind tracking_uri",
     "grid": "budget tier as_json",
     "reconcile": "study tracking_uri storage",
     "status": "as_json tracking_uri storage",

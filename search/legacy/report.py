@@ -1,0 +1,125 @@
+"""What an import read, recovered, flagged and skipped, with the place of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from search.legacy.architecture import UNKNOWN
+from search.legacy.trial import ROC_AUC, UNNAMED, LegacyTrial
+
+SHOWN = 40
+MAX_RANGES = 1000
+
+
+@dataclass(kw_only=True, slots=True)
+class FileReport:
+    """Of one file; the importer fills in what became of its trials.
+
+    Parameters
+    ----------
+    name, kind : str
+        Of the file.
+    lines : int
+        Read.
+    trials : list of LegacyTrial
+        Found in it.
+    skipped : dict
+        Line numbers by reason, as ranges ``[first, last]``, at most a thousand of them.
+    skipped_lines : dict
+        How many lines by reason.
+    repeated, present, written, replaced : int
+        Trials that the import had already read, that were already in the record, that it wrote, and
+        how many of those took the place of an unfinished run.
+    """
+
+    name: str
+    kind: str
+    lines: int = 0
+    trials: list[LegacyTrial] = field(default_factory=list)
+    skipped: dict[str, list[list[int]]] = field(default_factory=dict)
+    skipped_lines: Counter[str] = field(default_factory=Counter)
+    repeated: list[str] = field(default_factory=list)
+    present: int = 0
+    written: int = 0
+    replaced: int = 0
+
+    def skip(self, line: int, reason: str) -> None:
+        """Note a line that is no part of a trial; neighbours become one range."""
+        ranges = self.skipped.setdefault(reason, [])
+        self.skipped_lines[reason] += 1
+        if ranges and ranges[-1][1] == line - 1:
+            ranges[-1][1] = line
+        elif len(ranges) < MAX_RANGES:
+            ranges.append([line, line])
+
+    @property
+    def recovered(self) -> list[LegacyTrial]:
+        """Trials whose head count was recovered."""
+        return [trial for trial in self.trials if trial.architecture.n_heads_origin.startswith("recovered")]
+
+    @property
+    def flagged(self) -> list[LegacyTrial]:
+        """Trials with something a reader must know."""
+        return [trial for trial in self.trials if trial.all_flags]
+
+    def text(self, shown: int | None = SHOWN) -> Iterator[str]:
+        """Lines for people; at most ``shown`` a heading, all if it is None."""
+        unknown = [t for t in self.trials if t.architecture.n_heads_origin == UNKNOWN]
+        yield (
+            f"{self.name} ({self.kind}, {self.lines:,} lines): {len(self.trials):,} trials read, {self.written:,} "
+            f"written, {self.present:,} already there"
+        )
+        if self.replaced:
+            yield f"  {self.replaced} of them replace an unfinished run"
+        yield from _unnamed(self.trials)
+        yield from _listed("recovered n_heads", _by_origin(self.recovered), shown, count=len(self.recovered))
+        yield from _listed("n_heads unknown", _by_candidates(unknown), shown, count=len(unknown))
+        flagged = [f"{trial.where}: {flag}" for trial in self.flagged for flag in trial.all_flags]
+        yield from _listed("flagged", flagged, shown, count=len(self.flagged))
+        for reason, ranges in self.skipped.items():
+            texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+            cut = texts if shown is None else texts[:shown]
+            more = "" if len(cut) == len(texts) < MAX_RANGES else ", …"
+            yield f"  skipped, {reason}: {self.skipped_lines[reason]:,} lines: {', '.join(cut)}{more}"
+        yield from _listed("skipped, repeated", self.repeated, shown)
+
+
+def _unnamed(trials: Iterable[LegacyTrial]) -> Iterator[str]:
+    """Say that values are not called a loss: they are not compared with losses."""
+    values = [trial.outcome.objective for trial in trials if trial.outcome.value is not None]
+    for objective, shown in ((UNNAMED, "of no name, kept as best/objective"), (ROC_AUC, "an AUC (it equals val_auc)")):
+        if objective in values:
+            yield f"  value {shown}: {values.count(objective):,} trials"
+
+
+def _by_origin(trials: Sequence[LegacyTrial]) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for trial in trials:
+        origin = trial.architecture.n_heads_origin.removeprefix("recovered ").strip("()")
+        groups.setdefault(origin, []).append(f"{trial.where} n_heads={trial.architecture.n_heads}")
+    return [f"{origin}: {_cut(places)}" for origin, places in groups.items()]
+
+
+def _by_candidates(trials: Iterable[LegacyTrial]) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for trial in trials:
+        groups.setdefault(trial.architecture.candidates or "no candidates", []).append(trial.where)
+    return [f"{candidates}: {_cut(places)}" for candidates, places in groups.items()]
+
+
+def _cut(places: list[str]) -> str:
+    more = f", … {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return ", ".join(places[:SHOWN]) + more
+
+
+def _listed(heading: str, lines: Sequence[str], shown: int | None, count: int | None = None) -> Iterator[str]:
+    if not lines:
+        return
+    yield f"  {heading}{'' if count is None else f' ({count} trials)'}:"
+    cut = lines if shown is None else lines[:shown]
+    for line in cut:
+        yield f"    {line}"
+    if len(cut) < len(lines):
+        yield f"    … {len(lines) - len(cut)} more"
