@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from model.patchtst import Block, PatchTST
+from model.block import Block
+from model.patchtst import PatchTST
 from model.windows import Windows, to_tensor
 
 WINDOWS_READ = 512

@@ -4,7 +4,7 @@ After Nie et al., "A Time Series is Worth 64 Words" (ICLR 2023), with channels
 mixed inside a patch instead of kept apart, and one logit instead of a forecast.
 
 Shapes in names: B windows, T days of context, F features, P patches, L days in
-a patch, D d_model, H heads, K width of a head.
+a patch, D d_model.
 """
 
 from __future__ import annotations
@@ -13,47 +13,17 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from model.architecture import Architecture
+from model.block import Block
+from model.dropout import Dropout
 from model.offset import Offset, make_offset
 from model.spec import Spec
 
 STANDARD_DEVIATIONS_KEPT = 10.0
 INITIAL_STD = 0.02
 EPSILON = 1e-5
-
-
-class Block(nn.Module):
-    """Pre-norm encoder block: attention, then feed-forward, each on a residual branch."""
-
-    def __init__(self, architecture: Architecture, dropout: float, attention_dropout: float) -> None:
-        super().__init__()
-        d_model = architecture.d_model
-        self.attention_dropout = attention_dropout
-        self.n_heads = architecture.n_heads
-        self.attention_norm = nn.LayerNorm(d_model)
-        self.query_key_value = nn.Linear(d_model, 3 * d_model)
-        self.attention_output = nn.Linear(d_model, d_model)
-        self.feed_forward_norm = nn.LayerNorm(d_model)
-        self.expand = nn.Linear(d_model, architecture.d_ff)
-        self.contract = nn.Linear(architecture.d_ff, d_model)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, tokens_BPD: Tensor) -> Tensor:
-        """Tokens in, tokens out, same shape."""
-        tokens_BPD = tokens_BPD + self.dropout(self._attend(self.attention_norm(tokens_BPD)))
-        hidden = functional.gelu(self.expand(self.feed_forward_norm(tokens_BPD)))
-        return tokens_BPD + self.dropout(self.contract(hidden))
-
-    def _attend(self, tokens_BPD: Tensor) -> Tensor:
-        B, P, D = tokens_BPD.shape
-        qkv_BP3HK = self.query_key_value(tokens_BPD).view(B, P, 3, self.n_heads, D // self.n_heads)
-        query_BHPK, key_BHPK, value_BHPK = qkv_BP3HK.permute(2, 0, 3, 1, 4)
-        dropout = self.attention_dropout if self.training else 0.0
-        mixed_BHPK = functional.scaled_dot_product_attention(query_BHPK, key_BHPK, value_BHPK, dropout_p=dropout)
-        return self.attention_output(mixed_BHPK.transpose(1, 2).reshape(B, P, D))
 
 
 class PatchTST(nn.Module):
@@ -97,7 +67,7 @@ class PatchTST(nn.Module):
         self.register_buffer("feature_std", torch.ones(architecture.n_features))
         self.embedding = nn.Linear(architecture.patch_length * architecture.n_features, d_model)
         self.positions = nn.Parameter(torch.empty(n_patches, d_model))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             Block(architecture, dropout, attention_dropout) for _ in range(architecture.n_layers)
         )
@@ -107,9 +77,22 @@ class PatchTST(nn.Module):
         self._recompute = False
         self._initialise()
 
-    def set_execution(self, *, recompute: bool = False, compiled: bool = False) -> None:
-        """Choose how blocks are computed in training: intermediate results kept or recomputed, compiled or not."""
+    def set_execution(self, *, recompute: bool = False, compiled: bool = False, plain: bool = False) -> None:
+        """Choose how training is computed.
+
+        Parameters
+        ----------
+        recompute : bool
+            Blocks keep their input only and run again for the backward pass.
+        compiled : bool
+            Blocks are compiled.
+        plain : bool
+            Attention and dropout are torch's own on a CPU too, as they are on a GPU and where blocks are compiled.
+        """
         self._recompute = recompute
+        for module in self.modules():
+            if isinstance(module, Block | Dropout):
+                module.plain = plain or compiled
         if compiled:
             for block in self.blocks:
                 block.compile(dynamic=False)

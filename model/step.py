@@ -49,6 +49,7 @@ class Stepper:
         self.model, self.windows, self.training = model, windows, training
         self.optimizer, self.schedule, self.execution = optimizer, schedule, execution
         self._offset_D = offset_D
+        self._parameters = list(model.parameters())
         self._graph: GraphedStep | None = None
         self._device = windows.x_NTF.device
         model.set_execution(recompute=execution.recompute, compiled=execution.compiled)
@@ -83,7 +84,7 @@ class Stepper:
 
     def _step(self, rows: Tensor) -> Tensor:
         loss = self._loss_and_gradients(rows)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.training.clip_norm)
+        nn.utils.clip_grad_norm_(self._parameters, self.training.clip_norm)
         self.optimizer.step()
         return loss
 

@@ -9,7 +9,7 @@ import torch
 
 from model.architecture import total_parameters
 from model.attention import attention_entropy
-from model.patchtst import Block
+from model.block import Block
 from model.spec import Spec
 from model.trainer import build_model
 from model.windows import Windows

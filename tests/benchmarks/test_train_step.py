@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.train_step import LIMITS, TorchEncoder, architecture_of, main
+from model.architecture import total_parameters
+
+TINY = "d8-L1-h2-ff16"
+
+
+@pytest.mark.lesson("L32")
+def test_it_runs_and_prints_versions_and_both_ratios(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--shape", TINY, "--rounds", "2", "--batch", "16"]) == 0
+    head, _, titles, _, line = capsys.readouterr().out.splitlines()
+    assert f"torch {torch.__version__}" in head and "cores, 1 thread" in head
+    columns = dict(zip(titles.split(" | "), line.split(" | "), strict=True))
+    assert float(columns["ours / products"]) > 0 and float(columns["torch / ours"]) > 0
+
+
+@pytest.mark.parametrize("label", LIMITS)
+def test_the_shapes_have_nine_patches_and_torch_as_many_parameters(label: str) -> None:
+    architecture = architecture_of(label)
+    assert architecture.label == label and architecture.n_patches == 9
+    with torch.device("meta"):
+        theirs = sum(parameter.numel() for parameter in TorchEncoder(architecture).parameters())
+    assert theirs == total_parameters(architecture)
+
+
+def test_a_shape_that_is_none_is_refused() -> None:
+    with pytest.raises(SystemExit, match="a shape must look like"):
+        main(["--shape", "64x48"])
