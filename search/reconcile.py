@@ -7,6 +7,7 @@ from collections.abc import Collection
 from optuna.trial import FrozenTrial, TrialState
 
 from search import record
+from search.heartbeat import alive_elsewhere
 from search.study import Study
 
 MAX_RETRIES = 2
@@ -17,7 +18,7 @@ def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
     """Close what a crash left open and queue its trials again.
 
     The caller holds the study's lock, so nothing that is RUNNING is alive but
-    what it names.
+    what it names, and what gives signs of life on another machine.
 
     Parameters
     ----------
@@ -31,6 +32,7 @@ def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
     list of str
         What was done, one line each; empty if the stores agreed.
     """
+    alive = {*alive, *alive_elsewhere(study.schedule)}
     trials = study.schedule.get_trials(deepcopy=False)
     running = [t for t in trials if t.state == TrialState.RUNNING and t.number not in alive]
     done = [_close_trial(study, trial) for trial in running]

@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ STORAGE_FILE = "optuna.db"
 SQLITE = "sqlite:///"
 SQLITE_TIMEOUT_SECONDS = 60
 LOCK_WAIT_SECONDS = 90
+HEARTBEAT_SECONDS, HEARTBEAT_GRACE_SECONDS = 60, 180
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +115,14 @@ def open_storage(stores: Stores) -> RDBStorage:
     embedded = stores.storage_uri.startswith(SQLITE)
     options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}} if embedded else {}
     try:
-        return optuna.storages.RDBStorage(stores.storage_uri, engine_kwargs=options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.storages.RDBStorage(
+                stores.storage_uri,
+                engine_kwargs=options,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=HEARTBEAT_GRACE_SECONDS,
+            )
     except Exception as error:
         raise StoreError(_unreachable("storage", stores.storage_uri, error)) from error
 

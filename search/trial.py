@@ -26,6 +26,7 @@ from model.windows import Windows, make_windows
 from pipeline.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError
 from search.data_record import dataset_entities, further_entities
+from search.heartbeat import ask, beating
 from search.record import TrialRecord, describe_error
 from search.space import TRAINING, SearchSpace
 from search.study import Study
@@ -80,8 +81,12 @@ class TrialRunner:
 
     def run_next(self) -> None:
         """Ask the schedule for a trial, train it, and tell both stores how it ended."""
-        trial = self.study.schedule.ask(self.space.distributions())
+        trial = ask(self.study.schedule, self.space.distributions())
         self.report({"event": "started", "number": trial.number})
+        with beating(self.study.schedule, trial):
+            self._run(trial)
+
+    def _run(self, trial: optuna.Trial) -> None:
         record: TrialRecord | None = None
         try:
             spec = self._spec(trial)

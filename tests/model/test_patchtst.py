@@ -133,6 +133,18 @@ def test_standardisation_makes_scale_and_level_irrelevant() -> None:
     assert torch.allclose(model.feature_mean, raw.mean(0)) and torch.allclose(model.feature_std, raw.std(0))
 
 
+@pytest.mark.lesson("L24")
+def test_instance_norm_removes_the_level_and_scale_of_every_window_and_only_then() -> None:
+    x_BTF = _window(TINY, windows=3)
+    level, scale = torch.tensor([5.0, -2.0, 0.5]), torch.tensor([0.5, 3.0, 2.0])
+    shifted = scale[None, None, :] * x_BTF + level[None, None, :]
+    normed, plain = _model(replace(TINY, instance_norm="revin")), _model()
+    assert torch.allclose(normed(x_BTF), normed(shifted), atol=1e-4)
+    assert not torch.allclose(plain(x_BTF), plain(shifted), atol=1e-3)
+    flat = torch.ones(1, 20, 3)
+    assert normed(flat).isfinite().all(), "a window without variation has none to divide by"
+
+
 def test_a_constant_feature_does_not_divide_by_zero() -> None:
     model = _model()
     model.set_statistics(torch.ones(10, 3))
