@@ -10,7 +10,8 @@ plain     the same with torch's own attention and dropout (``set_execution(plain
 torch     nn.TransformerEncoder of the same dimensions, a DataLoader over materialised windows, default AdamW
 
 Times are of the processor, so that waiting for a core that others hold is not counted.  Ratios are medians of
-the rounds' own ratios, in which a slow spell of the machine touches both sides.
+the rounds' own ratios, in which a slow spell of the machine touches both sides.  Freed memory stays in the process,
+as the Trainer has it (model.allocator): all four profit.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from model.allocator import keep_freed_memory
 from model.architecture import Architecture, total_parameters
 from model.execution import Execution
 from model.optimizer import make_optimizer, make_schedule
@@ -208,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     print(f"{date.today()} · Python {platform.python_version()} · torch {torch.__version__} · ", end="")
     print(
         f"{platform.system()} {platform.machine()} · {processor()}, {torch.backends.cpu.get_cpu_capability()} · ",
