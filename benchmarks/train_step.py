@@ -2,15 +2,17 @@
 
     python -m benchmarks.train_step [--shape d64-L48-h8-ff256 ...] [--rounds 9] [--batch 128]
 
-One thread, float32, 9 patches of 25 features, dropout 0.1.  For every shape, in turns in one process:
+One thread, float32, 9 patches of 25 features, dropout 0.1.  For every shape, in turns:
 
 products  forward and both backward products of the blocks' four linear layers, nothing else
 ours      a whole step of the project's Stepper: gather windows, forward, loss, backward, clipping, AdamW
 plain     the same with torch's own attention and dropout (``set_execution(plain=True)``)
 torch     nn.TransformerEncoder of the same dimensions, a DataLoader over materialised windows, default AdamW
 
-Times are of the processor, so that waiting for a core that others hold is not counted.  Ratios are medians of
-the rounds' own ratios, in which a slow spell of the machine touches both sides.
+The first two share a process, in which freed memory is kept as the Trainer has it (model.allocator); the others
+have a process each, with the allocator as it comes.  Times are of the processor, so that waiting for a core that
+others hold is not counted.  Ratios are medians of the rounds' own ratios, in which a slow spell of the machine touches
+both sides.
 """
 
 from __future__ import annotations
@@ -22,8 +24,11 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from itertools import cycle
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +38,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from model.allocator import keep_freed_memory
 from model.architecture import Architecture, total_parameters
 from model.execution import Execution
 from model.optimizer import make_optimizer, make_schedule
@@ -46,6 +52,7 @@ CONTEXT, FEATURES, DROPOUT, DAYS = 50, 25, 0.1, 4000
 WARM_UP_ROUNDS = 2
 
 Step = Callable[[], object]
+Timed = Callable[[], float]
 
 
 class Limits(NamedTuple):
@@ -156,16 +163,65 @@ def _endless(loader: DataLoader[tuple[Tensor, ...]]) -> Iterator[tuple[Tensor, .
         yield from loader
 
 
-def in_turns(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Seconds of processor time of every step in every round."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for place in range(-WARM_UP_ROUNDS, rounds):
-        for name, step in steps.items():
-            start = time.process_time()
-            step()
-            if place >= 0:
-                times[name].append(time.process_time() - start)
-    return times
+def make_step(kind: str, label: str, batch: int) -> Step:
+    """Make a step of one of the four kinds."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    architecture = architecture_of(label)
+    if kind == "products":
+        return matrix_products(architecture, batch)
+    if kind == "torch":
+        return torch_step(architecture, made_up_windows(), batch)
+    return our_step(architecture, made_up_windows(), batch, plain=kind == "plain")
+
+
+def timed(step: Step) -> Timed:
+    """Take the step; seconds of processor time."""
+
+    def run() -> float:
+        start = time.process_time()
+        step()
+        return time.process_time() - start
+
+    return run
+
+
+def _serve(connection: Connection, kind: str, label: str, batch: int) -> None:
+    """Take a timed step for every word that comes, until the other end closes."""
+    run = timed(make_step(kind, label, batch))
+    try:
+        while connection.recv():
+            connection.send(run())
+    except EOFError:
+        return
+
+
+@contextmanager
+def elsewhere(kind: str, label: str, batch: int) -> Iterator[Timed]:
+    """Steps in a process of their own."""
+    here, there = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_serve, args=(there, kind, label, batch), daemon=True)
+    process.start()
+    there.close()
+
+    def run() -> float:
+        here.send(True)
+        return here.recv()
+
+    try:
+        yield run
+    finally:
+        here.close()
+        process.join()
+
+
+def in_turns(label: str, batch: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of processor time of every kind of step in every round."""
+    with elsewhere("plain", label, batch) as plain, elsewhere("torch", label, batch) as theirs:
+        here = {kind: timed(make_step(kind, label, batch)) for kind in ("products", "ours")}
+        steps = {**here, "plain": plain, "torch": theirs}
+        table = [{kind: run() for kind, run in steps.items()} for _ in range(WARM_UP_ROUNDS + rounds)]
+    return {kind: [row[kind] for row in table[WARM_UP_ROUNDS:]] for kind in steps}
 
 
 def report(label: str, times: dict[str, list[float]], size: int) -> bool:
@@ -207,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=128)
     options = parser.parse_args(arguments)
 
-    torch.set_num_threads(1)
+    keep_freed_memory()
     print(f"{date.today()} · Python {platform.python_version()} · torch {torch.__version__} · ", end="")
     print(
         f"{platform.system()} {platform.machine()} · {processor()}, {torch.backends.cpu.get_cpu_capability()} · ",
@@ -218,17 +274,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| shape | size | products | ours | plain | torch |", end="")
     print(" plain / products | ours / products | plain / ours | torch / ours | limits |")
     print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
-    kept = []
-    for label in options.shape:
-        torch.manual_seed(0)
-        architecture, windows = architecture_of(label), made_up_windows()
-        steps = {
-            "products": matrix_products(architecture, options.batch),
-            "ours": our_step(architecture, windows, options.batch, plain=False),
-            "plain": our_step(architecture, windows, options.batch, plain=True),
-            "torch": torch_step(architecture, windows, options.batch),
-        }
-        kept.append(report(label, in_turns(steps, options.rounds), total_parameters(architecture)))
+    kept = [
+        report(label, in_turns(label, options.batch, options.rounds), total_parameters(architecture_of(label)))
+        for label in options.shape
+    ]
     return 0 if all(kept) else 1
 
 

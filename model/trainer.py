@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model.allocator import give_back_freed_memory, keep_freed_memory
 from model.execution import Execution
 from model.metrics import Evaluation, evaluate
 from model.offset import fit_offset, training_offset
@@ -119,11 +120,14 @@ class Trainer:
             with one window at a time.
         """
         training = self.spec.training
+        if self._rows.device.type == "cpu":
+            keep_freed_memory()
         try:
             while self.epoch < training.max_epochs and self.epoch - self.best_epoch < training.patience:
                 yield self._next_epoch()
         finally:
             self.model.load_state_dict(self.best_state)
+            give_back_freed_memory()
 
     def _next_epoch(self) -> EpochResult:
         started = time.perf_counter()
