@@ -99,13 +99,20 @@ def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: 
         elif execution.micro_batch > 1:
             execution = execution.halved()
         else:
-            needed = estimate_memory(spec, micro_batch=1, dtype=execution.dtype, recompute=on_gpu, rows=rows).total
+            needed = least_memory(spec, device, rows=rows)
             raise TrainingError(
                 f"a trial must fit in memory, got an estimate of {needed / GIB:.1f} GiB for {spec.architecture.label} "
                 f"with one window at a time and {free / GIB:.1f} GiB free, of which {SHARE_OF_MEMORY:.0%} may be "
                 "used; take a smaller budget or a larger device"
             )
     return execution
+
+
+def least_memory(spec: Spec, device: torch.device, *, rows: int) -> int:
+    """Bytes that training takes at the least: one window at a time, on a GPU recomputed in bfloat16."""
+    on_gpu = device.type == "cuda"
+    dtype = torch.bfloat16 if on_gpu else torch.float32
+    return estimate_memory(spec, micro_batch=1, dtype=dtype, recompute=on_gpu, rows=rows).total
 
 
 def _fits(spec: Spec, execution: Execution, rows: int, free: int) -> bool:

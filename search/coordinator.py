@@ -50,11 +50,13 @@ class Worker:
     number: int | None = None
 
     def order(self, word: str) -> None:
-        """Send one order; a dead worker is noticed by its closed output instead."""
+        """Send one order; a dead worker is noticed by its closed output instead.
+
+        Unbuffered, because a signal handler may order while an order is being written.
+        """
         assert self.process.stdin is not None
         try:
-            self.process.stdin.write(word + "\n")
-            self.process.stdin.flush()
+            os.write(self.process.stdin.fileno(), f"{word}\n".encode())
         except (BrokenPipeError, ValueError):
             pass
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,18 +18,20 @@ from pipeline.exceptions import InputError
 from search import record
 from search.board import board_link, save_board
 from search.card import study_card
-from search.coordinator import SIGNALS, Coordinator
+from search.coordinator import Coordinator
 from search.data_record import log_data
 from search.launcher import Launcher, close_stale_launchers
-from search.plan import DATA_DIRECTORY, make_plan
+from search.plan import DATA_DIRECTORY, Plan, make_plan
 from search.plots import write_plots
 from search.progress import StudyProgress, make_console
 from search.pruner import make_pruner
 from search.reconcile import reconcile
 from search.restore import restore
-from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
+from search.signals import Signals
+from search.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import STOPPED, Study, open_or_create_study
 from search.trials import in_dimensions, trials_table
+from search.workers import count_workers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,6 +84,23 @@ class Request:
     device: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How work on a study ended.
+
+    Parameters
+    ----------
+    complete, timed_out : bool
+        Whether its target is met, or its time was up.
+    signal : int, optional
+        The first that asked to stop, also if it came while the study was being closed.
+    """
+
+    complete: bool
+    timed_out: bool
+    signal: int | None
+
+
 def run_study(request: Request) -> int:
     """Run the study until its target is met.
 
@@ -97,14 +114,32 @@ def run_study(request: Request) -> int:
     PatchscaleError
         If the input breaks a rule, before anything is made; or if trials keep failing.
     """
+    require_runnable(request)
+    launcher = Launcher.from_environment()
+    plan, dataset = plan_study(request)
+    ending = work_on(open_stores(request), request, plan, dataset, launcher=launcher, launched=launcher is not None)
+    if ending.complete:
+        return 0
+    return TIMED_OUT if ending.timed_out else 128 + (ending.signal or signal.SIGINT)
+
+
+def require_runnable(request: Request) -> None:
+    """Check what a request says of this command, not of its data.
+
+    Raises
+    ------
+    InputError
+        Naming the first rule that a value breaks.
+    """
     if request.trials < 1:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
-    n_workers = count_workers(request.workers, str(choose_device(request.device).type))
+    count_workers(request.workers, str(choose_device(request.device).type))
     make_pruner(request.pruner)
-    launcher = Launcher.from_environment()
-    console = make_console()
-    root = Path(DATA_DIRECTORY).absolute()
-    plan, dataset = make_plan(
+
+
+def plan_study(request: Request) -> tuple[Plan, DatasetVersion]:
+    """Plan of the study that is asked for: :func:`search.plan.make_plan`."""
+    return make_plan(
         budget=request.budget,
         horizon=request.horizon,
         threshold=request.threshold,
@@ -118,17 +153,45 @@ def run_study(request: Request) -> int:
         patience=request.patience,
         offset=request.offset,
         study=request.study,
-        root=root,
+        root=Path(DATA_DIRECTORY).absolute(),
     )
+
+
+def open_stores(request: Request) -> Stores:
+    """Resolve the request's stores, and make embedded ones that are not there."""
     stores = resolve_stores(request.tracking_uri, request.storage)
     prepare_home(stores)
-    client = open_tracking(stores)
+    open_tracking(stores)
     open_storage(stores)
-    with _ended_by_signals(), study_lock(stores, plan.study) as lock:
+    return stores
+
+
+def work_on(
+    stores: Stores,
+    request: Request,
+    plan: Plan,
+    dataset: DatasetVersion,
+    *,
+    launcher: Launcher | None = None,
+    launched: bool = False,
+) -> Ending:
+    """Open or make the study of a plan, run what remains of it, and close it with its results.
+
+    Parameters
+    ----------
+    stores, request, plan, dataset
+        From :func:`open_stores`; what was asked, and what :func:`plan_study` made of it.
+    launcher : Launcher, optional
+        Run that starts and ends with the study.
+    launched : bool
+        Whether ``mlflow run`` started this process.
+    """
+    console, root = make_console(), Path(DATA_DIRECTORY).absolute()
+    with Signals() as signals, study_lock(stores, plan.study) as lock:
         study = open_or_create_study(stores, plan, trials=request.trials, data_root=root, pruner=request.pruner)
         study, restored = restore(study)
-        with _open_run(study, launcher) as outcome:
-            for line in [*restored, *close_stale_launchers(client), *reconcile(study)]:
+        with _open_run(study, launcher, signals) as outcome:
+            for line in [*restored, *close_stale_launchers(study.client), *reconcile(study)]:
                 console.print(f"reconciled: {line}", markup=False)
             log_data(study, *study.load_data())
             save_board(study.client, study.experiment_id, study.plan.study)
@@ -138,41 +201,26 @@ def run_study(request: Request) -> int:
                 coordinator = Coordinator(
                     stores,
                     study,
-                    n_workers=n_workers,
+                    n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
                     device=request.device,
                     progress=progress,
                     lock=lock,
-                    launched=launcher is not None,
+                    launched=launched,
                     timeout=request.timeout,
                 )
                 complete = coordinator.run()
             outcome["complete"], outcome["timed_out"] = complete, coordinator.timed_out
     _print_summary(console, study)
-    if complete:
-        return 0
-    how = "stopped by timeout" if coordinator.timed_out else "interrupted"
-    console.print(f"{how} after {len(study.finished())}/{request.trials}; the same command continues", markup=False)
-    return TIMED_OUT if coordinator.timed_out else 128 + (coordinator.stopped_by or signal.SIGINT)
-
-
-def count_workers(text: str, device: str) -> int:
-    """Read ``--workers``: ``auto`` is one process per core, and one process on a GPU.
-
-    Examples
-    --------
-    >>> count_workers("3", "cpu"), count_workers("auto", "cuda")
-    (3, 1)
-    """
-    if text == "auto":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return 1 if device == "cuda" else cores
-    if not (text.isdecimal() and text.isascii()) or int(text) < 1:
-        raise InputError(f"workers must be auto or a whole number, at least 1, got {text!r}")
-    return int(text)
+    timed_out = coordinator.timed_out and not complete
+    if not complete:
+        how = "stopped by timeout" if timed_out else "interrupted"
+        console.print(f"{how} after {len(study.finished())}/{request.trials}; the same command continues", markup=False)
+    stopped_by = None if coordinator.timed_out else coordinator.stopped_by
+    return Ending(complete=complete, timed_out=timed_out, signal=stopped_by or signals.noted)
 
 
 @contextmanager
-def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any]]:
+def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iterator[dict[str, Any]]:
     """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
     study.client.update_run(study.run_id, status="RUNNING")
     outcome: dict[str, Any] = {"complete": False, "timed_out": False}
@@ -191,7 +239,7 @@ def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any
         status, state = "FAILED", record.describe_error(error)
         raise
     finally:
-        _ignore_signals()
+        signals.only_note()
         try:
             reconcile(study)
             close_study(study, state)
@@ -200,28 +248,6 @@ def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any
             study.client.set_terminated(study.run_id, status)
             if launcher is not None:
                 launcher.end(status, state)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that every run is ended."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    previous = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, end)
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _ignore_signals() -> None:
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def close_study(study: Study, state: str) -> None:

@@ -52,9 +52,10 @@ class Launcher:
             return None
         return cls(client, run_id)
 
-    def link(self, study: Study) -> None:
+    def link(self, *studies: Study) -> None:
         """Tag the run with what it launched, and with the process that will end it."""
-        tags = {record.ROLE: "launcher", record.STUDY: study.plan.study, "study.run_id": study.run_id}
+        names, run_ids = (",".join(each) for each in zip(*((s.plan.study, s.run_id) for s in studies), strict=True))
+        tags = {record.ROLE: "launcher", record.STUDY: names, "study.run_id": run_ids}
         record.set_tags(self.client, self.run_id, {**tags, PID: os.getppid(), HOST: socket.gethostname()})
 
     def end(self, status: str, state: str) -> None:

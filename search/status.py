@@ -40,7 +40,7 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
         "threshold": study.plan.target.threshold,
         "finished": len(finished),
         "target": study.target_trials,
-        "state": _word(len(finished), study.target_trials, is_locked(stores, study.plan.study)),
+        "state": _word(study, len(finished), is_locked(stores, study.plan.study)),
         "failed": sum(t.user_attrs.get("end") == "failed" for t in trials),
         "extremes": _coverage(study, finished),
         "best_architecture": result.get("label"),
@@ -52,10 +52,12 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
     }
 
 
-def _word(finished: int, target: int, locked: bool) -> str:
+def _word(study: Study, finished: int, locked: bool) -> str:
     if locked:
         return "running"
-    return "complete" if finished >= target else "incomplete"
+    if finished >= study.target_trials:
+        return "complete"
+    return "incomplete" if study.is_begun() else "queued"
 
 
 def _coverage(study: Study, finished: list[optuna.trial.FrozenTrial]) -> str:

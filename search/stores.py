@@ -7,8 +7,8 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,17 +144,38 @@ def study_lock(stores: Stores, study_name: str) -> Iterator[int]:
     StoreError
         If another command works on the study.
     """
-    path = lock_path(stores, study_name)
+    with _lock(lock_path(stores, study_name), f"study {study_name} in use by process") as handle:
+        yield handle
+
+
+@contextmanager
+def campaign_lock(stores: Stores, study_names: Iterable[str]) -> Iterator[None]:
+    """Hold the studies that a campaign will come to against a second campaign on this machine.
+
+    Raises
+    ------
+    StoreError
+        If another campaign has queued one of them and is still at work.
+    """
+    with ExitStack() as stack:
+        for name in study_names:
+            path = lock_path(stores, name).with_suffix(".campaign")
+            stack.enter_context(_lock(path, f"study {name} in the campaign of process"))
+        yield
+
+
+@contextmanager
+def _lock(path: Path, owned: str) -> Iterator[int]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR)
     try:
-        _acquire(handle, study_name)
+        _acquire(handle, owned)
         yield handle
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, study_name: str) -> None:
+def _acquire(handle: int, owned: str) -> None:
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:
@@ -166,8 +187,8 @@ def _acquire(handle: int, study_name: str) -> None:
             owner = os.pread(handle, 32, 0).decode().strip()
             if is_alive(owner) or time.monotonic() > deadline:
                 raise StoreError(
-                    f"a study is worked on by one command at a time, got study {study_name} in use by process "
-                    f"{owner or 'unknown'}; wait for it, or stop it and repeat this command"
+                    f"a study is worked on by one command at a time, got {owned} {owner or 'unknown'}; "
+                    "wait for it, or stop it and repeat this command"
                 ) from None
             time.sleep(0.2)
 

@@ -85,6 +85,10 @@ class Study:
         complete = self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return [trial for trial in complete if "reuses" not in trial.user_attrs]
 
+    def is_begun(self) -> bool:
+        """Whether a trial was ever started; if not, the study is only queued."""
+        return any(trial.state != TrialState.WAITING for trial in self.schedule.get_trials(deepcopy=False))
+
 
 def open_or_create_study(
     stores: Stores, plan: Plan, *, trials: int, data_root: Path, pruner: str = PRUNERS[0]

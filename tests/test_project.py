@@ -11,6 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from search.cli.campaign import DEFAULTS as CAMPAIGN_DEFAULTS
 from search.cli.hpo import DEFAULTS
 
 ROOT = Path(__file__).parents[1]
@@ -53,12 +54,14 @@ def test_what_is_installed_is_what_was_tested(project, pins):
 
 
 @pytest.mark.lesson("L32")
-def test_mlproject_has_every_option_of_hpo_with_its_default():
-    entry = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["hpo"]
-    assert {name: field["default"] for name, field in entry["parameters"].items()} == DEFAULTS
+@pytest.mark.parametrize(("name", "defaults"), [("hpo", DEFAULTS), ("campaign", CAMPAIGN_DEFAULTS)])
+def test_mlproject_has_every_option_of_a_command_with_its_default(name, defaults):
+    entry = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"][name]
+    assert f"python -m search {name}" in entry["command"]
+    assert {name: field["default"] for name, field in entry["parameters"].items()} == defaults
     assert all(field["type"] == "string" for field in entry["parameters"].values())
     passed = re.findall(r"--([a-z-]+) \{([a-z_]+)\}", entry["command"])
-    assert {name for _, name in passed} == set(DEFAULTS)
+    assert {name for _, name in passed} == set(defaults)
     assert all(flag.replace("-", "_") == name for flag, name in passed)
 
 

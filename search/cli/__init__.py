@@ -8,6 +8,7 @@ import click
 
 from pipeline.exceptions import PatchscaleError
 from search.cli.baselines import baselines
+from search.cli.campaign import campaign
 from search.cli.data import data
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
@@ -21,7 +22,7 @@ def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-for command in (hpo, baselines, data, import_results, grid, reconcile, status, ui, verify):
+for command in (hpo, campaign, baselines, data, import_results, grid, reconcile, status, ui, verify):
     cli.add_command(command)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
 from search.cli.values import duration, fraction, whole_number
+
+if TYPE_CHECKING:
+    from search.hpo import Request
 
 DEFAULTS = {
     "budget": "2M",
@@ -57,6 +62,19 @@ HELP = {
 @click.command()
 def hpo(**options: str) -> None:
     """Search the architectures of a budget; the same command again resumes."""
+    from search.hpo import run_study
+
+    sys.exit(run_study(read_request(options)))
+
+
+def read_request(options: Mapping[str, str]) -> Request:
+    """Read the options of ``hpo``; an empty one has its default.
+
+    Raises
+    ------
+    InputError
+        Naming the first rule that a value breaks.
+    """
     parsed = {
         **{name: text or DEFAULTS[name] for name, text in options.items()},
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("trials", "horizon")},
@@ -65,9 +83,9 @@ def hpo(**options: str) -> None:
         "timeout": duration("timeout", options["timeout"]),
         "threshold": fraction("threshold", options["threshold"] or DEFAULTS["threshold"]),
     }
-    from search.hpo import Request, run_study
+    from search.hpo import Request
 
-    sys.exit(run_study(Request(**parsed)))  # type: ignore[arg-type]
+    return Request(**parsed)  # type: ignore[arg-type]
 
 
 for _name, _default in DEFAULTS.items():

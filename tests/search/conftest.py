@@ -1,4 +1,8 @@
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +64,42 @@ def stores(home):
 @pytest.fixture
 def project():
     return Path(__file__).parents[2]
+
+
+@pytest.fixture
+def launch(home, project):
+    """Start a command in a directory of its own; whatever is left of it is killed afterwards."""
+    started = []
+
+    def start(*arguments, program=("-m", "search")):
+        process = subprocess.Popen(
+            [sys.executable, *program, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def cloned(home, project, monkeypatch):
+    """The project as a fresh clone has it, in the working directory."""
+    for name in ("pipeline", "model", "search"):
+        shutil.copytree(project / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("MLproject", "conda.yaml", "pyproject.toml"):
+        shutil.copy(project / name, home)
+    shutil.rmtree(home / "mlruns")
+    (home / "mlruns").mkdir()
+    (home / "mlflow.db").symlink_to("mlruns/mlflow.db")
+    monkeypatch.setenv("PATH", f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}")
+    return home

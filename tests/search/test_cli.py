@@ -11,6 +11,8 @@ from search.cli import cli, main
 SURFACE = {
     "hpo": "budget trials horizon threshold source ticker train_tickers tier split workers pruner timeout seed "
     "max_epochs patience offset study tracking_uri storage device",
+    "campaign": "dry_run as_json budgets horizons trials threshold source ticker train_tickers tier split workers "
+    "pruner timeout seed max_epochs patience offset tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "import": "paths kind tracking_uri",
     "grid": "budget tier as_json",

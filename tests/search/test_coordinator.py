@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from search.coordinator import SAME_ERRORS_IN_A_ROW, Coordinator, Worker
 from search.progress import StudyProgress, make_console
 from search.space import SearchSpace
 from search.study import open_or_create_study
+from search.worker import RUN, STOP
 
 
 @pytest.fixture
@@ -59,3 +61,18 @@ def test_workers_ask_one_after_the_other(coordinator, process):
     coordinator._on_event(first, {"event": "started", "number": 0})
     coordinator._hand_out()
     assert second.busy
+
+
+def test_a_signal_can_order_while_an_order_is_written():
+    reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    worker = Worker(process=reader)
+    previous = signal.signal(signal.SIGALRM, lambda number, frame: worker.order(STOP))
+    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+    try:
+        for _ in range(20_000):
+            worker.order(RUN)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        reader.communicate(timeout=20)
+    worker.order(STOP)

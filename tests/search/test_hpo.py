@@ -1,10 +1,8 @@
 """The whole command as its user runs it: real processes, real stores, real kills."""
 
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import optuna
@@ -17,31 +15,6 @@ COMMAND = ["hpo", "--budget", "5K", "--trials", "8", "--max-epochs", "3", "--wor
 TIME_LIMIT_SECONDS = 240
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
-
-
-@pytest.fixture
-def launch(home, project):
-    """Start a command in a directory of its own; whatever is left of it is killed afterwards."""
-    started = []
-
-    def start(*arguments, program=("-m", "search")):
-        process = subprocess.Popen(
-            [sys.executable, *program, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
 
 
 def read_until(process, text):
@@ -156,16 +129,7 @@ def test_workers_do_not_outlive_a_killed_coordinator(launch, stores):
 
 
 @pytest.fixture
-def clone(home, project, monkeypatch):
-    """The project as a fresh clone has it, in the working directory."""
-    for name in ("pipeline", "model", "search"):
-        shutil.copytree(project / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("MLproject", "conda.yaml", "pyproject.toml"):
-        shutil.copy(project / name, home)
-    shutil.rmtree(home / "mlruns")
-    (home / "mlruns").mkdir()
-    (home / "mlflow.db").symlink_to("mlruns/mlflow.db")
-    monkeypatch.setenv("PATH", f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}")
+def clone(cloned):
     parameters = [f"-P{name}={value}" for name, value in (("budget", "5K"), ("trials", "4"), ("max_epochs", "3"))]
     return ["run", ".", "-e", "hpo", *parameters, "--env-manager", "local"]
 
