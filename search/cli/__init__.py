@@ -7,10 +7,12 @@ import sys
 import click
 
 from pipeline.exceptions import PatchscaleError
+from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.data import data
 from search.cli.hpo import hpo
-from search.cli.show import grid, status, ui, verify
+from search.cli.show import grid, ui, verify
+from search.cli.status import status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -19,7 +21,7 @@ def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-for command in (hpo, baselines, data, grid, status, ui, verify):
+for command in (hpo, status, audit, baselines, data, grid, ui, verify):
     cli.add_command(command)
 
 

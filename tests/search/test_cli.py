@@ -13,7 +13,8 @@ SURFACE = {
     "offset study tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "grid": "budget tier as_json",
-    "status": "as_json tracking_uri storage",
+    "status": "as_json watch tracking_uri storage",
+    "audit": "study as_json tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
 }

@@ -75,7 +75,7 @@ def test_an_unreadable_study_does_not_hide_the_others(make, stores, monkeypatch)
     make(study="a")
     make(study="b").schedule.set_user_attr("plan", "{}")
     states = {row["study"]: row["state"] for row in study_states(stores)}
-    assert states == {"a": "incomplete", "b": "unreadable"}
+    assert states == {"a": "queued", "b": "unreadable"}
 
 
 def test_a_foreign_study_is_refused_by_name(stores, make):
