@@ -76,6 +76,8 @@ class Coordinator:
         File descriptor of the study's lock, inherited by workers.
     launched : bool
         Whether ``mlflow run`` started us, so that its end is ours.
+    until : int, optional
+        Finished trials at which to stop; the study's target if None.
     """
 
     def __init__(
@@ -88,9 +90,11 @@ class Coordinator:
         progress: StudyProgress,
         lock: int,
         launched: bool = False,
+        until: int | None = None,
     ) -> None:
         self.stores, self.study, self.progress = stores, study, progress
         self.n_workers, self.device, self.lock = n_workers, device, lock
+        self.until = study.target_trials if until is None else until
         self.workers: list[Worker] = []
         self._ready: list[Worker] = []
         self.events: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]] = queue.SimpleQueue()
@@ -107,7 +111,7 @@ class Coordinator:
         Returns
         -------
         bool
-            True if the study is complete, False if it was interrupted.
+            True if the target was met, False if it was interrupted.
 
         Raises
         ------
@@ -144,7 +148,7 @@ class Coordinator:
             self._spawn()
 
     def _remaining(self) -> int:
-        return self.study.target_trials - self.finished
+        return self.until - self.finished
 
     def _spawn(self) -> None:
         while self.stopped_by is None and len(self.workers) < min(self.n_workers, self._remaining()):

@@ -19,7 +19,7 @@ from model.trainer import choose_device
 from pipeline.exceptions import InputError
 from search import record
 from search.board import board_link, save_board
-from search.card import study_card
+from search.card import STATE, study_card
 from search.coordinator import SIGNALS, Coordinator
 from search.data_record import log_data
 from search.launcher import Launcher, close_stale_launchers
@@ -27,7 +27,7 @@ from search.plan import DATA_DIRECTORY, make_plan
 from search.plots import write_plots
 from search.progress import StudyProgress, make_console
 from search.reconcile import reconcile
-from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
+from search.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import Study, open_or_create_study
 from search.trials import in_dimensions, trials_table
 
@@ -94,7 +94,7 @@ def run_study(request: Request) -> int:
     launcher = Launcher.from_environment()
     console = make_console()
     root = Path(DATA_DIRECTORY).absolute()
-    plan, dataset = make_plan(
+    plan, _ = make_plan(
         budget=request.budget,
         horizon=request.horizon,
         threshold=request.threshold,
@@ -112,35 +112,92 @@ def run_study(request: Request) -> int:
     )
     stores = resolve_stores(request.tracking_uri, request.storage)
     prepare_home(stores)
-    client = open_tracking(stores)
+    open_tracking(stores)
     open_storage(stores)
-    with _ended_by_signals(), study_lock(stores, plan.study) as lock:
+    with ended_by_signals(), study_lock(stores, plan.study) as lock:
         study = open_or_create_study(stores, plan, trials=request.trials, data_root=root)
-        with _open_run(study, launcher) as outcome:
-            for line in [*close_stale_launchers(client), *reconcile(study)]:
-                console.print(f"reconciled: {line}", markup=False)
-            log_data(study, *study.load_data())
-            save_board(study.client, study.experiment_id, study.plan.study)
-            finished = len(study.finished())
-            console.print(_headline(study, dataset, finished), markup=False)
-            with StudyProgress(console, finished=finished, target=request.trials) as progress:
-                coordinator = Coordinator(
-                    stores,
-                    study,
-                    n_workers=n_workers,
-                    device=request.device,
-                    progress=progress,
-                    lock=lock,
-                    launched=launcher is not None,
-                )
-                complete = coordinator.run()
-            outcome["complete"] = complete
+        workforce = Workforce(n_workers=n_workers, device=request.device, lock=lock)
+        return work_on(stores, study, workforce, console, launcher)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workforce:
+    """Who works on a study.
+
+    Parameters
+    ----------
+    n_workers : int
+        Processes, one thread each.
+    device : str
+        For the workers.
+    lock : int
+        File descriptor of the study's lock, held by the caller.
+    """
+
+    n_workers: int
+    device: str
+    lock: int
+
+
+def work_on(
+    stores: Stores,
+    study: Study,
+    workforce: Workforce,
+    console: Console,
+    launcher: Launcher | None = None,
+    until: int | None = None,
+) -> int:
+    """Run an open study's trials until its target is met, and close it with its results.
+
+    Parameters
+    ----------
+    stores, study
+        Open, and locked by the caller.
+    workforce : Workforce
+        Who works.
+    console : Console
+        Where progress and results go.
+    launcher : Launcher, optional
+        The ``mlflow run`` that ends with the study.
+    until : int, optional
+        Finished trials at which to stop, where that is before the target.
+
+    Returns
+    -------
+    int
+        Exit code: 0 if the target, or ``until``, was met; 128 + signal number if interrupted.
+
+    Raises
+    ------
+    PatchscaleError
+        If its data are not there, or if trials keep failing.
+    """
+    with _open_run(study, launcher) as outcome:
+        for line in [*close_stale_launchers(study.client), *reconcile(study)]:
+            console.print(f"reconciled: {line}", markup=False)
+        dataset, further = study.load_data()
+        log_data(study, dataset, further)
+        save_board(study.client, study.experiment_id, study.plan.study)
+        finished, target = len(study.finished()), study.target_trials
+        console.print(_headline(study, dataset, finished), markup=False)
+        with StudyProgress(console, finished=finished, target=target) as progress:
+            coordinator = Coordinator(
+                stores,
+                study,
+                n_workers=workforce.n_workers,
+                device=workforce.device,
+                progress=progress,
+                lock=workforce.lock,
+                launched=launcher is not None,
+                until=until,
+            )
+            met = coordinator.run()
+        outcome["complete"] = met and len(study.finished()) >= target
+        outcome["state"] = "incomplete" if met else "interrupted"
     _print_summary(console, study)
-    if complete:
+    if met:
         return 0
-    console.print(
-        f"interrupted after {len(study.finished())}/{request.trials}; the same command continues", markup=False
-    )
+    console.print(f"interrupted after {len(study.finished())}/{target}; the same command continues", markup=False)
     return 128 + (coordinator.stopped_by or signal.SIGINT)
 
 
@@ -164,14 +221,13 @@ def count_workers(text: str, device: str) -> int:
 def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any]]:
     """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
     study.client.update_run(study.run_id, status="RUNNING")
-    outcome: dict[str, Any] = {"complete": False}
+    outcome: dict[str, Any] = {"complete": False, "state": "interrupted"}
     status, state = "KILLED", "interrupted"
     try:
         if launcher is not None:
             launcher.link(study)
         yield outcome
-        if outcome["complete"]:
-            status, state = "FINISHED", "complete"
+        status, state = ("FINISHED", "complete") if outcome["complete"] else ("KILLED", outcome["state"])
     except Exception as error:
         status, state = "FAILED", record.describe_error(error)
         raise
@@ -188,7 +244,7 @@ def _open_run(study: Study, launcher: Launcher | None) -> Iterator[dict[str, Any
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP unwind like Ctrl-C does, so that every run is ended."""
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -215,7 +271,7 @@ def close_study(study: Study, state: str) -> None:
     finished = table[table["state"] == "finished"]
     client, run_id = study.client, study.run_id
     tags = {record.NOTE: study_card(study, table, state), "study.finished_trials": len(finished)}
-    record.set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, "study.state": state})
+    record.set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, STATE: state})
     record.log_table(client, run_id, table, "trials.csv")
     if len(finished):
         best = finished.iloc[0]

@@ -13,6 +13,7 @@ from search.cli.data import data
 from search.cli.hpo import hpo
 from search.cli.show import grid, ui, verify
 from search.cli.status import status
+from search.cli.supplement import supplement
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -21,7 +22,7 @@ def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-for command in (hpo, status, audit, baselines, data, grid, ui, verify):
+for command in (hpo, status, audit, supplement, baselines, data, grid, ui, verify):
     cli.add_command(command)
 
 

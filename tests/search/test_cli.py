@@ -15,6 +15,7 @@ SURFACE = {
     "grid": "budget tier as_json",
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",
+    "supplement": "study where dry_run workers device tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
 }
