@@ -10,6 +10,7 @@ from pipeline.exceptions import PatchscaleError
 from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.data import data
+from search.cli.gc import gc
 from search.cli.hpo import hpo
 from search.cli.show import grid, ui, verify
 from search.cli.status import status
@@ -22,7 +23,7 @@ def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-for command in (hpo, status, audit, supplement, baselines, data, grid, ui, verify):
+for command in (hpo, status, audit, supplement, gc, baselines, data, grid, ui, verify):
     cli.add_command(command)
 
 

@@ -124,7 +124,7 @@ def test_standard_values_inside_the_grid_that_it_lacks_are_named(study):
 
 
 def test_an_unknown_study_is_one_line_and_exit_2(home, command):
-    for name in ("audit",):
+    for name in ("audit", "supplement", "gc"):
         code, out, err = command(name, "nowhere")
         assert (code, out) == (2, "")
         assert err.startswith("error: study must be one that patchscale made, got 'nowhere'")
