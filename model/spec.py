@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
+from functools import cache
 from typing import Any, get_type_hints
 
 from model.architecture import Architecture, total_parameters
@@ -212,11 +213,18 @@ class Spec:
             spec = unflatten(cls, params)
         except (TypeError, ValueError) as error:
             raise RecordError(f"a record's params must make a spec, got: {error}") from error
-        different = [name for name in DERIVED if params[name] != spec.params()[name]]
+        rebuilt = spec.params()
+        different = [name for name in DERIVED if params[name] != rebuilt[name]]
         if different:
             raise RecordError(f"a record's {different[0]} must be that of its spec, got {params[different[0]]!r}")
         assert isinstance(spec, Spec)
         return spec
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """Types of a class's fields; Python works them out anew at every call."""
+    return get_type_hints(cls)
 
 
 def flatten(value: Any) -> Iterator[tuple[str, str]]:
@@ -224,7 +232,8 @@ def flatten(value: Any) -> Iterator[tuple[str, str]]:
 
     Equal values have equal texts: 1 in a field of floats is ``1.0``, and minus zero is ``0.0``.
     """
-    hints = get_type_hints(type(value))
+    kind: Any = type(value)
+    hints = _hints(kind)
     for field in fields(value):
         leaf = getattr(value, field.name)
         if is_dataclass(leaf):
@@ -235,7 +244,7 @@ def flatten(value: Any) -> Iterator[tuple[str, str]]:
 
 def field_names(cls: type) -> Iterator[str]:
     """Names of the leaf fields of a dataclass tree."""
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     for field in fields(cls):
         if is_dataclass(hints[field.name]):
             yield from field_names(hints[field.name])
@@ -249,7 +258,7 @@ def _is_whole(value: object, least: int) -> bool:
 
 def unflatten(cls: type, params: Mapping[str, str]) -> Any:
     """Rebuild a dataclass tree from its leaf fields: the inverse of :func:`flatten`."""
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     return cls(**{field.name: _read(hints[field.name], field.name, params) for field in fields(cls)})
 
 

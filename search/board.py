@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 ARCHITECTURES, LOSSES = "Architectures", "Losses"
-AXES = ("d_model", "n_layers", "n_heads", "d_ff", "learning_rate")
+# From nine axes on MLflow slants their names; eight run into each other.  The last metric colours the lines.
+PARAM_AXES = ("n_heads", "d_model", "n_layers", "d_ff", "dropout", "batch_size")
+METRIC_AXES = ("hp/log10_n_params", "hp/log10_learning_rate", "best/loss")
+# Sections that MLflow makes of the metrics' prefixes: named here so that they are folded, below ours.
+GENERATED = ("best", "val", "train", "hp", "memory", "execution", "attention")
 
 
 def save_board(client: MlflowClient, experiment_id: str, study: str, query: str | None = None) -> None:
@@ -61,14 +65,18 @@ def _view(query: str) -> dict[str, Any]:
         "orderByAsc": True,
         "runsHiddenMode": "SHOWALL",
         "isAccordionReordered": True,
-        "compareRunSections": [_section(ARCHITECTURES, columns=1), _section(LOSSES, columns=2)],
+        "compareRunSections": [
+            _section(ARCHITECTURES, columns=1),
+            _section(LOSSES, columns=2),
+            *(_section(name, columns=3, display=False) for name in GENERATED),
+        ],
         "compareRunCharts": [
             _chart(
                 "parallel",
                 "PARALLEL",
                 ARCHITECTURES,
-                selectedParams=list(AXES),
-                selectedMetrics=["best/loss"],
+                selectedParams=list(PARAM_AXES),
+                selectedMetrics=list(METRIC_AXES),
                 showAllRuns=True,
             ),
             _line("val-loss", "val/loss"),
@@ -79,8 +87,8 @@ def _view(query: str) -> dict[str, Any]:
     }
 
 
-def _section(name: str, columns: int) -> dict[str, Any]:
-    layout = {"columns": columns, "cardHeight": 420, "display": True, "isReordered": False, "isGenerated": False}
+def _section(name: str, columns: int, display: bool = True) -> dict[str, Any]:
+    layout = {"columns": columns, "cardHeight": 420, "display": display, "isReordered": False, "isGenerated": False}
     return {"uuid": f"patchscale-{name}", "name": name, **layout}
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import pandas as pd
+from rich.filesize import decimal
 
+from search import record
+from search.artifacts import artifact_bytes
+from search.recorded import runs_of
 from search.study import Study
+from search.trials import trials_table
 
 BEST_SHOWN = 5
+STATE = "study.state"
 
 
 def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
@@ -35,6 +41,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
         f"- data: source `{plan.data.source}`, tier `{plan.data.tier}`, dataset `{plan.data.dataset}`",
         f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "
         f"{split.validation_end}; test {split.test_start} to {split.test_end} is not read",
+        f"- artifacts of all its runs: {_artifact_size(study)}",
     ]
     if len(finished):
         lines += ["", "| trial | architecture | parameters | loss | base-rate loss | skill | AUC |", "|" + "---|" * 7]
@@ -45,3 +52,15 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
             )
         lines += ["", f"The best of {len(finished)} trials on the days it was chosen on: an optimistic figure."]
     return "\n".join(lines)
+
+
+def update_card(study: Study) -> None:
+    """Write the card anew, in the state that the study's run is in."""
+    state = study.client.get_run(study.run_id).data.tags.get(STATE, "unknown")
+    record.set_tags(study.client, study.run_id, {record.NOTE: study_card(study, trials_table(study), state)})
+
+
+def _artifact_size(study: Study) -> str:
+    runs = [study.client.get_run(study.run_id), *runs_of(study, f"tags.`{record.STUDY}` = '{study.plan.study}'")]
+    size = artifact_bytes({run.info.run_id: run for run in runs}.values())
+    return "unknown, they lie in a store of their own" if size is None else f"{decimal(size)} ({size:,} bytes)"

@@ -80,6 +80,8 @@ class Coordinator:
         Whether ``mlflow run`` started us, so that its end is ours.
     timeout : float, optional
         Seconds after which no further epoch is started.
+    until : int, optional
+        Finished trials at which to stop; the study's target if None.
     """
 
     def __init__(
@@ -93,9 +95,11 @@ class Coordinator:
         lock: int,
         launched: bool = False,
         timeout: float | None = None,
+        until: int | None = None,
     ) -> None:
         self.stores, self.study, self.progress = stores, study, progress
         self.n_workers, self.device, self.lock = n_workers, device, lock
+        self.until = study.target_trials if until is None else until
         self.workers: list[Worker] = []
         self._ready: list[Worker] = []
         self.events: queue.SimpleQueue[tuple[Worker, dict[str, Any] | None]] = queue.SimpleQueue()
@@ -114,7 +118,7 @@ class Coordinator:
         Returns
         -------
         bool
-            True if the study is complete, False if it was interrupted.
+            True if the target was met, False if it was interrupted.
 
         Raises
         ------
@@ -152,7 +156,7 @@ class Coordinator:
             self._spawn()
 
     def _remaining(self) -> int:
-        return self.study.target_trials - self.finished
+        return self.until - self.finished
 
     def _spawn(self) -> None:
         while self.stopped_by is None and len(self.workers) < min(self.n_workers, self._remaining()):

@@ -31,12 +31,13 @@ def extremes(grid: Grid) -> list[Architecture]:
             candidates = [a for a in grid.architectures if getattr(a, axis) == value]
             fresh = [a for a in candidates if a not in chosen]
             if fresh:
-                chosen.append(_nearest_to_middle(fresh, axis))
+                chosen.append(nearest_to_middle(fresh, axis))
     return chosen
 
 
-def _nearest_to_middle(candidates: list[Architecture], axis: str) -> Architecture:
-    others = [other for other in AXES if other != axis]
+def nearest_to_middle(candidates: list[Architecture], *fixed: str) -> Architecture:
+    """Candidate whose axes, other than the fixed ones, are nearest to the candidates' middle."""
+    others = [other for other in AXES if other not in fixed]
     middle = {other: median(math.log2(getattr(a, other)) for a in candidates) for other in others}
     if "n_heads" in middle:
         middle["n_heads"] = math.log2(PREFERRED_HEADS)

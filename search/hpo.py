@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from model.trainer import choose_device
 from pipeline.exceptions import InputError
-from search import record
-from search.board import board_link, save_board
-from search.card import study_card
-from search.coordinator import Coordinator
-from search.data_record import log_data
-from search.launcher import Launcher, close_stale_launchers
+from search.launcher import Launcher
 from search.plan import DATA_DIRECTORY, Plan, make_plan
-from search.plots import write_plots
-from search.progress import StudyProgress, make_console
+from search.progress import make_console
 from search.pruner import make_pruner
-from search.reconcile import reconcile
-from search.restore import restore
 from search.signals import Signals
 from search.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores, study_lock
-from search.study import STOPPED, Study, open_or_create_study
-from search.trials import in_dimensions, trials_table
+from search.study import open_or_create_study
+from search.work import Ending, Workforce, work_on_study
 from search.workers import count_workers
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pipeline.dataset import DatasetVersion
 
 TIMED_OUT = 124
-SHOWN = ("number", "label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,23 +65,6 @@ class Request:
     tracking_uri: str
     storage: str
     device: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How work on a study ended.
-
-    Parameters
-    ----------
-    complete, timed_out : bool
-        Whether its target is met, or its time was up.
-    signal : int, optional
-        The first that asked to stop, also if it came while the study was being closed.
-    """
-
-    complete: bool
-    timed_out: bool
-    signal: int | None
 
 
 def run_study(request: Request) -> int:
@@ -189,112 +155,11 @@ def work_on(
     console, root = make_console(), Path(DATA_DIRECTORY).absolute()
     with Signals() as signals, study_lock(stores, plan.study) as lock:
         study = open_or_create_study(stores, plan, trials=request.trials, data_root=root, pruner=request.pruner)
-        study, restored = restore(study)
-        with _open_run(study, launcher, signals) as outcome:
-            for line in [*restored, *close_stale_launchers(study.client), *reconcile(study)]:
-                console.print(f"reconciled: {line}", markup=False)
-            log_data(study, *study.load_data())
-            save_board(study.client, study.experiment_id, study.plan.study)
-            finished = len(study.finished())
-            console.print(_headline(study, dataset, finished), markup=False)
-            with StudyProgress(console, finished=finished, target=request.trials) as progress:
-                coordinator = Coordinator(
-                    stores,
-                    study,
-                    n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
-                    device=request.device,
-                    progress=progress,
-                    lock=lock,
-                    launched=launched,
-                    timeout=request.timeout,
-                )
-                complete = coordinator.run()
-            outcome["complete"], outcome["timed_out"] = complete, coordinator.timed_out
-    _print_summary(console, study)
-    timed_out = coordinator.timed_out and not complete
-    if not complete:
-        how = "stopped by timeout" if timed_out else "interrupted"
-        console.print(f"{how} after {len(study.finished())}/{request.trials}; the same command continues", markup=False)
-    stopped_by = None if coordinator.timed_out else coordinator.stopped_by
-    return Ending(complete=complete, timed_out=timed_out, signal=stopped_by or signals.noted)
-
-
-@contextmanager
-def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iterator[dict[str, Any]]:
-    """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
-    study.client.update_run(study.run_id, status="RUNNING")
-    outcome: dict[str, Any] = {"complete": False, "timed_out": False}
-    status, state = "KILLED", "interrupted"
-    study.schedule.set_user_attr(STOPPED, "")
-    try:
-        if launcher is not None:
-            launcher.link(study)
-        yield outcome
-        if outcome["complete"]:
-            status, state = "FINISHED", "complete"
-        elif outcome["timed_out"]:
-            state = f"stopped by timeout, {len(study.finished())}/{study.target_trials}"
-            study.schedule.set_user_attr(STOPPED, "timeout")
-    except Exception as error:
-        status, state = "FAILED", record.describe_error(error)
-        raise
-    finally:
-        signals.only_note()
-        try:
-            reconcile(study)
-            close_study(study, state)
-        finally:
-            record.set_tags(study.client, study.run_id, {record.REASON: state})
-            study.client.set_terminated(study.run_id, status)
-            if launcher is not None:
-                launcher.end(status, state)
-
-
-def close_study(study: Study, state: str) -> None:
-    """Bring the study's run up to date: card, tags, ``trials.csv`` and plots."""
-    table = trials_table(study)
-    finished = table[table["state"] == "finished"]
-    client, run_id = study.client, study.run_id
-    tags = {record.NOTE: study_card(study, table, state), "study.finished_trials": len(finished)}
-    record.set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, "study.state": state})
-    record.log_table(client, run_id, table, "trials.csv")
-    if len(finished):
-        best = finished.iloc[0]
-        record.TrialRecord(client, run_id).log(
-            {f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")}
+        workforce = Workforce(
+            n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
+            device=request.device,
+            lock=lock,
+            launched=launched,
+            timeout=request.timeout,
         )
-    with TemporaryDirectory() as directory:
-        left_out = write_plots(in_dimensions(study), Path(directory))
-        client.log_artifacts(run_id, directory, "plots")
-    record.set_tags(client, run_id, {"plots.left_out": ", ".join(left_out) or "none"})
-
-
-def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:
-    plan = study.plan
-    return (
-        f"study {plan.study}: {len(plan.grid().architectures)} architectures of {plan.budget}, "
-        f"{finished}/{study.target_trials} trials done, dataset {dataset.digest[:8]} "
-        f"({dataset.dates[0].date()} to {dataset.dates[-1].date()})"
-    )
-
-
-def _print_summary(console: Console, study: Study) -> None:
-    table = trials_table(study)
-    finished = table[table["state"] == "finished"]
-    if len(finished):
-        console.print(_summary(finished, study))
-    link = board_link(study.experiment_id, study.plan.study)
-    console.print("Compare the trials: start the UI with `make ui` or `patchscale ui`, then open", markup=False)
-    console.print(link, markup=False, soft_wrap=True)
-
-
-def _summary(finished: pd.DataFrame, study: Study) -> Table:
-    split = study.plan.split
-    table = Table(title=f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}")
-    for name in SHOWN:
-        table.add_column(name.replace("_", " "), justify="left" if name == "label" else "right", no_wrap=True)
-    formats = {"n_params": ",.0f", "epochs": ".0f", "seconds": ".0f", "skill": "+.3f", "number": "d"}
-    for row in finished.to_dict("records"):
-        cells = [row[n] if n == "label" else format(row[n], formats.get(n, ".4f")) for n in SHOWN]
-        table.add_row(*map(str, cells))
-    return table
+        return work_on_study(stores, study, workforce, console, signals, launcher=launcher)

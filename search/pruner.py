@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, PatientPruner
 
 from pipeline.exceptions import InputError
@@ -34,4 +37,6 @@ def make_pruner(name: str) -> BasePruner:
     if name == "none":
         return NopPruner()
     median = MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARM_UP_EPOCHS)
-    return PatientPruner(median, patience=PATIENCE_EPOCHS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return PatientPruner(median, patience=PATIENCE_EPOCHS)

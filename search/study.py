@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from model.architecture import Architecture
 from model.spec import Training, flatten, unflatten
 from pipeline.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import StoreError
@@ -197,14 +199,21 @@ def _create(
     schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
     schedule.set_user_attr(DATA_ROOT, str(data_root))
     schedule.set_user_attr(TARGET_TRIALS, trials)
-    defaults = {name: getattr(Training(), name) for name in TRAINING}
-    for architecture in extremes(plan.grid()):
-        schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": "extreme"})
+    queue_architectures(schedule, space, extremes(plan.grid()), forced="extreme")
     run_id = run_id or make_parent_run(client, experiment_id, plan)
     schedule.set_user_attr(RUN_ID, run_id)
     return Study(
         plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id, home=stores.home
     )
+
+
+def queue_architectures(
+    schedule: optuna.Study, space: SearchSpace, architectures: Iterable[Architecture], *, forced: str
+) -> None:
+    """Queue a trial of each architecture with the default training, marked with why it is forced."""
+    defaults = {name: getattr(Training(), name) for name in TRAINING}
+    for architecture in architectures:
+        schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": forced})
 
 
 def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:

@@ -7,13 +7,17 @@ import sys
 import click
 
 from pipeline.exceptions import PatchscaleError
+from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.campaign import campaign
 from search.cli.data import data
+from search.cli.gc import gc
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
 from search.cli.reconcile import reconcile
-from search.cli.show import grid, status, ui, verify
+from search.cli.show import grid, ui, verify
+from search.cli.status import status
+from search.cli.supplement import supplement
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -22,7 +26,11 @@ def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-for command in (hpo, campaign, baselines, data, import_results, grid, reconcile, status, ui, verify):
+COMMANDS = (
+    *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
+    *(import_results, data, grid, ui, verify),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

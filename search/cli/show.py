@@ -1,4 +1,4 @@
-"""Commands that show: ``grid``, ``status``, ``ui``, ``verify``."""
+"""Commands that show: ``grid``, ``ui``, ``verify``."""
 
 from __future__ import annotations
 
@@ -37,50 +37,6 @@ def grid(budget: str, tier: str, as_json: bool) -> None:
         click.echo(f"{architecture['label']:<28}{architecture['n_params']:>16,}")
     limits = ", ".join(f"{name} {low:,} to {high:,}" for name, (low, high) in found["limits"].items())
     click.echo(f"{len(found['architectures'])} architectures, grid {found['grid_hash']}: {limits}")
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(tracking_uri: str, storage: str, as_json: bool) -> None:
-    """Show every study: trials done and asked, state, best result."""
-    from rich.table import Table
-
-    from search.legacy.states import legacy_states, state_line
-    from search.progress import make_console
-    from search.status import study_states
-    from search.stores import open_tracking, resolve_stores
-
-    stores = resolve_stores(tracking_uri, storage)
-    states = study_states(stores)
-    imported = legacy_states(open_tracking(stores))
-    if as_json:
-        click.echo(json.dumps([*states, *imported], indent=2))
-        return
-    table = Table(title="Studies")
-    for column in (
-        "study",
-        "budget",
-        "horizon",
-        "trials",
-        "state",
-        "extremes",
-        "best loss",
-        "base rate",
-        "skill",
-        "AUC",
-    ):
-        table.add_column(column, no_wrap=True)
-    for s in states:
-        if s["state"] == "unreadable":
-            table.add_row(s["study"], *["unknown"] * 3, f"unreadable: {s['reason']}")
-            continue
-        figures = (s["best_loss"], s["base_rate_loss"], s["best_skill"], s["best_roc_auc"])
-        shown = ["unknown" if figure is None else f"{figure:.4f}" for figure in figures]
-        done = f"{s['finished']}/{s['target']}"
-        table.add_row(s["study"], s["budget"], f"h{s['horizon']}", done, s["state"], s["extremes"], *shown)
-    make_console().print(table if states else "no study yet; start one with patchscale hpo")
-    for line in map(state_line, imported):
-        click.echo(line)
 
 
 @click.command()
@@ -136,4 +92,4 @@ def verify(tracking_uri: str, storage: str) -> None:
 
 
 for _option in STORE_OPTIONS:
-    status, verify = _option(status), _option(verify)
+    verify = _option(verify)

@@ -35,27 +35,16 @@ def _state(parent: Any, trials: list[Any]) -> dict[str, Any]:
         for run in trials
         if run.info.status == FINISHED and "best/loss" in run.data.metrics
     ]
+    unknown = sum(run.data.tags.get(N_HEADS) == UNKNOWN for run in trials)
+    interrupted = parent.info.status != FINISHED
+    issues = [f"{len(trials)} imported trials", f"n_heads unknown in {unknown} imported trials" if unknown else ""]
+    issues.append("import interrupted: repeat it" if interrupted else "")
     return {
         "study": parent.info.run_name,
-        "state": "imported" if parent.info.status == FINISHED else "import interrupted",
+        "state": "import interrupted" if interrupted else "imported",
         "imported": len(trials),
-        "n_heads_unknown": sum(run.data.tags.get(N_HEADS) == UNKNOWN for run in trials),
+        "n_heads_unknown": unknown,
         "best_loss": min(losses, default=None),
+        "issues": [issue for issue in issues if issue],
         "run_id": parent.info.run_id,
     }
-
-
-def state_line(state: dict[str, Any]) -> str:
-    """One imported study on one line.
-
-    Examples
-    --------
-    >>> state_line({"study": "s_h1", "state": "imported", "imported": 50, "n_heads_unknown": 12, "best_loss": None})
-    's_h1: 50 imported trials, n_heads unknown in 12 imported trials, best loss unknown'
-    """
-    loss = "unknown" if state["best_loss"] is None else f"{state['best_loss']:.4f}"
-    interrupted = "" if state["state"] == "imported" else " (interrupted; repeat the import)"
-    return (
-        f"{state['study']}: {state['imported']} imported trials{interrupted}, n_heads unknown in "
-        f"{state['n_heads_unknown']} imported trials, best loss {loss}"
-    )

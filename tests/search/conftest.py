@@ -1,14 +1,19 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from search.cli import main
 from search.plan import make_plan
-from search.stores import open_storage, open_tracking, resolve_stores
+from search.stores import SQLITE, open_storage, open_tracking, resolve_stores
+from search.study import open_or_create_study
+from search.trial import TrialRunner
 
 REQUEST = {
     "budget": "5K",
@@ -103,3 +108,48 @@ def cloned(home, project, monkeypatch):
     (home / "mlflow.db").symlink_to("mlruns/mlflow.db")
     monkeypatch.setenv("PATH", f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}")
     return home
+
+
+def run_trials(planned):
+    """Run a study's next trials here, and return it."""
+
+    def run(study, count):
+        runner = TrialRunner(study, planned[1], device="cpu", report=lambda event: None, should_stop=lambda: False)
+        for _ in range(count):
+            runner.run_next()
+        return study
+
+    return run
+
+
+@pytest.fixture
+def make_study(stores, planned):
+    """Open or make a study of the tiny plan."""
+    plan, _, root = planned
+    return lambda trials, **changed: open_or_create_study(
+        stores, replace(plan, **changed), trials=trials, data_root=root
+    )
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command here: its exit code, output and error output."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def alter(stores):
+    """Change a run's param behind MLflow's back, as a broken record would have it."""
+
+    def change(run_id, name, value):
+        with sqlite3.connect(stores.tracking_uri.removeprefix(SQLITE)) as connection:
+            connection.execute("UPDATE params SET value = ? WHERE key = ? AND run_uuid = ?", (value, name, run_id))
+        connection.close()
+
+    return change

@@ -44,6 +44,20 @@ def test_a_worker_killed_before_it_said_which_trial_it_runs_loses_none(coordinat
     assert [t.user_attrs["retry_of"] for t in trials if "retry_of" in t.user_attrs] == [lost.number]
 
 
+def test_it_can_stop_before_the_target(coordinator):
+    shorter = Coordinator(
+        coordinator.stores,
+        coordinator.study,
+        n_workers=2,
+        device="cpu",
+        progress=coordinator.progress,
+        lock=0,
+        until=0,
+    )
+    assert shorter.run()
+    assert coordinator._remaining() == 8
+
+
 def test_errors_are_alike_whatever_their_numbers(coordinator):
     coordinator._count_error("TrainingError: loss must be finite, got nan at step 29 with learning rate 0.0012")
     coordinator._count_error("ValueError: another")

@@ -1,4 +1,5 @@
-from search.legacy.states import legacy_states, state_line
+from search.legacy.states import legacy_states
+from search.status import study_states
 from search.stores import open_tracking
 
 STUDY = {
@@ -18,7 +19,9 @@ def test_each_imported_study_is_counted(importing, stores):
     assert (named["study"], named["imported"], named["n_heads_unknown"]) == ("phase6a_2M_h1_threshold_1pct", 3, 2)
     assert (named["best_loss"], named["state"]) == (0.33, "imported")
     assert (unnamed["imported"], unnamed["n_heads_unknown"], unnamed["best_loss"]) == (1, 0, None)
-    assert "n_heads unknown in 2 imported trials, best loss 0.3300" in state_line(named)
+    assert named["issues"] == ["3 imported trials", "n_heads unknown in 2 imported trials"]
+    assert unnamed["issues"] == ["1 imported trials"]
+    assert study_states(stores)[0]["study"] == named["study"], "imported studies are rows of the status table"
 
 
 def test_an_empty_record_has_none(stores):
@@ -31,4 +34,4 @@ def test_an_interrupted_import_says_so(importing, stores):
     [state] = legacy_states(client)
     client.update_run(state["run_id"], status="RUNNING")
     [state] = legacy_states(client)
-    assert "repeat the import" in state_line(state)
+    assert state["issues"][-1] == "import interrupted: repeat it"

@@ -1,0 +1,69 @@
+"""Artifacts of runs: how large they are, and the deletion of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.exceptions import StoreError
+from search.record import describe_error
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+CHECKPOINT = "best.safetensors"
+
+
+def artifact_bytes(runs: Iterable[Run]) -> int | None:
+    """Size of everything that the runs keep; None is unknown, for a store that is not a directory of this machine."""
+    directories = [_directory(run) for run in runs]
+    if None in directories:
+        return None
+    files = (path for directory in directories if directory is not None for path in directory.rglob("*"))
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def checkpoint_bytes(client: MlflowClient, run: Run) -> int | None:
+    """Size of a run's checkpoint; None if it keeps none."""
+    for artifact in client.list_artifacts(run.info.run_id):
+        if artifact.path == CHECKPOINT:
+            return int(artifact.file_size or 0)
+    return None
+
+
+def delete_checkpoint(client: MlflowClient, run: Run) -> None:
+    """Delete a run's checkpoint, whatever store it lies in.
+
+    Raises
+    ------
+    StoreError
+        If the store can't, or will not.
+    """
+    try:
+        _repository(client, run).delete_artifacts(CHECKPOINT)
+        if checkpoint_bytes(client, run) is None:
+            return
+        reason = "it is still there"
+    except Exception as error:
+        reason = describe_error(error)
+    raise StoreError(
+        f"an artifact store must be able to delete files, got {run.info.artifact_uri} ({reason}); "
+        f"delete {CHECKPOINT} of the losing runs there by hand"
+    )
+
+
+def _repository(client: MlflowClient, run: Run) -> Any:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(run.info.artifact_uri, tracking_uri=client.tracking_uri)
+
+
+def _directory(run: Run) -> Path | None:
+    """Where an embedded store keeps a run's artifacts."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    uri = str(run.info.artifact_uri)
+    return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None

@@ -1,0 +1,35 @@
+"""``patchscale audit``: what a study tested and what it lacks."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+
+
+@click.command()
+@click.argument("study")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
+    """Say which values of each axis STUDY tested, and what it lacks; exit with 1 if that is anything.
+
+    Missing are trials below the target, extremes, untested values, records that do not give back their spec, and
+    trials on which MLflow and Optuna disagree. 'patchscale supplement' runs what is untested.
+    """
+    from search.audit import audit_study
+    from search.audit_text import audit_in_words
+    from search.status import is_locked
+    from search.stores import resolve_stores
+    from search.study import load_study
+
+    stores = resolve_stores(tracking_uri, storage)
+    found = audit_study(load_study(stores, study), running=is_locked(stores, study))
+    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(audit_in_words(found)))
+    sys.exit(1 if found.missing else 0)
+
+
+for _option in STORE_OPTIONS:
+    audit = _option(audit)

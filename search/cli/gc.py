@@ -1,0 +1,29 @@
+"""``patchscale gc``: delete losing checkpoints, never records."""
+
+from __future__ import annotations
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+from search.cli.values import whole_number
+
+
+@click.command()
+@click.argument("study")
+@click.option("--keep", default="5", show_default=True, help="Best finished trials whose checkpoints stay.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, and stop.")
+def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) -> None:
+    """Delete the checkpoints of STUDY's losing trials, and training states left behind.
+
+    Specs, metrics and predictions stay, and so does every checkpoint that a registered model was made of.
+    """
+    number = whole_number("keep", keep, 1)
+    from search.cleanup import clean_up
+    from search.progress import make_console
+    from search.stores import resolve_stores
+
+    clean_up(resolve_stores(tracking_uri, storage), study, keep=number, dry_run=dry_run, console=make_console())
+
+
+for _option in STORE_OPTIONS:
+    gc = _option(gc)

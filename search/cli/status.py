@@ -1,0 +1,37 @@
+"""``patchscale status``: one row a study."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from pipeline.exceptions import InputError
+from search.cli.show import STORE_OPTIONS
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
+def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
+    """Show every study: trials done and asked, state, best result, issues; also while workers run."""
+    if as_json and watch:
+        raise InputError("status shows either --json or --watch, got both; leave one out")
+    from search.progress import make_console
+    from search.status import study_states
+    from search.status_table import status_table
+    from search.status_table import watch as watch_states
+    from search.stores import resolve_stores
+
+    stores = resolve_stores(tracking_uri, storage)
+    if watch:
+        watch_states(lambda: study_states(stores), make_console())
+    elif as_json:
+        click.echo(json.dumps(study_states(stores), indent=2))
+    else:
+        console = make_console()
+        console.print(status_table(study_states(stores), console.width))
+
+
+for _option in STORE_OPTIONS:
+    status = _option(status)

@@ -1,0 +1,43 @@
+"""``patchscale supplement``: run what a study lacks."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+
+
+@click.command()
+@click.argument("study")
+@click.option(
+    "--where",
+    multiple=True,
+    help="axis=value[,axis=value]: only that a trial with these values exists; may be given again.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be queued, and stop.")
+@click.option("--workers", default="auto", show_default=True, help="Processes, one thread each; auto is one per core.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+def supplement(
+    tracking_uri: str, storage: str, study: str, where: tuple[str, ...], dry_run: bool, workers: str, device: str
+) -> None:
+    """Queue exactly the trials that STUDY lacks, and run them.
+
+    Lacking are missing extremes and values of an axis that no finished trial has; few architectures are chosen that
+    have them all. The study's target is raised by as many trials.
+    """
+    from search.progress import make_console
+    from search.stores import resolve_stores
+    from search.supplement import dry_run_in_words, run_supplement
+
+    stores, console = resolve_stores(tracking_uri, storage), make_console()
+    if dry_run:
+        for line in dry_run_in_words(stores, study, where):
+            console.print(line, markup=False)
+        return
+    sys.exit(run_supplement(stores, study, where, workers=workers, device=device, console=console))
+
+
+for _option in STORE_OPTIONS:
+    supplement = _option(supplement)
