@@ -210,7 +210,9 @@ def test_an_ended_campaign_goes_on_with_the_same_command(launch, stores, number,
     second = launch(*COMMAND)
     out = second.communicate(timeout=TIME_LIMIT_SECONDS)[0]
     assert second.returncode == 0, out
-    assert ("-5K-" in out.split("is complete with 2/2 trials")[0]) == (when == "campaign 2/2")
+    skipped = [line for line in out.splitlines() if "is complete with 2/2 trials" in line]
+    if when == "campaign 2/2":
+        assert len(skipped) == 1 and "-5K-" in skipped[0]
     assert set(states(stores).values()) == {"complete"}
     trials = [run for run in runs(stores).values() if run.data.tags["run.role"] == "trial"]
     assert sum(run.info.status == "FINISHED" for run in trials) == 4
