@@ -110,6 +110,7 @@ def cloned(home, project, monkeypatch):
     return home
 
 
+@pytest.fixture
 def run_trials(planned):
     """Run a study's next trials here, and return it."""
 
