@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.table import Table
 
+from model.budget import DEFAULT_TOLERANCE
 from model.trainer import choose_device
 from pipeline.exceptions import InputError
 from search import record
+from search.axes import Axes
 from search.board import board_link, save_board
 from search.card import study_card
 from search.coordinator import SIGNALS, Coordinator
@@ -27,6 +29,7 @@ from search.plan import DATA_DIRECTORY, make_plan
 from search.plots import write_plots
 from search.progress import StudyProgress, make_console
 from search.reconcile import reconcile
+from search.sampler import DEFAULT_SAMPLER, require_sampler
 from search.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import Study, open_or_create_study
 from search.trials import in_dimensions, trials_table
@@ -51,6 +54,10 @@ class Request:
         Finished trials that make the study complete.
     workers : str
         ``auto`` or a number of processes.
+    tolerance, axes
+        As in :func:`search.plan.make_plan`.
+    sampler : str
+        One of :data:`search.sampler.SAMPLERS`.
     tracking_uri, storage, device : str
         Empty for the default.
     """
@@ -73,6 +80,9 @@ class Request:
     tracking_uri: str
     storage: str
     device: str
+    tolerance: float = DEFAULT_TOLERANCE
+    axes: Axes | None = None
+    sampler: str = DEFAULT_SAMPLER
 
 
 def run_study(request: Request) -> int:
@@ -90,6 +100,7 @@ def run_study(request: Request) -> int:
     """
     if request.trials < 1:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
+    require_sampler(request.sampler)
     n_workers = count_workers(request.workers, str(choose_device(request.device).type))
     launcher = Launcher.from_environment()
     console = make_console()
@@ -108,6 +119,8 @@ def run_study(request: Request) -> int:
         patience=request.patience,
         offset=request.offset,
         study=request.study,
+        tolerance=request.tolerance,
+        axes=request.axes,
         root=root,
     )
     stores = resolve_stores(request.tracking_uri, request.storage)
@@ -115,7 +128,7 @@ def run_study(request: Request) -> int:
     client = open_tracking(stores)
     open_storage(stores)
     with _ended_by_signals(), study_lock(stores, plan.study) as lock:
-        study = open_or_create_study(stores, plan, trials=request.trials, data_root=root)
+        study = open_or_create_study(stores, plan, trials=request.trials, data_root=root, sampler=request.sampler)
         with _open_run(study, launcher) as outcome:
             for line in [*close_stale_launchers(client), *reconcile(study)]:
                 console.print(f"reconciled: {line}", markup=False)

@@ -18,7 +18,7 @@ from search import record
 from search.coverage import extremes
 from search.plan import Plan
 from search.provenance import code_tags
-from search.sampler import TrialSeededSampler
+from search.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.space import TRAINING, SearchSpace
 from search.stores import Stores, open_storage, open_tracking
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
+SAMPLER = "sampler"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +84,13 @@ class Study:
         return self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: Path) -> Study:
+def open_or_create_study(
+    stores: Stores, plan: Plan, *, trials: int, data_root: Path, sampler: str = DEFAULT_SAMPLER
+) -> Study:
     """Continue the study of this name, or make it with its six extremes queued.
+
+    The sampler may differ from the one it was made with: a spec's result does
+    not depend on who proposed it.
 
     Raises
     ------
@@ -105,7 +111,10 @@ def open_or_create_study(stores: Stores, plan: Plan, *, trials: int, data_root: 
                 "repeat the first command, or start a new study with --study NAME"
             )
     else:
-        study = _create(client, storage, stores, plan, trials, data_root)
+        study = _create(client, storage, stores, plan, trials, data_root, sampler)
+    study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
+    study.schedule.set_user_attr(SAMPLER, sampler)
+    record.set_tags(client, study.run_id, {"study.sampler": sampler})
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
     return study
@@ -125,7 +134,7 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         schedule = optuna.load_study(study_name=name, storage=storage)
         attributes = schedule.user_attrs
         plan = unflatten(Plan, json.loads(attributes[PLAN]))
-        schedule.sampler = TrialSeededSampler(plan.seed)
+        schedule.sampler = TrialSeededSampler(plan.seed, attributes[SAMPLER])
         return Study(
             plan=plan,
             schedule=schedule,
@@ -140,17 +149,18 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         ) from error
 
 
-def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path) -> Study:
+def _create(
+    client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path, sampler: str
+) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     space = SearchSpace(plan.grid())
     experiment_id = _experiment(client, stores, plan.experiment)
-    schedule = optuna.create_study(
-        study_name=plan.study, storage=storage, direction="minimize", sampler=TrialSeededSampler(plan.seed)
-    )
+    schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
     schedule.set_user_attr(PLAN, json.dumps(dict(flatten(plan))))
     schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
     schedule.set_user_attr(DATA_ROOT, str(data_root))
     schedule.set_user_attr(TARGET_TRIALS, trials)
+    schedule.set_user_attr(SAMPLER, sampler)
     defaults = {name: getattr(Training(), name) for name in TRAINING}
     for architecture in extremes(plan.grid()):
         schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": "extreme"})

@@ -9,8 +9,9 @@ import click
 from pipeline.exceptions import PatchscaleError
 from search.cli.baselines import baselines
 from search.cli.data import data
+from search.cli.grid import grid
 from search.cli.hpo import hpo
-from search.cli.show import grid, status, ui, verify
+from search.cli.show import status, ui, verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

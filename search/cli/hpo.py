@@ -6,10 +6,12 @@ import sys
 
 import click
 
+from search.cli.grid import GRID_DEFAULTS, GRID_HELP, parse_axes, parse_tolerance
 from search.cli.values import fraction, whole_number
 
 DEFAULTS = {
     "budget": "2M",
+    **GRID_DEFAULTS,
     "trials": "50",
     "horizon": "1",
     "threshold": "0.01",
@@ -18,6 +20,7 @@ DEFAULTS = {
     "train_tickers": "",
     "tier": "r25",
     "split": "auto",
+    "sampler": "tpe",
     "workers": "auto",
     "seed": "0",
     "max_epochs": "6",
@@ -29,7 +32,8 @@ DEFAULTS = {
     "device": "auto",
 }
 HELP = {
-    "budget": "Parameter budget, ±25 %: 2M, 20M, 200M, 2B, 350K, 1.5B.",
+    "budget": "Parameter budget: 2M, 20M, 200M, 2B, 350K, 1.5B.",
+    **GRID_HELP,
     "trials": "Finished trials that make the study complete; more extends it.",
     "horizon": "Days ahead.",
     "threshold": "Rise to be reached, a fraction: 0.01 is 1 %.",
@@ -38,6 +42,7 @@ HELP = {
     "train_tickers": "Further tickers whose training rows are trained on too, separated by commas.",
     "tier": "Feature set.",
     "split": "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.",
+    "sampler": "What proposes trials after the six extremes: tpe, gp or random; may change when a study is continued.",
     "workers": "Processes, one thread each; auto is one per core.",
     "seed": "Of the sampler and of every trial.",
     "max_epochs": "Most epochs of a trial.",
@@ -54,11 +59,13 @@ HELP = {
 def hpo(**options: str) -> None:
     """Search the architectures of a budget; the same command again resumes."""
     parsed = {
-        **{name: text or DEFAULTS[name] for name, text in options.items()},
+        **{name: text or DEFAULTS[name] for name, text in options.items() if name not in GRID_DEFAULTS},
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("trials", "horizon")},
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("max_epochs", "patience")},
         "seed": whole_number("seed", options["seed"] or DEFAULTS["seed"], 0),
         "threshold": fraction("threshold", options["threshold"] or DEFAULTS["threshold"]),
+        "tolerance": parse_tolerance(options),
+        "axes": parse_axes(options),
     }
     from search.hpo import Request, run_study
 
