@@ -93,6 +93,16 @@ def test_bad_input_is_one_line_exit_2_and_leaves_nothing(capsys, home, stores, a
     assert open_storage(stores).get_all_studies() == []
 
 
+def test_defaults_written_out_for_speed_are_those_of_the_library():
+    from model.budget import DEFAULT_TOLERANCE
+    from search.axes import MIN_HEAD_DIM
+    from search.cli.hpo import DEFAULTS
+    from search.sampler import DEFAULT_SAMPLER
+
+    written = [DEFAULTS[name] for name in ("tolerance", "min_head_dim", "sampler")]
+    assert written == [str(DEFAULT_TOLERANCE), str(MIN_HEAD_DIM), DEFAULT_SAMPLER]
+
+
 def test_grid_json_holds_what_it_says(capsys):
     code, out, _ = run(capsys, "grid", "2M", "--json")
     found = json.loads(out)
