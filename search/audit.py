@@ -12,14 +12,13 @@ from optuna.trial import FrozenTrial, TrialState
 from model.architecture import Architecture
 from model.spec import Spec
 from search.agreement import disagreements
+from search.axes import Axes
 from search.coverage import EXTREME_AXES, extremes
 from search.gaps import axis_counts, ends_in_words, find_gaps
-from search.grid import DEPTHS, HEADS, WIDTHS, Grid
+from search.grid import Grid
 from search.plan import Plan
 from search.recorded import INVALID, RecordedTrial, recorded_trials
 from search.study import Study
-
-STANDARD = dict(zip(EXTREME_AXES, (WIDTHS, DEPTHS, HEADS), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,13 +145,17 @@ def _name(grid: Grid, extreme: Architecture) -> str:
 
 
 def _not_in_grid(grid: Grid) -> dict[str, list[int]]:
-    """Values of the standard axes that a reader would expect between the grid's limits, and that it lacks."""
-    limits = grid.limits()
-    values = {axis: {getattr(a, axis) for a in grid.architectures} for axis in STANDARD}
-    lacking = {
-        axis: [v for v in STANDARD[axis] if limits[axis][0] < v < limits[axis][1] and v not in values[axis]]
-        for axis in STANDARD
-    }
+    """Values that a reader would expect in the grid and that it lacks.
+
+    On an axis that the user chose every value is expected; on a standard one those between the grid's limits.
+    """
+    standard = Axes().of(grid.budget)
+    lacking = {}
+    for axis in EXTREME_AXES:
+        asked = getattr(grid.axes, axis)
+        held = {getattr(a, axis) for a in grid.architectures}
+        inside = asked if asked != getattr(standard, axis) else [v for v in asked if min(held) < v < max(held)]
+        lacking[axis] = [value for value in inside if value not in held]
     return {axis: absent for axis, absent in lacking.items() if absent}
 
 

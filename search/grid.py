@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import product
@@ -12,14 +12,9 @@ from typing import Any
 from model.architecture import Architecture, total_parameters
 from model.budget import Budget
 from pipeline.exceptions import InputError
+from search.axes import AXIS_NAMES, Axes, axis_text
+from search.limits import depth_limits
 
-WIDTHS = (64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-DEPTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 180, 192, 256)
-HEADS = (2, 4, 8, 16, 32)
-FEED_FORWARD_RATIOS = (2, 4)
-SMALL_BUDGET = 1_000_000
-SMALL_WIDTHS, SMALL_DEPTHS, SMALL_HEADS = (8, 16, 32), (1,), (1,)
-MIN_HEAD_DIM = 8
 AXES = ("d_model", "n_layers", "n_heads", "d_ff")
 
 
@@ -31,11 +26,14 @@ class Grid:
     ----------
     budget : Budget
         Target count and tolerance.
+    axes : Axes
+        Values that were tried, none of them left to the budget.
     architectures : tuple of Architecture
         Never empty; identified by their dimensions, never by position.
     """
 
     budget: Budget
+    axes: Axes
     architectures: tuple[Architecture, ...]
 
     @cached_property
@@ -54,8 +52,13 @@ class Grid:
         """Return the form that ``patchscale grid --json`` prints."""
         return {
             "budget": self.budget.text,
+            "tolerance": self.budget.tolerance,
+            "n_features": self.architectures[0].n_features,
+            "axes": {name: list(getattr(self.axes, name)) for name in AXIS_NAMES},
+            "min_head_dim": self.axes.min_head_dim,
             "grid_hash": self.hash,
             "limits": self.limits(),
+            "depth_limits": [asdict(limit) for limit in depth_limits(self.budget, self.axes, self.architectures)],
             "architectures": [
                 {"label": a.label, **{axis: getattr(a, axis) for axis in AXES}, "n_params": total_parameters(a)}
                 for a in self.architectures
@@ -63,17 +66,24 @@ class Grid:
         }
 
 
-def make_grid(budget: Budget, *, n_features: int, min_head_dim: int = MIN_HEAD_DIM) -> Grid:
+def candidates(axes: Axes, *, n_features: int) -> Iterator[Architecture]:
+    """Every architecture on the axes whose heads are whole and wide enough, whatever its parameter count."""
+    for d, n, h, ratio in product(axes.d_model, axes.n_layers, axes.n_heads, axes.ff_ratio):
+        if d % h == 0 and d // h >= axes.min_head_dim:
+            yield Architecture(n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio)
+
+
+def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None) -> Grid:
     """Enumerate every architecture whose exact parameter count is within tolerance.
 
     Parameters
     ----------
     budget : Budget
-        Below 1M the axes also hold small widths, one layer and one head.
+        Target count and tolerance; fills the axes that are empty.
     n_features : int
         Features of the tier; the count depends on them.
-    min_head_dim : int
-        Narrowest attention head.
+    axes : Axes, optional
+        Values to try; the standard ones of the budget if not given.
 
     Raises
     ------
@@ -85,21 +95,24 @@ def make_grid(budget: Budget, *, n_features: int, min_head_dim: int = MIN_HEAD_D
     >>> grid = make_grid(Budget(text="2M"), n_features=25)
     >>> len(grid.architectures), grid.limits()["n_layers"]
     (65, [2, 64])
+    >>> deep = make_grid(Budget(text="20M"), n_features=25, axes=Axes(n_layers=(160, 180)))
+    >>> [a.label for a in deep.architectures][:2]
+    ['d128-L160-h2-ff256', 'd128-L160-h4-ff256']
     """
-    small = budget.n_params < SMALL_BUDGET
-    widths: Sequence[int] = (*SMALL_WIDTHS, *WIDTHS) if small else WIDTHS
-    depths: Sequence[int] = (*SMALL_DEPTHS, *DEPTHS) if small else DEPTHS
-    heads: Sequence[int] = (*SMALL_HEADS, *HEADS) if small else HEADS
-    found = [
-        Architecture(n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio)
-        for d, n, h, ratio in product(widths, depths, heads, FEED_FORWARD_RATIOS)
-        if d % h == 0 and d // h >= min_head_dim
-    ]
+    axes = (axes or Axes()).of(budget)
+    found = list(candidates(axes, n_features=n_features))
+    if not found:
+        raise InputError(
+            f"a head count must divide a width into heads of at least min_head_dim={axes.min_head_dim}, got d_model "
+            f"{axis_text(axes.d_model)} and n_heads {axis_text(axes.n_heads)}; take fewer heads, wider models or a "
+            "lower --min-head-dim"
+        )
     allowed = tuple(a for a in found if budget.allows(total_parameters(a)))
     if not allowed:
         nearest = min(found, key=lambda a: abs(total_parameters(a) - budget.n_params))
         raise InputError(
             f"budget {budget.text} must have an architecture within ±{budget.tolerance * 100:g} %, got none with "
-            f"{n_features} features; the nearest is {nearest.label} with {total_parameters(nearest):,} parameters"
+            f"{n_features} features; the nearest is {nearest.label} with {total_parameters(nearest):,} parameters: "
+            "take another budget, a larger --tolerance or other axes"
         )
-    return Grid(budget=budget, architectures=allowed)
+    return Grid(budget=budget, axes=axes, architectures=allowed)

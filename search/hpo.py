@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.budget import DEFAULT_TOLERANCE
 from model.trainer import choose_device
 from pipeline.exceptions import InputError
+from search.axes import Axes
 from search.launcher import Launcher
 from search.plan import DATA_DIRECTORY, Plan, make_plan
 from search.progress import make_console
 from search.pruner import make_pruner
+from search.sampler import DEFAULT_SAMPLER, require_sampler
 from search.signals import Signals
 from search.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores, study_lock
 from search.study import open_or_create_study
@@ -41,6 +44,10 @@ class Request:
         As in :func:`search.pruner.make_pruner`.
     timeout : float or None
         Seconds after which no further epoch is started; None is no limit.
+    tolerance, axes
+        As in :func:`search.plan.make_plan`.
+    sampler : str
+        One of :data:`search.sampler.SAMPLERS`.
     tracking_uri, storage, device : str
         Empty for the default.
     """
@@ -65,6 +72,9 @@ class Request:
     tracking_uri: str
     storage: str
     device: str
+    tolerance: float = DEFAULT_TOLERANCE
+    axes: Axes | None = None
+    sampler: str = DEFAULT_SAMPLER
 
 
 def run_study(request: Request) -> int:
@@ -99,6 +109,7 @@ def require_runnable(request: Request) -> None:
     """
     if request.trials < 1:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
+    require_sampler(request.sampler)
     count_workers(request.workers, str(choose_device(request.device).type))
     make_pruner(request.pruner)
 
@@ -119,6 +130,8 @@ def plan_study(request: Request) -> tuple[Plan, DatasetVersion]:
         patience=request.patience,
         offset=request.offset,
         study=request.study,
+        tolerance=request.tolerance,
+        axes=request.axes,
         root=Path(DATA_DIRECTORY).absolute(),
     )
 
@@ -154,7 +167,9 @@ def work_on(
     """
     console, root = make_console(), Path(DATA_DIRECTORY).absolute()
     with Signals() as signals, study_lock(stores, plan.study) as lock:
-        study = open_or_create_study(stores, plan, trials=request.trials, data_root=root, pruner=request.pruner)
+        study = open_or_create_study(
+            stores, plan, trials=request.trials, data_root=root, sampler=request.sampler, pruner=request.pruner
+        )
         workforce = Workforce(
             n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
             device=request.device,

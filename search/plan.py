@@ -19,6 +19,7 @@ from pipeline.sources import Source, open_source
 from pipeline.splits import Split, parse_split, split_rows
 from pipeline.target import Target
 from pipeline.tiers import auxiliary_tickers, find_tier
+from search.axes import AXIS_NAMES, Axes, axis_text, read_axis
 from search.grid import Grid, make_grid
 
 DATA_DIRECTORY = "data"
@@ -39,6 +40,10 @@ class Plan:
         As in :class:`model.spec.Spec`.
     budget, tolerance
         Parameter budget and allowed deviation.
+    d_model_axis, n_layers_axis, n_heads_axis, ff_ratio_axis : str
+        Values of the grid's axes, separated by commas.
+    min_head_dim : int
+        Narrowest attention head.
     grid_hash : str
         Of the architectures searched.
     n_features : int
@@ -57,6 +62,11 @@ class Plan:
     split: Split
     budget: str
     tolerance: float
+    d_model_axis: str
+    n_layers_axis: str
+    n_heads_axis: str
+    ff_ratio_axis: str
+    min_head_dim: int
     grid_hash: str
     n_features: int
     max_epochs: int
@@ -71,7 +81,12 @@ class Plan:
 
     def grid(self) -> Grid:
         """Architectures of the budget; asserts that they are the ones of the plan."""
-        grid = make_grid(Budget(text=self.budget, tolerance=self.tolerance), n_features=self.n_features)
+        axes = Axes(
+            **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
+            min_head_dim=self.min_head_dim,
+        )
+        budget = Budget(text=self.budget, tolerance=self.tolerance)
+        grid = make_grid(budget, n_features=self.n_features, axes=axes)
         if grid.hash != self.grid_hash:
             raise InputError(
                 f"study {self.study} was made on grid {self.grid_hash}, got grid {grid.hash} from this code; "
@@ -119,11 +134,14 @@ def make_plan(
     offset: str,
     study: str,
     root: Path,
+    tolerance: float = DEFAULT_TOLERANCE,
+    axes: Axes | None = None,
 ) -> tuple[Plan, DatasetVersion]:
     """Resolve what a user asked into a plan, building the dataset version on the way.
 
     Nothing is written to MLflow or Optuna; only snapshot and dataset version
-    are stored, under ``root``.
+    are stored, under ``root``.  Without ``axes`` the grid has the budget's
+    standard ones.
 
     Raises
     ------
@@ -132,10 +150,10 @@ def make_plan(
     """
     if study and not re.fullmatch(rf"[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", study):
         raise InputError(f"study must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {study!r}")
-    parsed_budget = Budget(text=budget, tolerance=DEFAULT_TOLERANCE)
+    parsed_budget = Budget(text=budget, tolerance=tolerance)
     target = Target(horizon=horizon, threshold=threshold)
     training = Training(max_epochs=max_epochs, patience=patience, offset=offset)
-    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)))
+    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)), axes=axes)
     provider = open_source(source)
     snapshot, *auxiliary = (
         _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
@@ -159,7 +177,7 @@ def make_plan(
         tier=tier,
         train_datasets=_named({each.ticker: each.digest for each in further}) if further else NONE,
     )
-    variant = f"{'-pooled' if further else ''}{'' if offset == NONE else f'-{offset}'}"
+    variant = f"{'-pooled' if further else ''}{'' if offset == NONE else f'-{offset}'}{_grid_variant(grid)}"
     default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
         study=study or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
@@ -168,6 +186,8 @@ def make_plan(
         split=parsed_split,
         budget=budget,
         tolerance=parsed_budget.tolerance,
+        **{f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES},
+        min_head_dim=grid.axes.min_head_dim,
         grid_hash=grid.hash,
         n_features=len(dataset.features),
         max_epochs=training.max_epochs,
@@ -177,6 +197,12 @@ def make_plan(
     )
     plan.spec(grid.architectures[0], {})
     return plan, dataset
+
+
+def _grid_variant(grid: Grid) -> str:
+    """Tell a grid of other axes or tolerance from the standard one in the study's name."""
+    standard = grid.axes == Axes().of(grid.budget) and grid.budget.tolerance == DEFAULT_TOLERANCE
+    return "" if standard else f"-g{grid.hash[:6]}"
 
 
 def _further_tickers(text: str, forecast: str) -> list[str]:

@@ -21,7 +21,7 @@ from search.coverage import extremes
 from search.plan import Plan
 from search.provenance import code_tags
 from search.pruner import PRUNERS, make_pruner
-from search.sampler import TrialSeededSampler
+from search.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.space import TRAINING, SearchSpace
 from search.stores import Stores, open_storage, open_tracking
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
-PRUNER, STOPPED = "pruner", "stopped"
+SAMPLER, PRUNER, STOPPED = "sampler", "pruner", "stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,18 @@ class Study:
 
 
 def open_or_create_study(
-    stores: Stores, plan: Plan, *, trials: int, data_root: Path, pruner: str = PRUNERS[0]
+    stores: Stores,
+    plan: Plan,
+    *,
+    trials: int,
+    data_root: Path,
+    sampler: str = DEFAULT_SAMPLER,
+    pruner: str = PRUNERS[0],
 ) -> Study:
     """Continue the study of this name, or make it with its six extremes queued.
 
-    How many trials, where the data lie and which pruner may change when a study is continued.
+    How many trials, where the data lie, which sampler and which pruner may change when a
+    study is continued: a spec's result does not depend on who proposed it.
 
     Raises
     ------
@@ -120,6 +127,9 @@ def open_or_create_study(
     else:
         earlier = find_parent_run(client, plan)
         study = _create(client, storage, stores, plan, trials, data_root, earlier)
+    study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
+    study.schedule.set_user_attr(SAMPLER, sampler)
+    record.set_tags(client, study.run_id, {"study.sampler": sampler})
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
     study.schedule.set_user_attr(PRUNER, pruner)
@@ -141,7 +151,7 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         schedule = optuna.load_study(study_name=name, storage=storage)
         attributes = schedule.user_attrs
         plan = unflatten(Plan, json.loads(attributes[PLAN]))
-        schedule.sampler = TrialSeededSampler(plan.seed)
+        schedule.sampler = TrialSeededSampler(plan.seed, attributes.get(SAMPLER, DEFAULT_SAMPLER))
         schedule.pruner = make_pruner(attributes.get(PRUNER, PRUNERS[0]))
         return Study(
             plan=plan,
@@ -192,9 +202,7 @@ def _create(
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     space = SearchSpace(plan.grid())
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
-    schedule = optuna.create_study(
-        study_name=plan.study, storage=storage, direction="minimize", sampler=TrialSeededSampler(plan.seed)
-    )
+    schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
     schedule.set_user_attr(PLAN, json.dumps(dict(flatten(plan))))
     schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
     schedule.set_user_attr(DATA_ROOT, str(data_root))

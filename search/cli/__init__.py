@@ -12,10 +12,11 @@ from search.cli.baselines import baselines
 from search.cli.campaign import campaign
 from search.cli.data import data
 from search.cli.gc import gc
+from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
 from search.cli.reconcile import reconcile
-from search.cli.show import grid, ui, verify
+from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from search.cli.grid import GRID_DEFAULTS, GRID_HELP, parse_axes, parse_tolerance
 from search.cli.values import duration, fraction, whole_number
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "budget": "2M",
+    **GRID_DEFAULTS,
     "trials": "50",
     "horizon": "1",
     "threshold": "0.01",
@@ -23,6 +25,7 @@ DEFAULTS = {
     "train_tickers": "",
     "tier": "r25",
     "split": "auto",
+    "sampler": "tpe",
     "workers": "auto",
     "pruner": "median",
     "timeout": "",
@@ -36,7 +39,8 @@ DEFAULTS = {
     "device": "auto",
 }
 HELP = {
-    "budget": "Parameter budget, ±25 %: 2M, 20M, 200M, 2B, 350K, 1.5B.",
+    "budget": "Parameter budget: 2M, 20M, 200M, 2B, 350K, 1.5B.",
+    **GRID_HELP,
     "trials": "Finished trials that make the study complete; more extends it.",
     "horizon": "Days ahead.",
     "threshold": "Rise to be reached, a fraction: 0.01 is 1 %.",
@@ -45,6 +49,7 @@ HELP = {
     "train_tickers": "Further tickers whose training rows are trained on too, separated by commas.",
     "tier": "Feature set.",
     "split": "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.",
+    "sampler": "What proposes trials after the six extremes: tpe, gp or random; may change when a study is continued.",
     "workers": "Processes, one thread each; auto is one per core.",
     "pruner": "median, or none: whether trials worse than the median are stopped early; extremes never are.",
     "timeout": "Stop after the epochs that run then, as in 90s, 30m, 8h or 1h30m; empty is no limit.",
@@ -76,12 +81,14 @@ def read_request(options: Mapping[str, str]) -> Request:
         Naming the first rule that a value breaks.
     """
     parsed = {
-        **{name: text or DEFAULTS[name] for name, text in options.items()},
+        **{name: text or DEFAULTS[name] for name, text in options.items() if name not in GRID_DEFAULTS},
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("trials", "horizon")},
         **{name: whole_number(name, options[name] or DEFAULTS[name], 1) for name in ("max_epochs", "patience")},
         "seed": whole_number("seed", options["seed"] or DEFAULTS["seed"], 0),
         "timeout": duration("timeout", options["timeout"]),
         "threshold": fraction("threshold", options["threshold"] or DEFAULTS["threshold"]),
+        "tolerance": parse_tolerance(options),
+        "axes": parse_axes(options),
     }
     from search.hpo import Request
 

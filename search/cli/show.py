@@ -1,8 +1,7 @@
-"""Commands that show: ``grid``, ``ui``, ``verify``."""
+"""Commands that show: ``ui``, ``verify``."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -17,26 +16,6 @@ STORE_OPTIONS = (
     click.option("--tracking-uri", default="", help="MLflow's store."),
     click.option("--storage", default="", help="Optuna's store."),
 )
-
-
-@click.command()
-@click.argument("budget")
-@click.option("--tier", default="r25", show_default=True, help="Feature set; the count depends on it.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def grid(budget: str, tier: str, as_json: bool) -> None:
-    """List every architecture within ±25 % of BUDGET, with exact parameter counts."""
-    from model.budget import Budget
-    from pipeline.tiers import find_tier
-    from search.grid import make_grid
-
-    found = make_grid(Budget(text=budget), n_features=len(find_tier(tier))).to_dict()
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for architecture in found["architectures"]:
-        click.echo(f"{architecture['label']:<28}{architecture['n_params']:>16,}")
-    limits = ", ".join(f"{name} {low:,} to {high:,}" for name, (low, high) in found["limits"].items())
-    click.echo(f"{len(found['architectures'])} architectures, grid {found['grid_hash']}: {limits}")
 
 
 @click.command()

@@ -22,7 +22,8 @@ def whole_number(name: str, text: str, least: int) -> int:
         value = least - 1
     if value < least:
         raise InputError(
-            f"{name} must be a whole number, at least {least}, got {text!r}; for instance --{name} {least}"
+            f"{name} must be a whole number, at least {least}, got {text!r}; for instance "
+            f"--{name.replace('_', '-')} {least}"
         )
     return value
 

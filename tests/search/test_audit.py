@@ -2,10 +2,13 @@ import json
 
 import pytest
 
+from model.budget import Budget
 from model.spec import Spec
 from search import record
-from search.audit import audit_study
+from search.audit import _not_in_grid, audit_study
+from search.axes import Axes
 from search.coverage import extremes
+from search.grid import make_grid
 
 
 @pytest.fixture
@@ -117,6 +120,11 @@ def test_stores_that_differ_in_a_result_disagree(study):
     found = audit_study(study).disagreements
     assert f"and 0.1 in run {first.info.run_id[:8]}" in found[0]
     assert found[1] == f"trial 1 is complete in the schedule, but run {second.info.run_id[:8]} is KILLED"
+
+
+def test_every_value_that_was_asked_for_and_is_not_in_the_grid_is_named():
+    grid = make_grid(Budget(text="2M"), n_features=25, axes=Axes(n_layers=(4, 48, 160, 180)))
+    assert _not_in_grid(grid)["n_layers"] == [160, 180]
 
 
 def test_standard_values_inside_the_grid_that_it_lacks_are_named(study):

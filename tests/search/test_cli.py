@@ -9,13 +9,15 @@ import pytest
 from search.cli import cli, main
 
 SURFACE = {
-    "hpo": "budget trials horizon threshold source ticker train_tickers tier split workers pruner timeout seed "
-    "max_epochs patience offset study tracking_uri storage device",
-    "campaign": "dry_run as_json budgets horizons trials threshold source ticker train_tickers tier split workers "
-    "pruner timeout seed max_epochs patience offset tracking_uri storage device",
+    "hpo": "budget d_model n_layers n_heads ff_ratio min_head_dim tolerance trials horizon threshold source ticker "
+    "train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset study tracking_uri "
+    "storage device",
+    "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio min_head_dim tolerance trials "
+    "threshold source ticker train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset "
+    "tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "import": "paths kind tracking_uri",
-    "grid": "budget tier as_json",
+    "grid": "budget tier as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
     "reconcile": "study tracking_uri storage",
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",
@@ -44,6 +46,15 @@ def test_the_surface_is_pinned():
     [
         (["--budget", "20Q"], "budget must be a number with K, M or B behind it"),
         (["--budget", "100"], "the nearest is"),
+        (["--n-layers", "160,x"], "n_layers must be whole numbers, at least 1, separated by commas, got '160,x'"),
+        (["--d-model", "0"], "for instance --d-model 64,128"),
+        (["--n-heads", "3", "--d-model", "8"], "got d_model 8 and n_heads 3; take fewer heads"),
+        (["--n-layers", "500"], "the nearest is"),
+        (["--ff-ratio", "-2"], "got '-2'"),
+        (["--min-head-dim", "0"], "for instance --min-head-dim 1"),
+        (["--tolerance", "25"], "tolerance must be between 0 and 1"),
+        (["--tolerance", "wide"], "tolerance must be a fraction"),
+        (["--sampler", "cmaes"], "sampler must be one of tpe, gp, random, got 'cmaes'"),
         (["--trials", "0"], "trials must be a whole number, at least 1, got '0'"),
         (["--trials", "-3"], "got '-3'"),
         (["--trials", "many"], "got 'many'"),
@@ -94,12 +105,51 @@ def test_bad_input_is_one_line_exit_2_and_leaves_nothing(capsys, home, stores, a
     assert open_storage(stores).get_all_studies() == []
 
 
+def test_defaults_written_out_for_speed_are_those_of_the_library():
+    from model.budget import DEFAULT_TOLERANCE
+    from search.axes import MIN_HEAD_DIM
+    from search.cli.hpo import DEFAULTS
+    from search.sampler import DEFAULT_SAMPLER
+
+    written = [DEFAULTS[name] for name in ("tolerance", "min_head_dim", "sampler")]
+    assert written == [str(DEFAULT_TOLERANCE), str(MIN_HEAD_DIM), DEFAULT_SAMPLER]
+
+
 def test_grid_json_holds_what_it_says(capsys):
     code, out, _ = run(capsys, "grid", "2M", "--json")
     found = json.loads(out)
     assert code == 0
-    assert set(found) == {"budget", "grid_hash", "limits", "architectures"}
+    names = "budget tolerance n_features axes min_head_dim grid_hash limits depth_limits architectures"
+    assert set(found) == set(names.split())
     assert set(found["architectures"][0]) == {"label", "d_model", "n_layers", "n_heads", "d_ff", "n_params"}
+    narrow = next(row for row in found["depth_limits"] if (row["d_model"], row["ff_ratio"]) == (64, 2))
+    assert (narrow["smallest"], narrow["largest"], narrow["grid_depths"]) == (45, 74, [48, 64])
+
+
+def test_grid_takes_axes_and_prints_tables(capsys):
+    options = ["--n-layers", "160,180", "--min-head-dim", "16", "--tolerance", "0.2", "--tier", "a25"]
+    code, out, _ = run(capsys, "grid", "20M", *options)
+    assert code == 0
+    assert out.splitlines()[0] == "20M parameters ±20 %, 25 features"
+    assert "d128-L160-h8-ff256" in out and "d128-L160-h16-ff256" not in out
+    assert "any depth: 1 to 716 layers, widths 64 to 1,536" in out
+    assert out.splitlines()[-1].startswith("6 architectures, grid ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["20Q"], "budget must be a number"),
+        (["20M", "--n-layers", "a"], "for instance --n-layers 160,180"),
+        (["20M", "--tolerance", "1"], "tolerance must be between 0 and 1"),
+        (["20M", "--tier", "r99"], "tier must be one of"),
+        (["20M", "--n-layers", "5000"], "the nearest is d64-L5000-h2-ff128"),
+    ],
+)
+def test_grid_answers_mistakes_in_one_line(capsys, arguments, words):
+    code, out, err = run(capsys, "grid", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
 
 
 def test_help_answers_in_under_a_second_because_it_imports_nothing_slow():

@@ -3,10 +3,14 @@ from dataclasses import replace
 import pytest
 from optuna.trial import TrialState
 
+from model.budget import Budget
 from pipeline.exceptions import StoreError
+from search.axes import Axes
 from search.coverage import extremes
+from search.plan import make_plan
 from search.space import SearchSpace
 from search.study import load_study, open_or_create_study
+from tests.search.conftest import REQUEST
 
 
 @pytest.fixture
@@ -43,12 +47,49 @@ def test_the_target_can_be_extended(make):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("grid_hash", "0" * 12), ("seed", 5), ("max_epochs", 9), ("budget", "6K")]
+    ("field", "value"),
+    [
+        ("grid_hash", "0" * 12),
+        ("seed", 5),
+        ("max_epochs", 9),
+        ("budget", "6K"),
+        ("tolerance", 0.3),
+        ("min_head_dim", 4),
+        ("n_layers_axis", "2,3"),
+        ("ff_ratio_axis", "3"),
+    ],
 )
 def test_a_study_refuses_another_plan_and_names_the_difference(make, field, value):
     study = make()
     with pytest.raises(StoreError, match=rf"{field} {getattr(study.plan, field)} there, {value} here"):
         make(**{field: value})
+
+
+def test_another_grid_is_rebuilt_from_the_stored_plan_and_named_apart(stores, planned):
+    own = Axes(n_layers=(2, 3), ff_ratio=(1, 2, 3), min_head_dim=4)
+    plan, _ = make_plan(**REQUEST, root=planned[2], tolerance=0.5, axes=own)
+    made = open_or_create_study(stores, plan, trials=2, data_root=planned[2])
+    assert plan.study != planned[0].study and plan.grid_hash[:6] in plan.study
+    stored = load_study(stores, plan.study).plan
+    assert stored == plan and stored.grid() == plan.grid()
+    assert {a.n_layers for a in stored.grid().architectures} == {2, 3}
+    assert plan.spec(plan.grid().architectures[0], {}).tolerance == 0.5
+    params = made.client.get_run(made.run_id).data.params
+    assert (params["n_layers_axis"], params["ff_ratio_axis"], params["min_head_dim"]) == ("2,3", "1,2,3", "4")
+
+
+def test_the_standard_axes_written_out_are_the_standard_study(planned):
+    written = Axes().of(Budget(text=REQUEST["budget"]))
+    assert make_plan(**REQUEST, root=planned[2], axes=written)[0] == planned[0]
+
+
+def test_a_study_can_be_continued_with_another_sampler(stores, planned):
+    plan, _, root = planned
+    for sampler in ("tpe", "gp"):
+        study = open_or_create_study(stores, plan, trials=2, data_root=root, sampler=sampler)
+        assert load_study(stores, plan.study).schedule.user_attrs["sampler"] == sampler
+        assert study.client.get_run(study.run_id).data.tags["study.sampler"] == sampler
+        assert load_study(stores, plan.study).schedule.sampler.kind == study.schedule.sampler.kind == sampler
 
 
 @pytest.mark.parametrize("where", ["make_parent_run", "extremes"])
