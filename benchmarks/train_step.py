@@ -101,11 +101,15 @@ def made_up_windows() -> Windows:
     """Random features and labels."""
     labels = torch.randint(2, (DAYS,)).float()
     rows = np.arange(CONTEXT, DAYS)
+    x_DF = torch.randn(DAYS, FEATURES)
     return Windows(
-        x_NTF=torch.randn(DAYS, FEATURES).unfold(0, CONTEXT, 1).transpose(1, 2),
+        x_DF=x_DF,
+        x_NTF=x_DF.unfold(0, CONTEXT, 1).transpose(1, 2),
         y_D=labels,
         y_host_D=labels.numpy(),
+        dates_D=np.datetime64("2000-01-01") + np.arange(DAYS),
         rows=SplitRows(train=rows, validation=rows, test=rows),
+        train_rows=rows,
         context_length=CONTEXT,
     )
 
