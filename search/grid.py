@@ -66,14 +66,16 @@ class Grid:
         }
 
 
-def candidates(axes: Axes, *, n_features: int) -> Iterator[Architecture]:
+def candidates(axes: Axes, *, n_features: int, instance_norm: str = "none") -> Iterator[Architecture]:
     """Every architecture on the axes whose heads are whole and wide enough, whatever its parameter count."""
     for d, n, h, ratio in product(axes.d_model, axes.n_layers, axes.n_heads, axes.ff_ratio):
         if d % h == 0 and d // h >= axes.min_head_dim:
-            yield Architecture(n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio)
+            yield Architecture(
+                n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio, instance_norm=instance_norm
+            )
 
 
-def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None) -> Grid:
+def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, instance_norm: str = "none") -> Grid:
     """Enumerate every architecture whose exact parameter count is within tolerance.
 
     Parameters
@@ -84,6 +86,8 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None) -> G
         Features of the tier; the count depends on them.
     axes : Axes, optional
         Values to try; the standard ones of the budget if not given.
+    instance_norm : str
+        Of every architecture: see :class:`model.architecture.Architecture`.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None) -> G
     ['d128-L160-h2-ff256', 'd128-L160-h4-ff256']
     """
     axes = (axes or Axes()).of(budget)
-    found = list(candidates(axes, n_features=n_features))
+    found = list(candidates(axes, n_features=n_features, instance_norm=instance_norm))
     if not found:
         raise InputError(
             f"a head count must divide a width into heads of at least min_head_dim={axes.min_head_dim}, got d_model "

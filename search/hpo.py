@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.budget import DEFAULT_TOLERANCE
+from model.spec import NONE
 from model.trainer import choose_device
 from pipeline.exceptions import InputError
 from search.axes import Axes
@@ -44,7 +45,7 @@ class Request:
         As in :func:`search.pruner.make_pruner`.
     timeout : float or None
         Seconds after which no further epoch is started; None is no limit.
-    tolerance, axes
+    tolerance, axes, instance_norm
         As in :func:`search.plan.make_plan`.
     sampler : str
         One of :data:`search.sampler.SAMPLERS`.
@@ -75,6 +76,7 @@ class Request:
     tolerance: float = DEFAULT_TOLERANCE
     axes: Axes | None = None
     sampler: str = DEFAULT_SAMPLER
+    instance_norm: str = NONE
 
 
 def run_study(request: Request) -> int:
@@ -132,6 +134,7 @@ def plan_study(request: Request) -> tuple[Plan, DatasetVersion]:
         study=request.study,
         tolerance=request.tolerance,
         axes=request.axes,
+        instance_norm=request.instance_norm,
         root=Path(DATA_DIRECTORY).absolute(),
     )
 

@@ -50,8 +50,8 @@ class Plan:
         Features of the tier.
     max_epochs, patience : int
         Of every trial.
-    offset : str
-        Of every trial: see :class:`model.spec.Training`.
+    offset, instance_norm : str
+        Of every trial: see :class:`model.spec.Training` and :class:`model.architecture.Architecture`.
     seed : int
         Of the sampler and of every trial.
     """
@@ -72,6 +72,7 @@ class Plan:
     max_epochs: int
     patience: int
     offset: str
+    instance_norm: str
     seed: int
 
     @property
@@ -86,7 +87,7 @@ class Plan:
             min_head_dim=self.min_head_dim,
         )
         budget = Budget(text=self.budget, tolerance=self.tolerance)
-        grid = make_grid(budget, n_features=self.n_features, axes=axes)
+        grid = make_grid(budget, n_features=self.n_features, axes=axes, instance_norm=self.instance_norm)
         if grid.hash != self.grid_hash:
             raise InputError(
                 f"study {self.study} was made on grid {self.grid_hash}, got grid {grid.hash} from this code; "
@@ -136,6 +137,7 @@ def make_plan(
     root: Path,
     tolerance: float = DEFAULT_TOLERANCE,
     axes: Axes | None = None,
+    instance_norm: str = NONE,
 ) -> tuple[Plan, DatasetVersion]:
     """Resolve what a user asked into a plan, building the dataset version on the way.
 
@@ -153,7 +155,7 @@ def make_plan(
     parsed_budget = Budget(text=budget, tolerance=tolerance)
     target = Target(horizon=horizon, threshold=threshold)
     training = Training(max_epochs=max_epochs, patience=patience, offset=offset)
-    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)), axes=axes)
+    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)), axes=axes, instance_norm=instance_norm)
     provider = open_source(source)
     snapshot, *auxiliary = (
         _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
@@ -177,7 +179,8 @@ def make_plan(
         tier=tier,
         train_datasets=_named({each.ticker: each.digest for each in further}) if further else NONE,
     )
-    variant = f"{'-pooled' if further else ''}{'' if offset == NONE else f'-{offset}'}{_grid_variant(grid)}"
+    chosen = ("pooled" if further else NONE, offset, instance_norm)
+    variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid)
     default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
         study=study or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
@@ -193,6 +196,7 @@ def make_plan(
         max_epochs=training.max_epochs,
         patience=training.patience,
         offset=training.offset,
+        instance_norm=instance_norm,
         seed=seed,
     )
     plan.spec(grid.architectures[0], {})

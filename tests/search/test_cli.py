@@ -10,11 +10,11 @@ from search.cli import cli, main
 
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio min_head_dim tolerance trials horizon threshold source ticker "
-    "train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset study tracking_uri "
-    "storage device",
+    "train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset instance_norm study "
+    "tracking_uri storage device",
     "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio min_head_dim tolerance trials "
     "threshold source ticker train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset "
-    "tracking_uri storage device",
+    "instance_norm tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "import": "paths kind tracking_uri",
     "grid": "budget tier as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
@@ -68,6 +68,7 @@ def test_the_surface_is_pinned():
         (["--split", "someday"], "split must be auto or"),
         (["--split", "2016-12-31/2014-12-31/2018-12-31"], "without overlap"),
         (["--workers", "0"], "workers must be auto or"),
+        (["--instance-norm", "batch"], "instance_norm must be one of none, revin"),
         (["--offset", "forest"], "offset must be one of none, logistic, boosting"),
         (["--train-tickers", "^IXIC,^IXIC"], "train_tickers must be tickers, each once"),
         (["--train-tickers", "NOPE"], "got 'NOPE'"),

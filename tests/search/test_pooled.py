@@ -18,7 +18,7 @@ from tests.search.conftest import REQUEST
 @pytest.fixture
 def pooled(stores, tmp_path):
     root = tmp_path / "data"
-    plan, _ = make_plan(**{**REQUEST, "train_tickers": "^IXIC", "offset": "logistic"}, root=root)
+    plan, _ = make_plan(**{**REQUEST, "train_tickers": "^IXIC", "offset": "logistic"}, instance_norm="revin", root=root)
     return open_or_create_study(stores, plan, trials=2, data_root=root)
 
 
@@ -60,7 +60,7 @@ def test_the_checkpoint_of_a_pooled_trial_needs_nothing_else(pooled, tmp_path):
         tracking_uri=pooled.client.tracking_uri,
     )
     spec, model = load_checkpoint(path)
-    assert spec.training.offset == "logistic"
+    assert spec.training.offset == "logistic" and spec.architecture.instance_norm == "revin"
     assert float(np.abs(model.offset.weight_F.numpy()).max()) > 0
 
 
@@ -69,9 +69,11 @@ def test_a_study_is_not_continued_with_another_pool_or_offset(pooled, stores, tm
 
     root = tmp_path / "data"
     alone, _ = make_plan(**{**REQUEST, "study": pooled.plan.study}, root=root)
-    with pytest.raises(StoreError, match=r"train_datasets .*offset logistic there, none here"):
+    with pytest.raises(
+        StoreError, match=r"train_datasets .*offset logistic there, none here; instance_norm revin there, none here"
+    ):
         open_or_create_study(stores, alone, trials=2, data_root=root)
-    assert "-pooled-logistic-" in pooled.plan.study
+    assert "-pooled-logistic-revin-" in pooled.plan.study
 
 
 def _predictions(study, run_id, directory):

@@ -85,10 +85,12 @@ def test_issues_name_what_went_wrong_in_words(make_study, run_trials, stores, al
 
 def test_depths_that_the_grid_can_not_hold_are_named(make_study, stores, planned):
     from model.budget import Budget
+    from search.axes import AXIS_NAMES, axis_text
     from search.grid import make_grid
 
     grid = make_grid(Budget(text="2M"), n_features=planned[0].n_features)
-    make_study(3, budget="2M", grid_hash=grid.hash)
+    axes = {f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES}
+    make_study(3, budget="2M", grid_hash=grid.hash, **axes)
     assert state_of(stores)["issues"] == ["0 of 6 extremes", "L=24 not in grid"]
 
 
