@@ -174,7 +174,7 @@ def work_on(
             stores, plan, trials=request.trials, data_root=root, sampler=request.sampler, pruner=request.pruner
         )
         workforce = Workforce(
-            n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
+            workers=request.workers,
             device=request.device,
             lock=lock,
             launched=launched,

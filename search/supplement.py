@@ -85,7 +85,7 @@ def run_supplement(
     PatchscaleError
         If there is no such study, somebody works on it, or its trials keep failing.
     """
-    n_workers = count_workers(workers, str(choose_device(device).type))
+    count_workers(workers, str(choose_device(device).type))
     load_study(stores, name)
     with Signals() as signals, study_lock(stores, name) as lock:
         study = load_study(stores, name)
@@ -97,7 +97,7 @@ def run_supplement(
         if not shortfall.missing:
             return 0
         until = queue_shortfall(study, shortfall)
-        workforce = Workforce(n_workers=n_workers, device=device, lock=lock)
+        workforce = Workforce(workers=workers, device=device, lock=lock)
         ending = work_on_study(stores, study, workforce, console, signals, until=until)
         left = find_shortfall(study, where).missing
     console.print(f"still missing: {_labels(left)}" if left else "nothing is missing any more", markup=False)

@@ -122,8 +122,8 @@ class TrialRunner:
 
     def _reuse(self, trial: optuna.Trial, spec: Spec) -> bool:
         """Take over the result of an earlier trial of the same spec, if there is one."""
-        same = (each for each in self.study.finished() if each.user_attrs.get("spec_hash") == spec.hash)
-        earlier = next(same, None)
+        name = spec.hash
+        earlier = next((each for each in self.study.finished() if each.user_attrs.get("spec_hash") == name), None)
         if earlier is None:
             return False
         trial.set_user_attr("end", "reused")

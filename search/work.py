@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.table import Table
 
+from model.trainer import choose_device
 from search import record
 from search.board import board_link, save_board
 from search.card import STATE, study_card
@@ -26,6 +27,7 @@ from search.signals import Signals
 from search.stores import Stores
 from search.study import STOPPED, Study
 from search.trials import in_dimensions, trials_table
+from search.workers import count_workers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,8 +43,8 @@ class Workforce:
 
     Parameters
     ----------
-    n_workers : int
-        Processes, one thread each.
+    workers : str
+        Processes, as :func:`search.workers.count_workers` reads them.
     device : str
         For the workers.
     lock : int
@@ -53,7 +55,7 @@ class Workforce:
         Seconds after which no further epoch is started.
     """
 
-    n_workers: int
+    workers: str
     device: str
     lock: int
     launched: bool = False
@@ -122,7 +124,7 @@ def work_on_study(
             coordinator = Coordinator(
                 stores,
                 study,
-                n_workers=workforce.n_workers,
+                n_workers=count_workers(workforce.workers, str(choose_device(workforce.device).type)),
                 device=workforce.device,
                 progress=progress,
                 lock=workforce.lock,
