@@ -1,0 +1,150 @@
+"""Aliases: ``challenger`` is the newest version, ``champion`` the one in use; who was champion before is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
+from pipeline.exceptions import InputError
+from search.provenance import code_tags
+from search.registry.versions import find_model, versions_of
+from search.stores import Stores, study_lock
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+HISTORY = "champion.history"
+GATE, FORCE, ROLLBACK = "gate", "force", "rollback"
+KEPT_MOVES = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """One move of the champion.
+
+    Parameters
+    ----------
+    version : int
+        That became champion.
+    how : str
+        ``gate``, ``force`` or ``rollback``.
+    date : str
+        UTC time, ISO 8601.
+    code : str
+        Git commit of the code that moved it, with ``+`` behind it if the tree had changes.
+    reason : str
+        Of whoever forced it; empty otherwise.
+    """
+
+    version: int
+    how: str
+    date: str
+    code: str
+    reason: str = ""
+
+
+def now() -> str:
+    """UTC time of this moment, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def code_version() -> str:
+    """Git commit, with ``+`` behind it if the tree has changes."""
+    tags = code_tags()
+    return tags["git.commit"] + ("+" if tags["git.dirty"] == "true" else "")
+
+
+@contextmanager
+def registry_lock(stores: Stores, model: str) -> Iterator[None]:
+    """Hold a model's aliases against a second command on this machine."""
+    with study_lock(stores, f"{model}.registry"):
+        yield
+
+
+def champion_of(client: MlflowClient, model: str) -> ModelVersion | None:
+    """Version that is champion now; None if there is none."""
+    return next((each for each in versions_of(client, model) if CHAMPION in each.aliases), None)
+
+
+def moves_of(client: MlflowClient, model: str) -> list[Move]:
+    """Every move of the champion, oldest first."""
+    text = find_model(client, model).tags.get(HISTORY, "[]")
+    return [Move(**move) for move in json.loads(text)]
+
+
+def move_champion(client: MlflowClient, model: str, version: int, *, how: str, reason: str = "") -> Move:
+    """Make a version champion, and record it on the model and on the version."""
+    move = Move(version=version, how=how, date=now(), code=code_version(), reason=reason)
+    moves = [*moves_of(client, model), move][-KEPT_MOVES:]
+    client.set_registered_model_alias(model, CHAMPION, str(version))
+    client.set_registered_model_tag(model, HISTORY, json.dumps([asdict(each) for each in moves]))
+    client.set_model_version_tag(model, str(version), f"champion.{how}", json.dumps(asdict(move)))
+    return move
+
+
+def chain(moves: Sequence[Move]) -> list[int]:
+    """Champions that a rollback can go back to, in order of time; the last is the present one.
+
+    A promotion adds a version, a rollback takes away those above the one it went to.
+
+    Examples
+    --------
+    >>> def move(version, how):
+    ...     return Move(version=version, how=how, date="", code="")
+    >>> chain([move(1, GATE), move(2, GATE), move(3, FORCE), move(2, ROLLBACK)])
+    [1, 2]
+    """
+    champions: list[int] = []
+    for move in moves:
+        if move.how == ROLLBACK and move.version in champions:
+            last = len(champions) - champions[::-1].index(move.version)
+            champions = champions[:last]
+        elif champions[-1:] != [move.version]:
+            champions.append(move.version)
+    return champions
+
+
+def roll_back(client: MlflowClient, model: str, to: int | None = None) -> tuple[int, Move]:
+    """Make the champion before the present one champion again, or an earlier one.
+
+    Returns
+    -------
+    int, Move
+        The version that was champion until now, and the move.
+
+    Raises
+    ------
+    InputError
+        If there is no champion, none before it, or ``to`` never was one.
+    """
+    present = champion_of(client, model)
+    if present is None:
+        raise InputError(f"a rollback needs a champion, {model} has none; patchscale promote {model}/NUMBER makes one")
+    existing = {int(version.version) for version in versions_of(client, model)}
+    before = [version for version in chain(moves_of(client, model)) if version in existing]
+    before = before[: -1 if before[-1:] == [int(present.version)] else None]
+    shown = ", ".join(map(str, before)) or "none"
+    if not before or (to is not None and to not in before):
+        got = "" if to is None else f", got {to}"
+        raise InputError(
+            f"a rollback goes to an earlier champion of {model} ({shown} before {present.version}){got}; "
+            f"patchscale promote {model}/NUMBER asks the gate for any other version"
+        )
+    target = before[-1] if to is None else to
+    return int(present.version), move_champion(client, model, target, how=ROLLBACK)
+
+
+def set_challenger(client: MlflowClient, model: str, version: int) -> None:
+    """Make a version the challenger."""
+    try:
+        client.set_registered_model_alias(model, CHALLENGER, str(version))
+    except MlflowException as error:
+        raise InputError(f"the registry must take an alias for {model}/{version}, got: {error}") from error

@@ -1,0 +1,77 @@
+"""The decision: what follows from the gate's answer, and where it is recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
+from pipeline.exceptions import PatchscaleError
+from search import record
+from search.registry.aliases import FORCE, GATE, champion_of, move_champion, now
+from search.registry.claim import Claim, no_claim
+from search.registry.gate import Gate, check_gate
+from search.registry.out_of_sample import claim_of_version
+from search.registry.versions import version_name
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+LONGEST = 4000
+
+
+def ask_gate(client: MlflowClient, model: str, claim: Claim, *, version: int | None = None) -> Gate:
+    """Hold a claim against the gate, the model's present champion included.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Of the registry.
+    model : str
+        Registered model; it need not exist yet.
+    claim : Claim
+        Of the version.
+    version : int, optional
+        The version's number, if it has one.
+    """
+    return check_gate(claim, _champion_claim(client, model, version))
+
+
+def _champion_claim(client: MlflowClient, model: str, version: int | None) -> Claim | None:
+    """Stored forecasts of the present champion; without a day if they can't be read."""
+    try:
+        champion = champion_of(client, model)
+    except MlflowException:
+        return None
+    if champion is None or int(champion.version) == version:
+        return None
+    try:
+        return claim_of_version(client, champion)
+    except PatchscaleError as error:
+        return no_claim(version_name(champion), source=str(error))
+
+
+def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:
+    """Keep the gate's answer with all its figures as ``gate/TIME.json``, and in short as tags."""
+    client.log_dict(run_id, gate.to_dict(), f"gate/{now().replace(':', '')[:17]}.json")
+    record.set_tags(client, run_id, gate_tags(gate))
+
+
+def gate_tags(gate: Gate) -> dict[str, str]:
+    """Answer of the gate and of each condition, as tags."""
+    answers = {f"gate.{each.name.replace(' ', '_')}": f"{each.answer}: {each.words}"[:LONGEST] for each in gate.conditions}
+    return {"gate": "pass" if gate.holds else f"not met: {', '.join(gate.not_met)}", **answers}
+
+
+def decide(client: MlflowClient, version: ModelVersion, gate: Gate, *, force: str = "") -> str:
+    """Move the champion if the gate holds or somebody forces it; say in words what was done."""
+    model, number = str(version.name), int(version.version)
+    present = champion_of(client, model)
+    if gate.holds or force:
+        move = move_champion(client, model, number, how=GATE if gate.holds else FORCE, reason=force)
+        before = f"before: {version_name(present)}" if present else "the first"
+        why = "the gate holds" if gate.holds else f"forced: {move.reason}"
+        return f"champion is now {version_name(version)} ({why}; {before})"
+    stays = f"stays {version_name(present)}" if present else "stays unset"
+    return f"champion {stays}: not met are {', '.join(gate.not_met)}; --force REASON overrides and is recorded"

@@ -1,0 +1,72 @@
+"""What a version's page in the registry says about it."""
+
+from __future__ import annotations
+
+from pipeline.target import Target
+from search.registry.chosen import Chosen
+from search.registry.claim import Claim
+from search.registry.gate import Gate
+from search.registry.members import Members
+
+
+def describe_version(
+    chosen: Chosen, members: Members, claim: Claim, gate: Gate, *, trained_through: str, difference: float
+) -> str:
+    """Markdown description of a version.
+
+    Parameters
+    ----------
+    chosen : Chosen
+        The trial that it is made of.
+    members : Members
+        Its weights.
+    claim : Claim
+        Its evidence.
+    gate : Gate
+        The gate's answer at registration.
+    trained_through : str
+        Last forecast day that was trained on, ISO date.
+    difference : float
+        Largest difference between the packaged model, in a process of its own, and the probabilities before packaging.
+    """
+    spec = chosen.spec
+    lines = [
+        f"**{question(spec.data.ticker, spec.target)}**",
+        "",
+        f"- architecture `{spec.architecture.label}`, {spec.n_params:,} parameters"
+        + (f", over a frozen {spec.training.offset} baseline" if spec.training.offset != "none" else ""),
+        f"- made of {chosen.trial.name}, one of {chosen.of} finished trials of budget {spec.budget}",
+        f"- weights: {_weights(chosen, members)}",
+        f"- trained on {len(members.train_rows):,} days through {trained_through}",
+        f"- data: {spec.data.source} `{spec.data.ticker}`, tier `{spec.data.tier}`, dataset `{spec.data.dataset}`",
+        f"- test split {spec.split.test_start} to {spec.split.test_end}: sealed, `patchscale evaluate` opens it",
+        f"- packaged model in a fresh process against the same weights before: largest difference {difference:.1e}",
+        f"- evidence, out of sample: {claim.source}, {len(claim.dates_D):,} days {claim.dates_D[0].date()} to "
+        f"{claim.dates_D[-1].date()}" + ("" if members.as_is else "; it is the recipe's, not these weights'"),
+        "",
+        f"### Gate: {'holds' if gate.holds else 'does not hold'}",
+        "",
+        "| condition | answer | figures |",
+        "|---|---|---|",
+        *(f"| {each.name} | {each.answer} | {each.words.replace('|', '/')} |" for each in gate.conditions),
+    ]
+    return "\n".join(lines)
+
+
+def question(ticker: str, target: Target) -> str:
+    """Question that a model answers, in words.
+
+    Examples
+    --------
+    >>> question("SPY", Target(horizon=3))
+    'Will the high of SPY reach +1 % within 3 sessions of the close?'
+    """
+    days = "1 session" if target.horizon == 1 else f"{target.horizon} sessions"
+    return f"Will the {target.rule} of {ticker} reach {target.threshold * 100:+g} % within {days} of the close?"
+
+
+def _weights(chosen: Chosen, members: Members) -> str:
+    if members.as_is:
+        return f"the trial's own, of epoch {chosen.n_epochs}, seed {members.seeds[0]}"
+    seeds = ", ".join(map(str, members.seeds))
+    return f"{len(members.models)} refits on train and validation, {chosen.n_epochs} epochs each, seeds {seeds}, averaged"

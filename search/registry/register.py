@@ -1,0 +1,206 @@
+"""Registration: one packaged model of a study becomes a version, challenger at once, champion if the gate holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
+from search import record
+from search.data_record import dataset_entities, further_entities
+from search.provenance import code_tags
+from search.recorded import runs_of
+from search.registry.aliases import registry_lock, set_challenger
+from search.registry.chosen import Chosen, choose_trial
+from search.registry.claim import Claim
+from search.registry.decision import ask_gate, decide, gate_tags, log_gate
+from search.registry.description import describe_version, question
+from search.registry.gate import Gate
+from search.registry.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
+from search.registry.out_of_sample import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
+from search.registry.packaging import Packaged, package_members
+from search.registry.versions import version_name
+from search.stores import Stores
+from search.study import Study, load_study
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from rich.console import Console
+
+ROLE = "registration"
+TRIAL_RUN, TRIAL_NUMBER, DATASET = "trial.run_id", "trial.number", "dataset.digest"
+REGISTERED = "registered.as"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What to register.
+
+    Parameters
+    ----------
+    trial : int, optional
+        Number of the trial; None is the best finished one.
+    seeds : int
+        Refits to average.
+    as_is : bool
+        Take the trial's own weights instead.
+    force : str
+        Reason to make it champion against the gate; empty is not to.
+    """
+
+    trial: int | None = None
+    seeds: int = DEFAULT_SEEDS
+    as_is: bool = False
+    force: str = ""
+
+
+def register(stores: Stores, name: str, request: Request, console: Console) -> ModelVersion:
+    """Package a trial of a study, prove that the package says what its weights say, and register it.
+
+    Raises
+    ------
+    PatchscaleError
+        If there is no such study or finished trial, or the package does not say what its weights say: then
+        there is no version.
+    """
+    require_seeds(request.seeds)
+    study = load_study(stores, name)
+    chosen = choose_trial(study, request.trial)
+    with registry_lock(stores, study.plan.experiment):
+        _close_stale(study)
+        with _registration_run(study, chosen) as run_id:
+            version = _register(stores, study, chosen, request, run_id, console)
+    return version
+
+
+def _register(
+    stores: Stores, study: Study, chosen: Chosen, request: Request, run_id: str, console: Console
+) -> ModelVersion:
+    client, model = study.client, study.plan.experiment
+    console.print(f"{model}: {chosen.trial.name}, {chosen.spec.architecture.label}, one of {chosen.of}", markup=False)
+    members = _members(study, chosen, request, console)
+    for failure in require_baselines(stores, study):
+        console.print(f"baseline failed, {failure}", markup=False)
+    claim = claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}")
+    packaged = package_members(study, chosen, members, run_id)
+    console.print(
+        f"packaged, and run in a fresh process: largest difference {packaged.difference:.1e} over "
+        f"{len(members.expected)} days",
+        markup=False,
+    )
+    gate = ask_gate(client, model, claim)
+    store_claim(client, run_id, claim)
+    log_gate(client, run_id, gate)
+    version = _create_version(study, chosen, members, claim, gate, packaged, run_id)
+    try:
+        set_challenger(client, model, int(version.version))
+        _link(study, chosen, version, run_id)
+        console.print("\n".join(gate.lines()), markup=False)
+        decided = decide(client, version, gate, force=request.force)
+    except BaseException:
+        client.delete_model_version(model, version.version)
+        raise
+    console.print(f"{version_name(version)} registered as challenger; {decided}", markup=False)
+    return version
+
+
+def _members(study: Study, chosen: Chosen, request: Request, console: Console) -> Members:
+    if request.as_is:
+        return trial_members(study, chosen)
+
+    def said(done: int) -> None:
+        console.print(f"refit {done} of {request.seeds}: {chosen.n_epochs} epochs on train and validation", markup=False)
+
+    return refitted_members(study, chosen, request.seeds, after_each=said)
+
+
+def _create_version(
+    study: Study, chosen: Chosen, members: Members, claim: Claim, gate: Gate, packaged: Packaged, run_id: str
+) -> ModelVersion:
+    client, model, spec = study.client, study.plan.experiment, chosen.spec
+    _ensure_model(study)
+    tags = {
+        record.STUDY: study.plan.study,
+        "study.run_id": study.run_id,
+        TRIAL_RUN: chosen.trial.run_id,
+        TRIAL_NUMBER: chosen.trial.number,
+        DATASET: spec.data.dataset,
+        "spec.hash": spec.hash,
+        "architecture": spec.architecture.label,
+        "members.as_is": str(members.as_is).lower(),
+        "members.seeds": ",".join(map(str, members.seeds)),
+        "members.epochs": chosen.n_epochs,
+        "trained.through": packaged.trained_through,
+        "data.last": packaged.data_last,
+        "check.largest_difference": f"{packaged.difference:.3e}",
+        SOURCE: claim.source,
+        HORIZON: claim.horizon,
+        **gate_tags(gate),
+        **code_tags(),
+    }
+    description = describe_version(
+        chosen, members, claim, gate, trained_through=packaged.trained_through, difference=packaged.difference
+    )
+    record.set_tags(client, run_id, {**tags, record.NOTE: description})
+    return client.create_model_version(
+        model,
+        packaged.uri,
+        run_id,
+        tags={key: str(value) for key, value in tags.items()},
+        description=description,
+        model_id=packaged.model_id,
+    )
+
+
+def _ensure_model(study: Study) -> None:
+    client, plan = study.client, study.plan
+    try:
+        client.get_registered_model(plan.experiment)
+    except MlflowException:
+        tags = {"ticker": plan.data.ticker, "target": plan.target.name}
+        client.create_registered_model(plan.experiment, tags=tags, description=question(plan.data.ticker, plan.target))
+
+
+def _link(study: Study, chosen: Chosen, version: ModelVersion, run_id: str) -> None:
+    """Tag the registration's run, the trial's and the study's with the version."""
+    client, name = study.client, version_name(version)
+    for each in (run_id, chosen.trial.run_id, study.run_id):
+        before = client.get_run(each).data.tags.get(REGISTERED, "")
+        client.set_tag(each, REGISTERED, ", ".join(filter(None, [before, name])))
+
+
+@contextmanager
+def _registration_run(study: Study, chosen: Chosen) -> Iterator[str]:
+    """Make the run that holds a version's package and evidence, and end it as its work ends."""
+    run = study.client.create_run(
+        study.experiment_id,
+        run_name=f"register {chosen.trial.number:03d} {chosen.spec.architecture.label}",
+        tags={
+            record.PARENT: study.run_id,
+            record.ROLE: ROLE,
+            record.STUDY: study.plan.study,
+            **code_tags(),
+            **record.library_tags(),
+        },
+    )
+    written = record.TrialRecord(study.client, run.info.run_id)
+    try:
+        yield written.run_id
+    except KeyboardInterrupt:
+        written.interrupt()
+        raise
+    except BaseException as error:
+        written.fail(error)
+        raise
+    study.client.set_tag(written.run_id, record.REASON, "complete")
+    study.client.set_terminated(written.run_id, "FINISHED")
+
+
+def _close_stale(study: Study) -> None:
+    """End registrations that a kill left RUNNING; the lock says that nobody works on them."""
+    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{ROLE}'"
+    for run in runs_of(study, f"{query} and attributes.status = 'RUNNING'"):
+        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")

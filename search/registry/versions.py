@@ -1,0 +1,140 @@
+"""Model versions as users write them: ``patchscale-SPY-h1/3`` and ``patchscale-SPY-h1@champion``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mlflow.exceptions import MlflowException
+
+from pipeline.exceptions import InputError
+from search.record import describe_error
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+
+FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
+SHOWN = 10
+PAGE = 1000
+
+
+def parse_version(text: str) -> tuple[str, int | None, str]:
+    """Read what a user wrote: name of the model, number or None, alias or empty.
+
+    Raises
+    ------
+    InputError
+        If it has neither form.
+
+    Examples
+    --------
+    >>> parse_version("patchscale-SPY-h1/3"), parse_version("models:/patchscale-SPY-h1@champion")
+    (('patchscale-SPY-h1', 3, ''), ('patchscale-SPY-h1', None, 'champion'))
+    """
+    found = re.fullmatch(r"(?:models:/)?([^/:@]+)(?:/([0-9]{1,9})|@([A-Za-z0-9_-]+))", text, re.ASCII)
+    if not found:
+        raise InputError(f"a model version must be written {FORMS}, got {text!r}")
+    name, number, alias = found.groups()
+    return name, None if number is None else int(number), alias or ""
+
+
+def find_version(client: MlflowClient, text: str) -> ModelVersion:
+    """Return the version that a user wrote.
+
+    Raises
+    ------
+    InputError
+        If it is not written as one, or there is none; the message lists what exists.
+    """
+    name, number, alias = parse_version(text)
+    model = find_model(client, name)
+    held = {str(key): str(value) for key, value in (model.aliases or {}).items()}
+    if number is None and alias not in held:
+        raise InputError(f"an alias of {name} must be one of {_shown(sorted(held))}, got {alias!r}; {FORMS}")
+    wanted = held[alias] if number is None else str(number)
+    versions = versions_of(client, name)
+    for version in versions:
+        if str(version.version) == wanted:
+            return version
+    numbers = [str(version.version) for version in versions]
+    raise InputError(f"a version of {name} must be one of {_shown(numbers)}, got {wanted}; {FORMS}")
+
+
+def find_model(client: MlflowClient, name: str) -> RegisteredModel:
+    """Return a registered model.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name; the message lists what exists.
+    """
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise InputError(f"the registry must be readable, got: {describe_error(error)}; check the store") from error
+        names = sorted(model.name for model in _pages(client.search_registered_models))
+        raise InputError(
+            f"a model must be one of the registry's, {_shown(names)}, got {name!r}; patchscale register STUDY makes one"
+        ) from error
+
+
+def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """Every version of a model, oldest first, with its aliases."""
+    held: dict[str, list[str]] = {}
+    for alias, number in (client.get_registered_model(name).aliases or {}).items():
+        held.setdefault(str(number), []).append(str(alias))
+    versions = list(_pages(client.search_model_versions, filter_string=f"name = '{name}'"))
+    for version in versions:
+        version._aliases = sorted(held.get(str(version.version), []))
+    return sorted(versions, key=lambda version: int(version.version))
+
+
+def every_version(client: MlflowClient) -> Iterator[ModelVersion]:
+    """Every version of every model."""
+    return _pages(client.search_model_versions)
+
+
+def version_name(version: ModelVersion) -> str:
+    """What a user writes for a version: ``patchscale-SPY-h1/3``."""
+    return f"{version.name}/{version.version}"
+
+
+def require_tag(version: ModelVersion, tag: str) -> str:
+    """Read a tag that ``patchscale register`` writes on every version.
+
+    Raises
+    ------
+    InputError
+        If the version has none: it was registered by something else.
+    """
+    value = version.tags.get(tag)
+    if not value:
+        raise InputError(
+            f"{version_name(version)} must have been registered by patchscale, got a version without {tag}; "
+            "patchscale register STUDY makes one"
+        )
+    return str(value)
+
+
+def _pages(search: Any, **arguments: Any) -> Iterator[Any]:
+    token: str | None = None
+    while True:
+        page = search(**arguments, max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _shown(names: list[str]) -> str:
+    """List names, the last ones if there are many.
+
+    Examples
+    --------
+    >>> _shown([]), _shown(["1", "2"])
+    ('none', '1, 2')
+    """
+    return ", ".join((["…"] if len(names) > SHOWN else []) + names[-SHOWN:]) or "none"
