@@ -68,7 +68,7 @@ def block_length(series_D: Array, horizon: int) -> int:
     >>> block_length(np.ones(300), horizon=5)
     5
     >>> block_length(np.random.default_rng(0).normal(size=300).cumsum(), horizon=5)
-    52
+    27
     """
     n_days = len(series_D)
     if not 1 <= horizon < n_days:

@@ -47,7 +47,7 @@ class PlannedPower:
 
 
 def auc_standard_error(roc_auc: float, n_positive: float, n_negative: float) -> float:
-    """Standard error of an AUC from independent days.
+    """Estimate the standard error of an AUC from independent days.
 
     References
     ----------
@@ -57,7 +57,7 @@ def auc_standard_error(roc_auc: float, n_positive: float, n_negative: float) -> 
     Examples
     --------
     >>> round(auc_standard_error(0.74, 100.4, 401.6), 4)
-    0.0302
+    0.0303
     """
     q_1, q_2 = roc_auc / (2 - roc_auc), 2 * roc_auc**2 / (1 + roc_auc)
     spread = (n_positive - 1) * (q_1 - roc_auc**2) + (n_negative - 1) * (q_2 - roc_auc**2)

@@ -94,7 +94,7 @@ def daily_scores(metric: str, y_D: Array, p_D: Array) -> Array:
     Examples
     --------
     >>> y, p = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.2, 0.3, 0.4, 0.9])
-    >>> daily_scores("roc_auc", y, p).mean(), score("roc_auc", y, p)
+    >>> float(daily_scores("roc_auc", y, p).mean()), score("roc_auc", y, p)
     (0.75, 0.75)
     """
     sign_of(metric)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 
 from pipeline.exceptions import InputError
@@ -124,9 +123,7 @@ def null_best(metric: str, y_D: Array, p_MD: Array, *, block: int, n_shuffles: i
         n_positive = y_D.sum()
         rank_MD = rankdata(p_MD, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores_SM = (y_SD @ rank_MD.T - n_positive * (n_positive + 1) / 2) / (
-                n_positive * (len(y_D) - n_positive)
-            )
+            scores_SM = (y_SD @ rank_MD.T - n_positive * (n_positive + 1) / 2) / (n_positive * (len(y_D) - n_positive))
     else:
         one_MD, nought_MD = (_by_day(metric, np.full(len(y_D), y), p_MD) for y in (1.0, 0.0))
         scores_SM = (y_SD @ (one_MD - nought_MD).T + nought_MD.sum(axis=1)) / len(y_D)
@@ -141,8 +138,8 @@ def shuffled_in_blocks(y_D: Array, *, block: int, n_shuffles: int, seed: int) ->
     Examples
     --------
     >>> shuffled_in_blocks(np.arange(6.0), block=2, n_shuffles=2, seed=1)
-    array([[5., 0., 1., 2., 3., 4.],
-           [0., 1., 2., 3., 4., 5.]])
+    array([[4., 5., 0., 1., 2., 3.],
+           [2., 3., 0., 1., 4., 5.]])
     """
     rng = np.random.default_rng(seed)
     n_blocks = max(1, len(y_D) // block)
