@@ -11,14 +11,18 @@ from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.campaign import campaign
 from search.cli.data import data
+from search.cli.evaluate import evaluate
 from search.cli.gc import gc
 from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
+from search.cli.predict import predict
 from search.cli.reconcile import reconcile
+from search.cli.register import register
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
+from search.cli.versions import compare, promote, rollback
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,6 +34,7 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    *(register, promote, rollback, compare, evaluate, predict),
 )
 for command in COMMANDS:
     cli.add_command(command)

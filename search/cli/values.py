@@ -61,3 +61,17 @@ def duration(name: str, text: str) -> float | None:
     if total <= 0:
         raise InputError(f"{name} must be a length of time as in 90s, 30m, 8h or 1h30m, got {text!r}")
     return total
+
+
+def reason(name: str, text: str | None) -> str:
+    """Read why somebody overrides a rule; empty where the option was not given.
+
+    Examples
+    --------
+    >>> reason("force", "the old champion's source is gone"), reason("force", None)
+    ("the old champion's source is gone", '')
+    """
+    words = " ".join((text or "").split())
+    if text is not None and not words:
+        raise InputError(f"{name} must say why, got nothing; for instance --{name} 'the data source was replaced'")
+    return words

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +10,8 @@ from mlflow.exceptions import MlflowException
 from search import record
 from search.data_record import dataset_entities, further_entities
 from search.provenance import code_tags
-from search.recorded import runs_of
 from search.registry.aliases import registry_lock, set_challenger
+from search.registry.child_run import child_run, close_stale
 from search.registry.chosen import Chosen, choose_trial
 from search.registry.claim import Claim
 from search.registry.decision import ask_gate, decide, gate_tags, log_gate
@@ -70,8 +68,9 @@ def register(stores: Stores, name: str, request: Request, console: Console) -> M
     study = load_study(stores, name)
     chosen = choose_trial(study, request.trial)
     with registry_lock(stores, study.plan.experiment):
-        _close_stale(study)
-        with _registration_run(study, chosen) as run_id:
+        close_stale(study, ROLE)
+        run_name = f"register {chosen.trial.number:03d} {chosen.spec.architecture.label}"
+        with child_run(study, role=ROLE, name=run_name) as run_id:
             version = _register(stores, study, chosen, request, run_id, console)
     return version
 
@@ -170,37 +169,3 @@ def _link(study: Study, chosen: Chosen, version: ModelVersion, run_id: str) -> N
     for each in (run_id, chosen.trial.run_id, study.run_id):
         before = client.get_run(each).data.tags.get(REGISTERED, "")
         client.set_tag(each, REGISTERED, ", ".join(filter(None, [before, name])))
-
-
-@contextmanager
-def _registration_run(study: Study, chosen: Chosen) -> Iterator[str]:
-    """Make the run that holds a version's package and evidence, and end it as its work ends."""
-    run = study.client.create_run(
-        study.experiment_id,
-        run_name=f"register {chosen.trial.number:03d} {chosen.spec.architecture.label}",
-        tags={
-            record.PARENT: study.run_id,
-            record.ROLE: ROLE,
-            record.STUDY: study.plan.study,
-            **code_tags(),
-            **record.library_tags(),
-        },
-    )
-    written = record.TrialRecord(study.client, run.info.run_id)
-    try:
-        yield written.run_id
-    except KeyboardInterrupt:
-        written.interrupt()
-        raise
-    except BaseException as error:
-        written.fail(error)
-        raise
-    study.client.set_tag(written.run_id, record.REASON, "complete")
-    study.client.set_terminated(written.run_id, "FINISHED")
-
-
-def _close_stale(study: Study) -> None:
-    """End registrations that a kill left RUNNING; the lock says that nobody works on them."""
-    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{ROLE}'"
-    for run in runs_of(study, f"{query} and attributes.status = 'RUNNING'"):
-        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")

@@ -1,0 +1,27 @@
+"""``patchscale evaluate``: the only door to the test split."""
+
+from __future__ import annotations
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+
+
+@click.command()
+@click.argument("model_version")
+@click.option("--again", is_flag=True, help="Open the test split another time; the opening is counted.")
+def evaluate(tracking_uri: str, storage: str, model_version: str, again: bool) -> None:
+    """Evaluate MODEL_VERSION (as patchscale-SPY-h1@champion) on the sealed test days of its study.
+
+    The opening is recorded on the version and on the study before a label is read. Asked again, the earlier
+    result is shown, and nothing is opened unless --again.
+    """
+    from search.progress import make_console
+    from search.registry.evaluate import evaluate_version
+    from search.stores import resolve_stores
+
+    evaluate_version(resolve_stores(tracking_uri, storage), model_version, again=again, console=make_console())
+
+
+for _option in STORE_OPTIONS:
+    evaluate = _option(evaluate)

@@ -1,0 +1,36 @@
+"""``patchscale register``: make a study's best trial a version of the registry."""
+
+from __future__ import annotations
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+from search.cli.values import reason, whole_number
+
+
+@click.command()
+@click.argument("study")
+@click.option("--trial", default="", help="Number of the trial (default: the best finished one).")
+@click.option("--seeds", default="3", show_default=True, help="Refits on train and validation to average.")
+@click.option("--as-is", is_flag=True, help="Take the trial's own weights instead of refits.")
+@click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
+def register(
+    tracking_uri: str, storage: str, study: str, trial: str, seeds: str, as_is: bool, force: str | None
+) -> None:
+    """Package a trial of STUDY, prove the package, and register it as challenger; champion if the gate holds.
+
+    The exit code is 0 when the version is registered, whatever the gate says.
+    """
+    number = whole_number("trial", trial, 0) if trial else None
+    n_seeds, forced = whole_number("seeds", seeds, 1), reason("force", force)
+    from search.progress import make_console
+    from search.registry.register import Request
+    from search.registry.register import register as register_trial
+    from search.stores import resolve_stores
+
+    request = Request(trial=number, seeds=n_seeds, as_is=as_is, force=forced)
+    register_trial(resolve_stores(tracking_uri, storage), study, request, make_console())
+
+
+for _option in STORE_OPTIONS:
+    register = _option(register)

@@ -1,0 +1,65 @@
+"""Commands on versions of the registry: ``promote``, ``rollback``, ``compare``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+from search.cli.values import reason, whole_number
+
+
+@click.command()
+@click.argument("model_version")
+@click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
+def promote(tracking_uri: str, storage: str, model_version: str, force: str | None) -> None:
+    """Ask the gate again for MODEL_VERSION (as patchscale-SPY-h1/3), and make it champion if it holds.
+
+    The exit code is 1 if the champion stays.
+    """
+    forced = reason("force", force)
+    from search.progress import make_console
+    from search.registry.promote import promote as promote_version
+    from search.stores import resolve_stores
+
+    moved = promote_version(resolve_stores(tracking_uri, storage), model_version, force=forced, console=make_console())
+    sys.exit(0 if moved else 1)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--to", default="", metavar="VERSION", help="Earlier champion (default: the one before).")
+def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
+    """Make the champion of MODEL before the present one champion again."""
+    number = whole_number("to", to, 1) if to else None
+    from search.registry.aliases import registry_lock, roll_back
+    from search.stores import open_tracking, resolve_stores
+
+    stores = resolve_stores(tracking_uri, storage)
+    client = open_tracking(stores)
+    with registry_lock(stores, model):
+        before, move = roll_back(client, model, number)
+    click.echo(f"champion of {model} is now {move.version} again, before: {before}; patchscale promote brings it back")
+
+
+@click.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(tracking_uri: str, storage: str, a: str, b: str, as_json: bool) -> None:
+    """Compare versions A and B on the days that both forecast out of sample."""
+    from search.progress import make_console
+    from search.registry.compare import compare_versions
+    from search.stores import open_tracking, resolve_stores
+
+    found = compare_versions(open_tracking(resolve_stores(tracking_uri, storage)), a, b)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        found.show(make_console())
+
+
+for _option in STORE_OPTIONS:
+    promote, rollback, compare = (_option(command) for command in (promote, rollback, compare))

@@ -1,0 +1,66 @@
+"""A run below a study's, for work that is not a trial: it ends as the work ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from search import record
+from search.provenance import code_tags
+from search.recorded import runs_of
+
+if TYPE_CHECKING:
+    from search.study import Study
+
+
+@contextmanager
+def child_run(study: Study, *, role: str, name: str, tags: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Make a run, and end it FINISHED; FAILED with a traceback or KILLED if the work raises.
+
+    Parameters
+    ----------
+    study : Study
+        Of the parent run.
+    role : str
+        What the run is for: reports tell runs by it.
+    name : str
+        Of the run.
+    tags : mapping, optional
+        Beside those that every run has.
+
+    Yields
+    ------
+    str
+        Id of the run.
+    """
+    run = study.client.create_run(
+        study.experiment_id,
+        run_name=name,
+        tags={
+            record.PARENT: study.run_id,
+            record.ROLE: role,
+            record.STUDY: study.plan.study,
+            **code_tags(),
+            **record.library_tags(),
+            **(tags or {}),
+        },
+    )
+    written = record.TrialRecord(study.client, run.info.run_id)
+    try:
+        yield written.run_id
+    except KeyboardInterrupt:
+        written.interrupt()
+        raise
+    except BaseException as error:
+        written.fail(error)
+        raise
+    study.client.set_tag(written.run_id, record.REASON, "complete")
+    study.client.set_terminated(written.run_id, "FINISHED")
+
+
+def close_stale(study: Study, role: str) -> None:
+    """End runs of this role that a kill left RUNNING; the caller's lock says that nobody works on them."""
+    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{role}'"
+    for run in runs_of(study, f"{query} and attributes.status = 'RUNNING'"):
+        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")

@@ -1,0 +1,140 @@
+"""Comparison of two versions on the days that both forecast out of sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from pipeline.exceptions import InputError
+from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
+from search.evidence.difference import Difference, paired_difference
+from search.registry.claim import Claim, common_days
+from search.registry.gate import MIN_COMMON_DAYS
+from search.registry.out_of_sample import claim_of_version
+from search.registry.versions import find_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from rich.console import Console
+
+METRICS = {"roc_auc": "AUC", "loss": "log loss", "brier": "Brier"}
+LEAST_DAYS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Two versions side by side.
+
+    Parameters
+    ----------
+    names, sources : tuple of str
+        Of both.
+    first, last : str
+        First and last common day, ISO dates.
+    n_days, left_out : int
+        Common days, and those left out because the records disagree about the outcome.
+    scores : tuple of dict
+        Interval by metric, of both.
+    differences : dict
+        First less second, by metric.
+    """
+
+    names: tuple[str, str]
+    sources: tuple[str, str]
+    first: str
+    last: str
+    n_days: int
+    left_out: int
+    scores: tuple[Mapping[str, Interval], Mapping[str, Interval]]
+    differences: Mapping[str, Difference]
+
+    @property
+    def verdict(self) -> str:
+        """Which is better in log loss, in words; or that these days can't tell."""
+        found = self.differences["loss"]
+        if self.n_days < MIN_COMMON_DAYS:
+            return f"unknown: {self.n_days} common days are fewer than {MIN_COMMON_DAYS}"
+        if found.low > 0 or found.high < 0:
+            better, worse = self.names if found.high < 0 else self.names[::-1]
+            return f"{better} is better than {worse} in log loss, by {abs(found.value):.4f}"
+        return (
+            f"no difference detected in log loss; {self.n_days:,} days can show {found.detectable:.4f}, "
+            f"these two differ by {abs(found.value):.4f}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, for JSON."""
+        scores = [{name: asdict(interval) for name, interval in each.items()} for each in self.scores]
+        differences = {name: asdict(each) for name, each in self.differences.items()}
+        own = {name: getattr(self, name) for name in ("names", "sources", "first", "last", "n_days", "left_out", "verdict")}
+        return {**own, "scores": scores, "differences": differences}
+
+    def show(self, console: Console) -> None:
+        """Print a table, what each stands on, and the verdict."""
+        table = Table(title=f"{self.n_days:,} days that both forecast, {self.first} to {self.last}")
+        for name in ("metric", *self.names, "difference", "p, one-sided", "detectable"):
+            table.add_column(name, justify="left" if name == "metric" else "right")
+        for metric, label in METRICS.items():
+            found = self.differences[metric]
+            pair = [f"{s[metric].value:.4f} [{s[metric].low:.4f}, {s[metric].high:.4f}]" for s in self.scores]
+            difference = f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+            table.add_row(label, *pair, difference, f"{found.p_value:.4f}", f"{found.detectable:.4f}")
+        console.print(table)
+        for name, source in zip(self.names, self.sources, strict=True):
+            console.print(f"{name}: {source}", markup=False)
+        if self.left_out:
+            console.print(f"{self.left_out} common days left out: restated prices changed their outcome", markup=False)
+        console.print(self.verdict, markup=False)
+
+
+def compare_versions(client: MlflowClient, a: str, b: str) -> Comparison:
+    """Compare two versions, as a user writes them.
+
+    Raises
+    ------
+    InputError
+        If one does not exist, they are of different models, or share no days.
+    """
+    versions = [find_version(client, text) for text in (a, b)]
+    if versions[0].name != versions[1].name:
+        raise InputError(
+            f"two versions to compare must answer one question, got {versions[0].name} and {versions[1].name}; "
+            "compare versions of one model"
+        )
+    return compare_claims(*(claim_of_version(client, version) for version in versions))
+
+
+def compare_claims(a: Claim, b: Claim, *, seed: int = 0) -> Comparison:
+    """Compare two claims on their common days.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two more common days than the horizon.
+    """
+    common = common_days(a, b)
+    n_days = len(common.y_D)
+    if n_days < a.horizon + LEAST_DAYS:
+        raise InputError(
+            f"two versions to compare must share days that both forecast out of sample, got {n_days} between "
+            f"{a.name} and {b.name}; register one anew on the other's days"
+        )
+    pair = (common.p_a_D, common.p_b_D)
+    block = block_length(common.p_a_D - common.y_D, a.horizon)
+    days_RD = resampled_days(n_days, block=block, seed=seed)
+    return Comparison(
+        names=(a.name, b.name),
+        sources=(a.source, b.source),
+        first=str(common.dates_D[0].date()),
+        last=str(common.dates_D[-1].date()),
+        n_days=n_days,
+        left_out=common.left_out,
+        scores=tuple(metric_intervals(common.y_D, p_D, days_RD) for p_D in pair),  # type: ignore[arg-type]
+        differences={
+            metric: paired_difference(common.y_D, *pair, horizon=a.horizon, metric=metric, seed=seed)
+            for metric in METRICS
+        },
+    )

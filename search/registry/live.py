@@ -1,0 +1,210 @@
+"""Live prediction: what a version says of the newest session, and how it did on days it could not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score
+
+from model.facts import PackageFacts
+from pipeline.dataset import DatasetVersion
+from pipeline.drift import SHIFTED_FROM
+from pipeline.raw_bars import raw_bars
+from pipeline.splits import Split
+from pipeline.target import Target
+from search import record
+from search.registry.description import question
+from search.registry.loaded import load_version
+from search.registry.newest import newest_dataset
+from search.registry.versions import find_version, require_tag, version_name
+from search.stores import Stores, open_tracking
+from search.study import load_study
+
+DRIFT_DAYS = 250
+DATA_LAST = "data.last"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveRecord:
+    """How a version did on days after the data it was registered with.
+
+    Parameters
+    ----------
+    n_days : int
+        Days scored.
+    n_sealed : int
+        Days after that data that lie in the sealed test split of its study: not scored.
+    loss, base_rate_loss : float or None
+        Log loss of the version, and of always saying the base rate of its training rows.
+    roc_auc : float or None
+        None if only one outcome occurred.
+    """
+
+    n_days: int
+    n_sealed: int
+    loss: float | None = None
+    base_rate_loss: float | None = None
+    roc_auc: float | None = None
+
+    def text(self) -> str:
+        """One line."""
+        sealed = f"; {self.n_sealed} days lie in the sealed test split and are not scored" if self.n_sealed else ""
+        if not self.n_days:
+            return f"no unseen day yet{sealed}"
+        ranked = "AUC unknown, one outcome only" if self.roc_auc is None else f"AUC {self.roc_auc:.3f}"
+        return (
+            f"{self.n_days} unseen days: log loss {self.loss:.4f}, always saying the training base rate "
+            f"{self.base_rate_loss:.4f}, {ranked}{sealed}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Live:
+    """A forecast of the newest session.
+
+    Parameters
+    ----------
+    version, question, date : str
+        Which version, what it answers, and the session that it forecasts from.
+    probability, base_rate : float
+        Of the event, and the share of positive days in training.
+    horizon, threshold
+        Of the target.
+    record : LiveRecord
+        On unseen days.
+    drifted : dict
+        Features whose stability index over the last 250 sessions is at least 0.25, worst first.
+    outside : dict
+        Features whose value of the day is outside their range in training: value, minimum, maximum.
+    remarks : tuple of str
+        On the data.
+    """
+
+    version: str
+    question: str
+    date: str
+    probability: float
+    base_rate: float
+    horizon: int
+    threshold: float
+    record: LiveRecord
+    drifted: dict[str, float]
+    outside: dict[str, tuple[float, float, float]]
+    remarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, for JSON."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """Lines for a terminal."""
+        yield from (f"note: {remark}" for remark in self.remarks)
+        yield f"{self.version}: {self.question}"
+        yield f"{self.date}: probability {self.probability:.4f}, base rate of training {self.base_rate:.4f}"
+        yield f"record: {self.record.text()}"
+        if self.drifted:
+            shown = ", ".join(f"{name} {value:.2f}" for name, value in self.drifted.items())
+            yield f"warning: inputs drifted from training (stability index of {SHIFTED_FROM} or more): {shown}"
+        if self.outside:
+            shown = ", ".join(f"{name} {x:.4g} ({low:.4g} to {high:.4g})" for name, (x, low, high) in self.outside.items())
+            yield f"warning: inputs of this day outside their range in training: {shown}"
+
+
+def predict_live(
+    stores: Stores, text: str, *, source: str = "", offline: bool = False, today: date | None = None
+) -> Live:
+    """Refresh the data of a version's ticker, and forecast from the newest session.
+
+    Parameters
+    ----------
+    stores : Stores
+        Where the record is.
+    text : str
+        The version, as a user writes it.
+    source, offline, today
+        As in :func:`search.registry.newest.newest_dataset`.
+
+    Raises
+    ------
+    InputError
+        If there is no such version.
+    """
+    client = open_tracking(stores)
+    version = find_version(client, text)
+    study = load_study(stores, require_tag(version, record.STUDY), client=client)
+    plan, root = study.plan, study.data_root
+    newest = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
+    dataset = newest.dataset
+    loaded = load_version(stores, version)
+    p = loaded.forecast(raw_bars(root, dataset))
+    since = pd.Timestamp(require_tag(version, DATA_LAST))
+    return Live(
+        version=version_name(version),
+        question=question(plan.data.ticker, plan.target),
+        date=str(p.index[-1].date()),
+        probability=float(p.iloc[-1]),
+        base_rate=loaded.facts.base_rate,
+        horizon=plan.target.horizon,
+        threshold=plan.target.threshold,
+        record=live_record(p, dataset.frame, plan.target, plan.split, since=since, base_rate=loaded.facts.base_rate),
+        drifted=drifted_features(dataset, loaded.facts),
+        outside=outside_features(dataset, loaded.facts),
+        remarks=newest.remarks,
+    )
+
+
+def live_record(
+    p: pd.Series, bars: pd.DataFrame, target: Target, split: Split, *, since: pd.Timestamp, base_rate: float
+) -> LiveRecord:
+    """Score the days after ``since`` whose outcome is known; sealed days are counted and their outcomes not made.
+
+    Parameters
+    ----------
+    p : Series
+        Probability by date.
+    bars : DataFrame
+        Canonical bars of the same ticker, indexed by date.
+    target, split
+        Of the version's study.
+    since : Timestamp
+        Last session of the data that the version was registered with.
+    base_rate : float
+        Of its training rows.
+    """
+    first_open = max(since, pd.Timestamp(split.test_end))
+    later = bars[bars.index > first_open]
+    labels = pd.Series(target.labels(later), index=later.index).dropna()
+    known = pd.DatetimeIndex(bars.index[: -target.horizon])
+    sealed = (known > since) & (known >= pd.Timestamp(split.test_start)) & (known <= pd.Timestamp(split.test_end))
+    scored = labels.index.intersection(p.index)
+    if not len(scored):
+        return LiveRecord(n_days=0, n_sealed=int(sealed.sum()))
+    y, said = labels.loc[scored].to_numpy(), p.loc[scored].to_numpy()
+    return LiveRecord(
+        n_days=len(scored),
+        n_sealed=int(sealed.sum()),
+        loss=float(log_loss(y, said, labels=[0, 1])),
+        base_rate_loss=float(log_loss(y, [base_rate] * len(y), labels=[0, 1])),
+        roc_auc=float(roc_auc_score(y, said)) if 0 < y.sum() < len(y) else None,
+    )
+
+
+def drifted_features(dataset: DatasetVersion, facts: PackageFacts) -> dict[str, float]:
+    """Stability index of every feature that shifted from training to the last 250 sessions, worst first."""
+    recent = dataset.frame.iloc[-DRIFT_DAYS:]
+    indices = {name: each.stability_index(recent[name].to_numpy()) for name, each in facts.references.items()}
+    return {name: index for name, index in sorted(indices.items(), key=lambda pair: -pair[1]) if index >= SHIFTED_FROM}
+
+
+def outside_features(dataset: DatasetVersion, facts: PackageFacts) -> dict[str, tuple[float, float, float]]:
+    """Features whose newest value is below or above every one in training: value, minimum, maximum."""
+    day = dataset.frame.iloc[-1]
+    return {
+        name: (float(day[name]), each.minimum, each.maximum)
+        for name, each in facts.references.items()
+        if not each.minimum <= day[name] <= each.maximum
+    }

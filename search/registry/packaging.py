@@ -1,0 +1,69 @@
+"""Packaging of a version: members into one logged model, proved in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from model.facts import package_facts
+from model.packaged import write_package
+from pipeline.raw_bars import raw_bars
+from search.registry.chosen import Chosen
+from search.registry.members import Members
+from search.registry.package import check_in_fresh_process, log_package
+
+if TYPE_CHECKING:
+    from search.study import Study
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packaged:
+    """A logged model.
+
+    Parameters
+    ----------
+    uri, model_id : str
+        Of the logged model.
+    difference : float
+        Largest difference of a probability of it, in a fresh process, from that of its weights before packaging.
+    trained_through : str
+        Last session that a training label read, ISO date.
+    data_last : str
+        Last session of the dataset version, ISO date.
+    """
+
+    uri: str
+    model_id: str
+    difference: float
+    trained_through: str
+    data_last: str
+
+
+def package_members(study: Study, chosen: Chosen, members: Members, run_id: str) -> Packaged:
+    """Log the members as one model of a run, and compare it with what they said before.
+
+    Raises
+    ------
+    RecordError
+        If the logged model does not say in a fresh process what its weights say.
+    """
+    dataset, _ = study.load_data()
+    rows = members.train_rows[members.train_rows < len(dataset.dates)]
+    specs = [spec for spec, _ in members.models]
+    epochs = [chosen.n_epochs] * len(specs)
+    facts = package_facts(specs, dataset, rows, n_epochs=epochs, study=study.plan.study)
+    with TemporaryDirectory() as directory:
+        made = Path(directory) / "package"
+        write_package(made, members=members.models, facts=facts)
+        uri = log_package(study.client, run_id, made)
+    bars = raw_bars(study.data_root, dataset)
+    difference = check_in_fresh_process(uri, bars, members.expected, study.client.tracking_uri)
+    return Packaged(
+        uri=uri,
+        model_id=uri.rpartition("/")[2],
+        difference=difference,
+        trained_through=facts.trained_through,
+        data_last=str(dataset.dates[-1].date()),
+    )
