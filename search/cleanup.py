@@ -15,6 +15,7 @@ from search.artifacts import CHECKPOINT, checkpoint_bytes, delete_checkpoint
 from search.audit import waiting_retries
 from search.card import update_card
 from search.recorded import RecordedTrial, recorded_trials
+from search.registry.versions import TRIAL_RUN, every_version
 from search.stores import Stores, study_lock
 from search.study import Study, load_study
 
@@ -114,11 +115,11 @@ def _run_of(path: Path) -> str:
 
 
 def _registered(study: Study) -> set[str]:
-    """Find the runs that a registered model's version was made of."""
+    """Find the runs that registered versions were made of: their own, and their trials'."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return {str(version.run_id) for version in study.client.search_model_versions(max_results=10_000)}
+        return {run for each in every_version(study.client) for run in (str(each.run_id), each.tags.get(TRIAL_RUN, ""))}
     except MlflowException as error:
         raise InputError(
             f"the registry must be readable before checkpoints are deleted, got: {record.describe_error(error)}"

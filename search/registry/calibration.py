@@ -1,4 +1,4 @@
-"""Calibration: could outcomes drawn from these very probabilities look as far from them as the real ones do?"""
+"""Calibration: whether outcomes drawn from the probabilities could look as far from them as the real ones do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Calibration:
         return None if math.isnan(self.ece) else self.ece <= self.limit
 
 
-def calibration_of(y_D: Array, p_D: Array, *, horizon: int, n_simulated: int = N_SIMULATED, seed: int = 0) -> Calibration:
+def calibration_of(
+    y_D: Array, p_D: Array, *, horizon: int, n_simulated: int = N_SIMULATED, seed: int = 0
+) -> Calibration:
     """Compare the calibration error with that of simulated outcomes, whose probabilities are ``p_D``.
 
     Outcomes of overlapping windows go together, so they are simulated together: day t's is positive if the

@@ -58,16 +58,12 @@ def choose_trial(study: Study, number: int | None = None) -> Chosen:
     ranked = sorted(usable, key=lambda each: (each.loss, each.number))
     if number is None:
         if not ranked:
-            raise InputError(
-                f"a version is made of a finished trial, study {study.plan.study} has none; run it first: patchscale hpo"
-            )
+            raise InputError(f"a version is made of a finished trial, study {study.plan.study} has none; run it first")
         trial = ranked[0]
     else:
         trial = _of_number(study, recorded, number)
     assert trial.spec is not None
-    return Chosen(
-        trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=len(usable)
-    )
+    return Chosen(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=len(usable))
 
 
 def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
@@ -89,7 +85,9 @@ def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
         path = study.client.download_artifacts(chosen.trial.run_id, CHECKPOINT, directory)
         spec, model = load_checkpoint(Path(path))
     if spec != chosen.spec:
-        raise RecordError(f"the checkpoint of {chosen.trial.name} must hold its run's spec, got {spec.hash}; choose another")
+        raise RecordError(
+            f"the checkpoint of {chosen.trial.name} must hold its run's spec, got {spec.hash}; choose another"
+        )
     return spec, model
 
 

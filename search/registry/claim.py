@@ -130,6 +130,4 @@ def common_days(a: Claim, b: Claim) -> CommonDays:
             f"differ between {a.name} and {b.name}; register one anew on the other's data"
         )
     of_a, of_b = of_a[same], of_b[same]
-    return CommonDays(
-        dates_D=common[same], y_D=a.y_D[of_a], p_a_D=a.p_D[of_a], p_b_D=b.p_D[of_b], left_out=left_out
-    )
+    return CommonDays(dates_D=common[same], y_D=a.y_D[of_a], p_a_D=a.p_D[of_a], p_b_D=b.p_D[of_b], left_out=left_out)

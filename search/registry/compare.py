@@ -69,7 +69,9 @@ class Comparison:
         """Return everything, for JSON."""
         scores = [{name: asdict(interval) for name, interval in each.items()} for each in self.scores]
         differences = {name: asdict(each) for name, each in self.differences.items()}
-        own = {name: getattr(self, name) for name in ("names", "sources", "first", "last", "n_days", "left_out", "verdict")}
+        own = {
+            name: getattr(self, name) for name in ("names", "sources", "first", "last", "n_days", "left_out", "verdict")
+        }
         return {**own, "scores": scores, "differences": differences}
 
     def show(self, console: Console) -> None:

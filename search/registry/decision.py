@@ -39,7 +39,7 @@ def ask_gate(client: MlflowClient, model: str, claim: Claim, *, version: int | N
 
 
 def _champion_claim(client: MlflowClient, model: str, version: int | None) -> Claim | None:
-    """Stored forecasts of the present champion; without a day if they can't be read."""
+    """Read the present champion's stored forecasts; a claim without a day if they can't be read."""
     try:
         champion = champion_of(client, model)
     except MlflowException:
@@ -60,7 +60,9 @@ def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:
 
 def gate_tags(gate: Gate) -> dict[str, str]:
     """Answer of the gate and of each condition, as tags."""
-    answers = {f"gate.{each.name.replace(' ', '_')}": f"{each.answer}: {each.words}"[:LONGEST] for each in gate.conditions}
+    answers = {
+        f"gate.{each.name.replace(' ', '_')}": f"{each.answer}: {each.words}"[:LONGEST] for each in gate.conditions
+    }
     return {"gate": "pass" if gate.holds else f"not met: {', '.join(gate.not_met)}", **answers}
 
 

@@ -69,4 +69,6 @@ def _weights(chosen: Chosen, members: Members) -> str:
     if members.as_is:
         return f"the trial's own, of epoch {chosen.n_epochs}, seed {members.seeds[0]}"
     seeds = ", ".join(map(str, members.seeds))
-    return f"{len(members.models)} refits on train and validation, {chosen.n_epochs} epochs each, seeds {seeds}, averaged"
+    return (
+        f"{len(members.models)} refits on train and validation, {chosen.n_epochs} epochs each, seeds {seeds}, averaged"
+    )

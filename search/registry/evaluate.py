@@ -19,7 +19,7 @@ from search.registry.child_run import child_run
 from search.registry.gate import describe_difference
 from search.registry.loaded import load_version
 from search.registry.sealed_days import TestScores, score_test_days, sealed_windows
-from search.registry.versions import find_version, parse_version, require_tag, version_name
+from search.registry.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.stores import Stores, open_tracking
 from search.study import Study, load_study
 
@@ -53,8 +53,8 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
         if earlier is not None and not again:
             console.print(_read_result(study, earlier), markup=False)
             console.print(
-                f"evaluated before, in run {earlier.info.run_id[:8]}; nothing was opened and this does not count as new "
-                "(--again opens it another time, and is counted)",
+                f"evaluated before, in run {earlier.info.run_id[:8]}; nothing was opened, this does not count as "
+                "new (--again opens it another time, and is counted)",
                 markup=False,
             )
         else:
@@ -70,7 +70,7 @@ def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
     name = version_name(version)
     tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
     with child_run(study, role=ROLE, name=f"test {name}", tags=tags) as run_id:
-        as_is = require_tag(version, "members.as_is") == "true"
+        as_is = require_tag(version, AS_IS) == "true"
         scores = score_test_days(study, loaded, bars, as_is=as_is, opening=opening)
         text = result_text(name, scores)
         _log(study, run_id, scores, text)
@@ -85,10 +85,14 @@ def result_text(name: str, scores: TestScores) -> str:
         f"{table['date'].iloc[-1].date()}, base rate {table['y'].mean():.4f}",
     ]
     for model, found in scores.scores.items():
-        shown = (f"{label} {found[m].value:.4f} [{found[m].low:.4f}, {found[m].high:.4f}]" for m, label in SHOWN.items())
+        shown = (
+            f"{label} {found[m].value:.4f} [{found[m].low:.4f}, {found[m].high:.4f}]" for m, label in SHOWN.items()
+        )
         lines.append(f"  {model:<20} {', '.join(shown)}")
     best = scores.best_baseline
-    lines.append(f"{name} less {best}, the best baseline on these days: {describe_difference(scores.differences[best])}")
+    lines.append(
+        f"{name} less {best}, the best baseline on these days: {describe_difference(scores.differences[best])}"
+    )
     return "\n".join(lines)
 
 

@@ -108,7 +108,9 @@ def check_gate(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Gate:
     finite = _finite(claim)
     if not finite.holds:
         names = ("calibrated", "beats the best baseline", "survives the search", "beats the champion")
-        others = tuple(Condition(name=name, holds=None, words="not asked of forecasts that are not finite") for name in names)
+        others = tuple(
+            Condition(name=name, holds=None, words="not asked of forecasts that are not finite") for name in names
+        )
         return Gate(source=claim.source, conditions=(finite, *others))
     conditions = (
         finite,
@@ -124,7 +126,9 @@ def _finite(claim: Claim) -> Condition:
     p_D = claim.p_D
     broken = int((~(np.isfinite(p_D) & (p_D > 0) & (p_D < 1))).sum())
     words = f"{len(p_D) - broken} of {len(p_D)} probabilities are finite and inside (0, 1)"
-    return Condition(name="finite", holds=len(p_D) > 0 and not broken, words=words, figures={"days": len(p_D), "broken": broken})
+    return Condition(
+        name="finite", holds=len(p_D) > 0 and not broken, words=words, figures={"days": len(p_D), "broken": broken}
+    )
 
 
 def _calibrated(claim: Claim, seed: int) -> Condition:
@@ -149,13 +153,17 @@ def _calibrated(claim: Claim, seed: int) -> Condition:
         "mean_low": float(low),
         "mean_high": float(high),
     }
-    return Condition(name="calibrated", holds=None if shape.holds is None else shape.holds and mean, words=words, figures=figures)
+    return Condition(
+        name="calibrated", holds=None if shape.holds is None else shape.holds and mean, words=words, figures=figures
+    )
 
 
 def _beats_baseline(claim: Claim, seed: int) -> Condition:
     name = "beats the best baseline"
     if claim.p_baseline_D is None:
-        return Condition(name=name, holds=None, words="no baseline on these days in the record; patchscale baselines STUDY")
+        return Condition(
+            name=name, holds=None, words="no baseline on these days in the record; patchscale baselines STUDY"
+        )
     found = paired_difference(claim.y_D, claim.p_D, claim.p_baseline_D, horizon=claim.horizon, seed=seed)
     return _compared(name, f"{claim.baseline}, ", found)
 
@@ -172,7 +180,12 @@ def _survives_search(claim: Claim, seed: int) -> Condition:
         f"superior predictive ability of {len(losses_MD)} trials over {claim.benchmark}, p {found.p_value:.4f} "
         f"(below {SIZE:g}); best trial {best_D.mean():+.4f}, {len(benchmark_D)} days"
     )
-    figures = {"p_value": found.p_value, "models": len(losses_MD), "days": len(benchmark_D), "best": float(best_D.mean())}
+    figures = {
+        "p_value": found.p_value,
+        "models": len(losses_MD),
+        "days": len(benchmark_D),
+        "best": float(best_D.mean()),
+    }
     return Condition(name=name, holds=found.p_value < SIZE, words=words, figures=figures)
 
 
@@ -193,9 +206,7 @@ def _beats_champion(claim: Claim, champion: Claim | None, seed: int) -> Conditio
 
 def _compared(name: str, opponent: str, found: Difference) -> Condition:
     """Turn a paired difference of log loss into a condition: below zero, and not by chance."""
-    figures = {
-        each: getattr(found, each) for each in ("value", "low", "high", "p_value", "detectable", "n_days")
-    }
+    figures = {each: getattr(found, each) for each in ("value", "low", "high", "p_value", "detectable", "n_days")}
     return Condition(
         name=name,
         holds=bool(found.value < 0 and found.p_value < SIZE),
@@ -207,6 +218,7 @@ def _compared(name: str, opponent: str, found: Difference) -> Condition:
 def describe_difference(found: Difference) -> str:
     """One comparison in words, with the smallest difference that its days could show."""
     return (
-        f"difference in {found.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {found.p_value:.4f}; "
+        f"difference in {found.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], "
+        f"p {found.p_value:.4f}; "
         f"{found.n_days:,} days can show {found.detectable:.4f}"
     )

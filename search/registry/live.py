@@ -20,12 +20,11 @@ from search import record
 from search.registry.description import question
 from search.registry.loaded import load_version
 from search.registry.newest import newest_dataset
-from search.registry.versions import find_version, require_tag, version_name
+from search.registry.versions import DATA_LAST, find_version, require_tag, version_name
 from search.stores import Stores, open_tracking
 from search.study import load_study
 
 DRIFT_DAYS = 250
-DATA_LAST = "data.last"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +109,9 @@ class Live:
             shown = ", ".join(f"{name} {value:.2f}" for name, value in self.drifted.items())
             yield f"warning: inputs drifted from training (stability index of {SHIFTED_FROM} or more): {shown}"
         if self.outside:
-            shown = ", ".join(f"{name} {x:.4g} ({low:.4g} to {high:.4g})" for name, (x, low, high) in self.outside.items())
+            shown = ", ".join(
+                f"{name} {x:.4g} ({low:.4g} to {high:.4g})" for name, (x, low, high) in self.outside.items()
+            )
             yield f"warning: inputs of this day outside their range in training: {shown}"
 
 

@@ -62,7 +62,9 @@ def load_version(stores: Stores, version: ModelVersion) -> Loaded:
             served = mlflow.pyfunc.load_model(path)
             return Loaded(served=served, facts=served.unwrap_python_model().package.facts)
     except (MlflowException, OSError, AttributeError) as error:
-        raise RecordError(f"{name} must load as MLflow serves it, got {describe_error(error)}; register it again") from error
+        raise RecordError(
+            f"{name} must load as MLflow serves it, got {describe_error(error)}; register it again"
+        ) from error
 
 
 @contextmanager

@@ -62,9 +62,7 @@ def trial_members(study: Study, chosen: Chosen) -> Members:
     dataset, further = study.load_data()
     windows = windows_of(chosen.spec, dataset, further)
     expected = validation_predictions(study, chosen)[["date", "p"]]
-    return Members(
-        models=[weights], as_is=True, windows=windows, train_rows=windows.train_rows, expected=expected
-    )
+    return Members(models=[weights], as_is=True, windows=windows, train_rows=windows.train_rows, expected=expected)
 
 
 def refitted_members(

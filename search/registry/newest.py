@@ -34,7 +34,9 @@ class Newest:
     remarks: tuple[str, ...]
 
 
-def newest_dataset(root: Path, data: Data, *, source: str = "", offline: bool = False, today: date | None = None) -> Newest:
+def newest_dataset(
+    root: Path, data: Data, *, source: str = "", offline: bool = False, today: date | None = None
+) -> Newest:
     """Pull the model's tickers from its own source and build; where that fails, take what is stored and say so.
 
     Parameters

@@ -53,8 +53,7 @@ def claim_of_trial(study: Study, chosen: Chosen, name: str) -> Claim:
     trials = np.array([role == "trial" for role in forecasts.roles])
     claim = Claim(
         name=name,
-        source=f"validation of trial {chosen.trial.number}, study {study.plan.study}, one of {chosen.of} that were compared "
-        "on these days",
+        source=f"validation of trial {chosen.trial.number} of study {study.plan.study}, one of {chosen.of} compared on it",
         horizon=forecasts.horizon,
         dates_D=forecasts.dates_D,
         y_D=forecasts.y_D,
@@ -100,7 +99,7 @@ def claim_of_version(client: MlflowClient, version: ModelVersion) -> Claim:
     source, horizon = require_tag(version, SOURCE), int(require_tag(version, HORIZON))
     try:
         with TemporaryDirectory() as directory:
-            table = pd.read_parquet(client.download_artifacts(version.run_id, PREDICTIONS, directory))
+            table = pd.read_parquet(client.download_artifacts(str(version.run_id), PREDICTIONS, directory))
     except (MlflowException, OSError, ValueError) as error:
         raise RecordError(
             f"{version_name(version)} must keep its out-of-sample predictions, {PREDICTIONS} of run "

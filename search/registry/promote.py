@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search import record
 from search.registry.aliases import CHAMPION, champion_of, registry_lock
 from search.registry.chosen import choose_trial
 from search.registry.decision import ask_gate, decide, gate_tags, log_gate
 from search.registry.out_of_sample import SOURCE, claim_of_trial, require_baselines, store_claim
-from search.registry.versions import find_version, parse_version, require_tag, version_name
+from search.registry.versions import TRIAL_NUMBER, find_version, parse_version, require_tag, version_name
 from search.stores import Stores, open_tracking
 from search.study import load_study
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-STUDY, NUMBER = "study.name", "trial.number"
 
 
 def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
@@ -49,8 +48,8 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
         if CHAMPION in version.aliases:
             console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)
             return True
-        study = load_study(stores, require_tag(version, STUDY), client=client)
-        chosen = choose_trial(study, int(require_tag(version, NUMBER)))
+        study = load_study(stores, require_tag(version, record.STUDY), client=client)
+        chosen = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
         for failure in require_baselines(stores, study):
             console.print(f"baseline failed, {failure}", markup=False)
         claim = claim_of_trial(study, chosen, version_name(version))

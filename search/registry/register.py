@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
+from pipeline.tiers import tier_memory
 from search import record
-from search.data_record import dataset_entities, further_entities
+from search.data_record import dataset_entities
 from search.provenance import code_tags
 from search.registry.aliases import registry_lock, set_challenger
 from search.registry.child_run import child_run, close_stale
@@ -20,7 +21,7 @@ from search.registry.gate import Gate
 from search.registry.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.out_of_sample import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
 from search.registry.packaging import Packaged, package_members
-from search.registry.versions import version_name
+from search.registry.versions import AS_IS, DATA_LAST, DATASET, TRIAL_NUMBER, TRIAL_RUN, version_name
 from search.stores import Stores
 from search.study import Study, load_study
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ROLE = "registration"
-TRIAL_RUN, TRIAL_NUMBER, DATASET = "trial.run_id", "trial.number", "dataset.digest"
 REGISTERED = "registered.as"
 
 
@@ -66,6 +66,7 @@ def register(stores: Stores, name: str, request: Request, console: Console) -> M
     """
     require_seeds(request.seeds)
     study = load_study(stores, name)
+    tier_memory(study.plan.data.tier)
     chosen = choose_trial(study, request.trial)
     with registry_lock(stores, study.plan.experiment):
         close_stale(study, ROLE)
@@ -84,6 +85,7 @@ def _register(
     for failure in require_baselines(stores, study):
         console.print(f"baseline failed, {failure}", markup=False)
     claim = claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}")
+    record.log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
     packaged = package_members(study, chosen, members, run_id)
     console.print(
         f"packaged, and run in a fresh process: largest difference {packaged.difference:.1e} over "
@@ -111,7 +113,9 @@ def _members(study: Study, chosen: Chosen, request: Request, console: Console) -
         return trial_members(study, chosen)
 
     def said(done: int) -> None:
-        console.print(f"refit {done} of {request.seeds}: {chosen.n_epochs} epochs on train and validation", markup=False)
+        console.print(
+            f"refit {done} of {request.seeds}: {chosen.n_epochs} epochs on train and validation", markup=False
+        )
 
     return refitted_members(study, chosen, request.seeds, after_each=said)
 
@@ -129,11 +133,11 @@ def _create_version(
         DATASET: spec.data.dataset,
         "spec.hash": spec.hash,
         "architecture": spec.architecture.label,
-        "members.as_is": str(members.as_is).lower(),
+        AS_IS: str(members.as_is).lower(),
         "members.seeds": ",".join(map(str, members.seeds)),
         "members.epochs": chosen.n_epochs,
         "trained.through": packaged.trained_through,
-        "data.last": packaged.data_last,
+        DATA_LAST: packaged.data_last,
         "check.largest_difference": f"{packaged.difference:.3e}",
         SOURCE: claim.source,
         HORIZON: claim.horizon,

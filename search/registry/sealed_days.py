@@ -103,9 +103,7 @@ def score_test_days(study: Study, loaded: Loaded, bars: pd.DataFrame, *, as_is: 
     for name, baseline in BASELINES.items():
         fitted = fit_baseline(baseline, dataset, fit_on, horizon=plan.target.horizon, further=further)
         said[name] = fitted.predict_rows(dataset, rows)
-    opened = make_windows(
-        dataset, plan.target, plan.split, sealed.context_length, further=further, opening=opening
-    )
+    opened = make_windows(dataset, plan.target, plan.split, sealed.context_length, further=further, opening=opening)
     return compare_on_days(dataset.dates[rows], opened.outcomes(rows), said, horizon=plan.target.horizon)
 
 

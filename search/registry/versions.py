@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
 SHOWN = 10
+TRIAL_RUN, TRIAL_NUMBER, DATASET = "trial.run_id", "trial.number", "dataset.digest"
+AS_IS, DATA_LAST = "members.as_is", "data.last"
+"""Tags of a version."""
 PAGE = 1000
 
 
@@ -98,7 +101,7 @@ def every_version(client: MlflowClient) -> Iterator[ModelVersion]:
 
 
 def version_name(version: ModelVersion) -> str:
-    """What a user writes for a version: ``patchscale-SPY-h1/3``."""
+    """Name a version as a user writes it: ``patchscale-SPY-h1/3``."""
     return f"{version.name}/{version.version}"
 
 
