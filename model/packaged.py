@@ -238,7 +238,7 @@ class PackagedModel:
     @torch.inference_mode()
     def probabilities(self, x_DF: npt.NDArray[np.float32]) -> Array:
         """Mean probability of the members for every day with a whole window, shape (days - context + 1,)."""
-        x_BTF = torch.from_numpy(x_DF).unfold(0, self.context_length, 1).transpose(1, 2)
+        x_BTF = torch.tensor(x_DF).unfold(0, self.context_length, 1).transpose(1, 2)
         p_MB = torch.stack(
             [torch.cat([predict_proba(model(part)) for part in x_BTF.split(BATCH)]) for model in self.members]
         )
