@@ -19,6 +19,7 @@ from search.cli.reconcile import reconcile
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
+from search.cli.walkforward import walkforward
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,6 +31,7 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    walkforward,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from model.baselines import Baseline, fit_baseline
 from model.execution import choose_execution
 from model.refit import refit
 from model.spec import Spec
 from model.trainer import Trainer, build_model, predict_rows
-from model.windows import Windows, make_windows
+from model.windows import Windows
 from pipeline.dataset import DatasetVersion
 from pipeline.exceptions import TrainingError
 from pipeline.splits import SplitRows
@@ -120,9 +118,7 @@ class SpecForecaster:
             return Outcome(n_epochs=n_epochs, seconds=time.perf_counter() - started)
         fold = self.folds[job.year]
         execution = choose_execution(self.spec, self.windows.x_DF.device, rows=len(self.windows.x_DF))
-        model = refit(
-            self.spec, self.windows, fold.train, n_epochs=job.n_epochs, seed=job.seed, execution=execution
-        )
+        model = refit(self.spec, self.windows, fold.train, n_epochs=job.n_epochs, seed=job.seed, execution=execution)
         p = finite(predict_rows(model, self.windows, fold.test), job)
         return Outcome(n_epochs=job.n_epochs, seconds=time.perf_counter() - started, p=p)
 
@@ -188,5 +184,7 @@ def finite(p_D: np.ndarray[Any, np.dtype[np.float64]], job: Job) -> tuple[float,
         If one is not finite.
     """
     if not np.isfinite(p_D).all():
-        raise TrainingError(f"forecasts of {job.year} by seed {job.seed} must be finite, got others; lower learning_rate")
+        raise TrainingError(
+            f"forecasts of {job.year} by seed {job.seed} must be finite, got others; lower learning_rate"
+        )
     return tuple(map(float, p_D))

@@ -16,6 +16,7 @@ from mlflow.entities import Param
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
 from search import record
+from search.artifacts import fetch_artifact
 from search.baselines import SETTINGS_HASH
 from search.provenance import code_tags
 from search.recorded import runs_of
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 ROLE = "walkforward"
 SUBJECT = "walkforward.subject"
 OVERLAP = "walkforward.overlap_years"
-FIRST_YEAR, LAST_YEAR, SEEDS, EPOCHS = (f"walkforward.{name}" for name in ("first_year", "last_year", "seeds", "epochs"))
+FIRST_YEAR, LAST_YEAR, SEEDS, EPOCHS = (
+    f"walkforward.{name}" for name in ("first_year", "last_year", "seeds", "epochs")
+)
 EPOCHS_RULE = "best of the year before, first seed, then refitted with every row before the year"
 FOLDS, PREDICTIONS = "folds", "predictions/walkforward.parquet"
 
@@ -148,19 +151,23 @@ class WalkForwardRun:
         client.log_batch(self.run_id, params=[Param(name, value) for name, value in params.items()])
         held = client.get_run(self.run_id).data.params
         changed = [name for name, value in params.items() if held.get(name) != value]
-        client.set_tag(self.run_id, record.RECORD_STATE, f"invalid: changed {', '.join(changed)}" if changed else "valid")
+        client.set_tag(
+            self.run_id, record.RECORD_STATE, f"invalid: changed {', '.join(changed)}" if changed else "valid"
+        )
         if changed:
             raise RecordError(f"run {self.run_id} must read back as what was logged, got others in {changed[0]}")
 
     def kept(self) -> dict[str, Outcome]:
-        """What earlier commands finished, by job; a file that was cut off while it was written is none."""
+        """Read what earlier commands finished, by job; a file that was cut off while it was written is none."""
         client = self.study.client
-        if not client.list_artifacts(self.run_id, FOLDS):
-            return {}
+        run, kept = client.get_run(self.run_id), {}
         with TemporaryDirectory() as directory:
-            held = Path(client.download_artifacts(self.run_id, FOLDS, directory))
-            read = {path.stem: _read(path) for path in sorted(held.glob("*.json"))}
-        return {name: outcome for name, outcome in read.items() if outcome is not None}
+            for artifact in client.list_artifacts(self.run_id, FOLDS):
+                path = fetch_artifact(client, run, artifact.path, Path(directory))
+                outcome = None if path is None else _read(path)
+                if outcome is not None:
+                    kept[Path(artifact.path).stem] = outcome
+        return kept
 
     def keep(self, job: Job, outcome: Outcome) -> None:
         """Keep what a job found, so that it is not done again."""
@@ -184,10 +191,19 @@ class WalkForwardRun:
             self.record.interrupt()
 
 
-def read_days(study: Study, run_id: str) -> pd.DataFrame:
-    """Predictions of a finished walk-forward: a row a day, columns date, year, y, p and one a seed."""
+def read_days(study: Study, run: Run) -> pd.DataFrame:
+    """Predictions of a finished walk-forward: a row a day, columns date, year, y, p and one a seed.
+
+    Raises
+    ------
+    RecordError
+        If they are no longer there.
+    """
     with TemporaryDirectory() as directory:
-        return pd.read_parquet(study.client.download_artifacts(run_id, PREDICTIONS, directory))
+        path = fetch_artifact(study.client, run, PREDICTIONS, Path(directory))
+        if path is None:
+            raise RecordError(f"run {run.info.run_id} must keep {PREDICTIONS}, got none; delete the run and repeat it")
+        return pd.read_parquet(path)
 
 
 def _find_interrupted(study: Study, params: Mapping[str, str]) -> Run | None:

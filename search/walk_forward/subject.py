@@ -1,4 +1,4 @@
-"""What is walked forward: the spec of a trial, a spec in a file, or the baselines; and the study whose days it takes."""
+"""What is walked forward: a trial's spec, a spec in a file, or the baselines; and the study whose days it takes."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def write_setup(subject: Subject, years: tuple[int, int]) -> str:
 
 
 def read_setup(line: str) -> tuple[Subject, tuple[int, int]]:
-    """What :func:`write_setup` said."""
+    """Read what :func:`write_setup` wrote."""
     held = json.loads(line)
     spec = None if held["spec"] is None else Spec.from_params(held["spec"])
     baseline = None if held["baseline"] is None else BASELINES[held["baseline"]]
@@ -133,8 +133,8 @@ class WorkerPool:
         if not line:
             code = process.wait()
             raise TrainingError(
-                f"a worker must live until its job {job.name} is done, got one that ended with {code}; see {self._log}, "
-                "and repeat the command: finished years are kept"
+                f"a worker must live until its job {job.name} is done, got one that ended with {code}; "
+                f"see {self._log}, and repeat the command: what is finished is kept"
             )
         held = json.loads(line)
         if "error" in held:
