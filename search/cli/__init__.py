@@ -23,6 +23,7 @@ from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
 from search.cli.versions import compare, promote, rollback
+from search.cli.walkforward import walkforward
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -35,6 +36,7 @@ COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
     *(register, promote, rollback, compare, evaluate, predict),
+    walkforward,
 )
 for command in COMMANDS:
     cli.add_command(command)
