@@ -35,10 +35,12 @@ def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
     """Make the champion of MODEL before the present one champion again."""
     number = whole_number("to", to, 1) if to else None
     from search.registry.aliases import registry_lock, roll_back
+    from search.registry.versions import find_model
     from search.stores import open_tracking, resolve_stores
 
     stores = resolve_stores(tracking_uri, storage)
     client = open_tracking(stores)
+    find_model(client, model)
     with registry_lock(stores, model):
         before, move = roll_back(client, model, number)
     click.echo(f"champion of {model} is now {move.version} again, before: {before}; patchscale promote brings it back")

@@ -14,13 +14,12 @@ from model.patchtst import PatchTST
 from model.spec import Spec
 from pipeline.exceptions import InputError, RecordError
 from search import record
-from search.artifacts import CHECKPOINT, checkpoint_bytes
+from search.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact
+from search.evidence.forecasts import PREDICTIONS
 from search.recorded import FINISHED, RecordedTrial, recorded_trials
 
 if TYPE_CHECKING:
     from search.study import Study
-
-VALIDATION = "predictions/val.parquet"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,8 +81,9 @@ def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
             "losing ones); leave out --as-is: a refit needs the spec alone"
         )
     with TemporaryDirectory() as directory:
-        path = study.client.download_artifacts(chosen.trial.run_id, CHECKPOINT, directory)
-        spec, model = load_checkpoint(Path(path))
+        path = fetch_artifact(study.client, chosen.trial.run, CHECKPOINT, Path(directory))
+        assert path is not None
+        spec, model = load_checkpoint(path)
     if spec != chosen.spec:
         raise RecordError(
             f"the checkpoint of {chosen.trial.name} must hold its run's spec, got {spec.hash}; choose another"
@@ -92,9 +92,20 @@ def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
 
 
 def validation_predictions(study: Study, chosen: Chosen) -> pd.DataFrame:
-    """Read date, outcome and probability of every validation day, as the trial stored them."""
+    """Read date, outcome and probability of every validation day, as the trial stored them.
+
+    Raises
+    ------
+    RecordError
+        If they are gone.
+    """
     with TemporaryDirectory() as directory:
-        return pd.read_parquet(study.client.download_artifacts(chosen.trial.run_id, VALIDATION, directory))
+        path = fetch_artifact(study.client, chosen.trial.run, PREDICTIONS, Path(directory))
+        if path is None:
+            raise RecordError(
+                f"{chosen.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
+            )
+        return pd.read_parquet(path)
 
 
 def _of_number(study: Study, recorded: list[RecordedTrial], number: int) -> RecordedTrial:

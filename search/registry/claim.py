@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ class Claim:
         Forecast days, ascending.
     y_D, p_D : ndarray of shape (days,)
         Outcomes and probabilities.
+    unchosen_D : ndarray of bool of shape (days,), optional
+        Days on which the spec was not chosen; None where that does not apply.
     baseline : str
         Best baseline on these days; empty if there is none in the record.
     p_baseline_D : ndarray of shape (days,), optional
@@ -50,11 +52,26 @@ class Claim:
     dates_D: pd.DatetimeIndex
     y_D: Array
     p_D: Array
+    unchosen_D: npt.NDArray[np.bool_] | None = None
     baseline: str = ""
     p_baseline_D: Array | None = None
     search_losses_MD: Array | None = None
     benchmark: str = ""
     benchmark_losses_D: Array | None = None
+
+    def on_unchosen(self) -> Claim:
+        """Leave out the days on which the spec was chosen."""
+        kept = self.unchosen_D
+        if kept is None:
+            return self
+        return replace(
+            self,
+            unchosen_D=None,
+            dates_D=self.dates_D[kept],
+            y_D=self.y_D[kept],
+            p_D=self.p_D[kept],
+            p_baseline_D=None if self.p_baseline_D is None else self.p_baseline_D[kept],
+        )
 
     def frame(self) -> pd.DataFrame:
         """Date, outcome and probability, a row a day; the best baseline's beside them as ``p_baseline``."""

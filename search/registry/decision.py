@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow.exceptions import MlflowException
-
 from pipeline.exceptions import PatchscaleError
 from search import record
 from search.registry.aliases import FORCE, GATE, champion_of, move_champion, now
@@ -29,7 +27,7 @@ def ask_gate(client: MlflowClient, model: str, claim: Claim, *, version: int | N
     client : MlflowClient
         Of the registry.
     model : str
-        Registered model; it need not exist yet.
+        Registered model.
     claim : Claim
         Of the version.
     version : int, optional
@@ -40,10 +38,7 @@ def ask_gate(client: MlflowClient, model: str, claim: Claim, *, version: int | N
 
 def _champion_claim(client: MlflowClient, model: str, version: int | None) -> Claim | None:
     """Read the present champion's stored forecasts; a claim without a day if they can't be read."""
-    try:
-        champion = champion_of(client, model)
-    except MlflowException:
-        return None
+    champion = champion_of(client, model)
     if champion is None or int(champion.version) == version:
         return None
     try:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipeline.raw_bars import raw_bars
 from search import record
+from search.artifacts import fetch_artifact
 from search.openings import count_openings, count_version_openings, record_opening
 from search.recorded import runs_of
 from search.registry.aliases import registry_lock
@@ -130,7 +131,8 @@ def _earlier(study: Study, version: ModelVersion) -> Run | None:
 
 def _read_result(study: Study, run: Run) -> str:
     with TemporaryDirectory() as directory:
-        return Path(study.client.download_artifacts(run.info.run_id, RESULT, directory)).read_text()
+        path = fetch_artifact(study.client, run, RESULT, Path(directory))
+        return f"{RESULT} of run {run.info.run_id} is gone" if path is None else path.read_text()
 
 
 def _counts(study: Study, version: ModelVersion) -> str:

@@ -114,8 +114,8 @@ def check_gate(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Gate:
         return Gate(source=claim.source, conditions=(finite, *others))
     conditions = (
         finite,
-        _calibrated(claim, seed),
-        _beats_baseline(claim, seed),
+        _calibrated(claim.on_unchosen(), seed),
+        _beats_baseline(claim.on_unchosen(), seed),
         _survives_search(claim, seed),
         _beats_champion(claim, champion, seed),
     )
@@ -125,7 +125,7 @@ def check_gate(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Gate:
 def _finite(claim: Claim) -> Condition:
     p_D = claim.p_D
     broken = int((~(np.isfinite(p_D) & (p_D > 0) & (p_D < 1))).sum())
-    words = f"{len(p_D) - broken} of {len(p_D)} probabilities are finite and inside (0, 1)"
+    words = f"{len(p_D) - broken:,} of {len(p_D):,} probabilities are finite and inside (0, 1)"
     return Condition(
         name="finite", holds=len(p_D) > 0 and not broken, words=words, figures={"days": len(p_D), "broken": broken}
     )
@@ -178,7 +178,7 @@ def _survives_search(claim: Claim, seed: int) -> Condition:
     found = superior_predictive_ability(losses_MD, benchmark_D, block=block, seed=seed)
     words = (
         f"superior predictive ability of {len(losses_MD)} trials over {claim.benchmark}, p {found.p_value:.4f} "
-        f"(below {SIZE:g}); best trial {best_D.mean():+.4f}, {len(benchmark_D)} days"
+        f"(must be below {SIZE:g}); best trial's log loss less its {best_D.mean():+.4f}, {len(benchmark_D):,} days"
     )
     figures = {
         "p_value": found.p_value,

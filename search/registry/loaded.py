@@ -17,7 +17,7 @@ from model.facts import PackageFacts
 from pipeline.exceptions import RecordError
 from search.record import describe_error
 from search.registry.versions import version_name
-from search.stores import Stores
+from search.stores import Stores, open_tracking
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -55,10 +55,9 @@ def load_version(stores: Stores, version: ModelVersion) -> Loaded:
     name = version_name(version)
     try:
         with TemporaryDirectory() as directory, _same_path():
-            uri = stores.tracking_uri
-            path = mlflow.artifacts.download_artifacts(
-                f"models:/{name}", dst_path=directory, tracking_uri=uri, registry_uri=uri
-            )
+            client = open_tracking(stores)
+            source = client.get_model_version_download_uri(version.name, version.version)
+            path = mlflow.artifacts.download_artifacts(source, dst_path=directory, tracking_uri=stores.tracking_uri)
             served = mlflow.pyfunc.load_model(path)
             return Loaded(served=served, facts=served.unwrap_python_model().package.facts)
     except (MlflowException, OSError, AttributeError) as error:

@@ -24,8 +24,8 @@ class Packaged:
 
     Parameters
     ----------
-    uri, model_id : str
-        Of the logged model.
+    source, model_id : str
+        Where the logged model lies, and its id.
     difference : float
         Largest difference of a probability of it, in a fresh process, from that of its weights before packaging.
     trained_through : str
@@ -34,7 +34,7 @@ class Packaged:
         Last session of the dataset version, ISO date.
     """
 
-    uri: str
+    source: str
     model_id: str
     difference: float
     trained_through: str
@@ -60,9 +60,10 @@ def package_members(study: Study, chosen: Chosen, members: Members, run_id: str)
         uri = log_package(study.client, run_id, made)
     bars = raw_bars(study.data_root, dataset)
     difference = check_in_fresh_process(uri, bars, members.expected, study.client.tracking_uri)
+    model_id = uri.rpartition("/")[2]
     return Packaged(
-        uri=uri,
-        model_id=uri.rpartition("/")[2],
+        source=study.client.get_logged_model(model_id).artifact_location,
+        model_id=model_id,
         difference=difference,
         trained_through=facts.trained_through,
         data_last=str(dataset.dates[-1].date()),

@@ -92,6 +92,7 @@ def _register(
         f"{len(members.expected)} days",
         markup=False,
     )
+    _ensure_model(study)
     gate = ask_gate(client, model, claim)
     store_claim(client, run_id, claim)
     log_gate(client, run_id, gate)
@@ -124,7 +125,6 @@ def _create_version(
     study: Study, chosen: Chosen, members: Members, claim: Claim, gate: Gate, packaged: Packaged, run_id: str
 ) -> ModelVersion:
     client, model, spec = study.client, study.plan.experiment, chosen.spec
-    _ensure_model(study)
     tags = {
         record.STUDY: study.plan.study,
         "study.run_id": study.run_id,
@@ -132,6 +132,7 @@ def _create_version(
         TRIAL_NUMBER: chosen.trial.number,
         DATASET: spec.data.dataset,
         "spec.hash": spec.hash,
+        "model.id": packaged.model_id,
         "architecture": spec.architecture.label,
         AS_IS: str(members.as_is).lower(),
         "members.seeds": ",".join(map(str, members.seeds)),
@@ -150,7 +151,7 @@ def _create_version(
     record.set_tags(client, run_id, {**tags, record.NOTE: description})
     return client.create_model_version(
         model,
-        packaged.uri,
+        packaged.source,
         run_id,
         tags={key: str(value) for key, value in tags.items()},
         description=description,

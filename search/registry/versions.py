@@ -76,7 +76,7 @@ def find_model(client: MlflowClient, name: str) -> RegisteredModel:
     try:
         return client.get_registered_model(name)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(f"the registry must be readable, got: {describe_error(error)}; check the store") from error
         names = sorted(model.name for model in _pages(client.search_registered_models))
         raise InputError(
@@ -85,9 +85,15 @@ def find_model(client: MlflowClient, name: str) -> RegisteredModel:
 
 
 def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
-    """Every version of a model, oldest first, with its aliases."""
+    """Every version of a model, oldest first, with its aliases.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
     held: dict[str, list[str]] = {}
-    for alias, number in (client.get_registered_model(name).aliases or {}).items():
+    for alias, number in (find_model(client, name).aliases or {}).items():
         held.setdefault(str(number), []).append(str(alias))
     versions = list(_pages(client.search_model_versions, filter_string=f"name = '{name}'"))
     for version in versions:

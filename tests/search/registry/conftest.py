@@ -1,5 +1,6 @@
 import shutil
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -10,22 +11,26 @@ from search.stores import Stores, resolve_stores
 from search.study import load_study, open_or_create_study
 from search.trial import TrialRunner
 
-STUDY = "tiny"
+STUDY, MODEL = "tiny", "patchscale-^GSPC-h1"
 
 
 @dataclass(frozen=True)
 class Made:
-    """A directory with a study of three finished trials, and a version of the best one, as it is."""
+    """A directory with a study of three finished trials; version 1 is the best as it is, version 2 refitted."""
 
     directory: Path
-    said: str
+    said: tuple[str, str]
 
 
 def open_stores(directory: Path) -> Stores:
     return resolve_stores(*(f"sqlite:///{directory}/mlruns/{name}.db" for name in ("mlflow", "optuna")))
 
 
-@pytest.fixture(scope="module")
+def quiet_console() -> Console:
+    return Console(file=StringIO(), width=1000, soft_wrap=True, highlight=False)
+
+
+@pytest.fixture(scope="session")
 def made(tmp_path_factory, template, planned):
     directory = tmp_path_factory.mktemp("made")
     shutil.copytree(template, directory / "mlruns")
@@ -35,14 +40,23 @@ def made(tmp_path_factory, template, planned):
     runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
     for _ in range(3):
         runner.run_next()
-    console = Console(record=True, width=400, quiet=False, file=open("/dev/null", "w"))
-    register(stores, STUDY, Request(as_is=True), console)
-    return Made(directory=directory, said=console.export_text())
+    said = []
+    for request in (Request(as_is=True), Request(seeds=2)):
+        console = quiet_console()
+        register(stores, STUDY, request, console)
+        said.append(console.file.getvalue())
+    return Made(directory=directory, said=tuple(said))
+
+
+@pytest.fixture
+def console():
+    """A console whose text is ``console.file.getvalue()``."""
+    return quiet_console()
 
 
 @pytest.fixture
 def shop(made, tmp_path, monkeypatch):
-    """Stores of a test's own that start as the module's; artifacts of old runs are shared."""
+    """Stores of a test's own that start as the session's; artifacts of old runs are shared."""
     shutil.copytree(made.directory / "mlruns", tmp_path / "mlruns", ignore=shutil.ignore_patterns("artifacts"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -52,3 +66,20 @@ def shop(made, tmp_path, monkeypatch):
 @pytest.fixture
 def study(shop):
     return load_study(shop, STUDY)
+
+
+@pytest.fixture
+def shelf(home, stores):
+    """A client of an empty registry, and a function that puts versions of nothing into it."""
+    from search.stores import open_tracking
+
+    client = open_tracking(stores)
+
+    def add(model, count, **tags):
+        if not client.search_registered_models(f"name = '{model}'"):
+            client.create_registered_model(model)
+        for _ in range(count):
+            client.create_model_version(model, source="file:///nothing", tags=tags)
+
+    client.add = add
+    return client

@@ -1,5 +1,132 @@
-def test_try(made, shop, study):
-    print(made.said)
-    for v in study.client.search_model_versions("name = 'patchscale-^GSPC-h1'"):
-        print(v.tags, v.description, v.source, v.aliases)
-    assert 0
+import json
+import re
+
+import mlflow
+import pandas as pd
+import pytest
+
+from search.artifacts import fetch_artifact
+from search.registry.aliases import CHALLENGER, champion_of
+from search.registry.out_of_sample import STORED
+from search.registry.versions import find_version, versions_of
+
+MODEL = "patchscale-^GSPC-h1"
+
+
+@pytest.fixture
+def client(study):
+    return study.client
+
+
+def artifact(client, run_id, path):
+    return fetch_artifact(client, client.get_run(run_id), path, None)
+
+
+def runs(study, role):
+    return study.client.search_runs([study.experiment_id], f"tags.`run.role` = '{role}'")
+
+
+@pytest.mark.parametrize(
+    ("number", "as_is", "seeds", "through"), [(1, "true", "0", "2014-12-31"), (2, "false", "0,1", "2016-12-30")]
+)
+def test_version_run_trial_study_and_data_point_at_each_other(client, study, number, as_is, seeds, through):
+    version = find_version(client, f"{MODEL}/{number}")
+    best = min(study.finished(), key=lambda trial: trial.value)
+    tags = version.tags
+    assert tags["study.name"] == "tiny" and tags["study.run_id"] == study.run_id
+    assert (tags["trial.run_id"], tags["trial.number"]) == (best.user_attrs["run_id"], str(best.number))
+    assert tags["dataset.digest"] == study.plan.data.dataset
+    assert (tags["members.as_is"], tags["members.seeds"], tags["trained.through"]) == (as_is, seeds, through)
+    assert len(tags["git.commit"]) == 40
+    run = client.get_run(version.run_id)
+    assert (run.data.tags["mlflow.parentRunId"], run.data.tags["run.role"]) == (study.run_id, "registration")
+    assert run.info.status == "FINISHED"
+    assert study.plan.data.dataset in {each.dataset.digest for each in run.inputs.dataset_inputs}
+    for linked in (version.run_id, best.user_attrs["run_id"], study.run_id):
+        assert f"{MODEL}/{number}" in client.get_run(linked).data.tags["registered.as"]
+    assert client.get_logged_model(tags["model.id"]).source_run_id == version.run_id
+
+
+def test_the_description_says_what_a_reader_wants_to_know(client):
+    text = find_version(client, f"{MODEL}/2").description
+    assert text.startswith("**Will the high of ^GSPC reach +1 % within 1 session of the close?**")
+    for words in ("architecture `d8", "parameters", "2 refits on train and validation", "seeds 0, 1, averaged"):
+        assert words in text
+    assert "through 2016-12-30" in text and "largest difference" in text and "sealed" in text
+    assert "it is the recipe's, not these weights'" in text
+    assert re.search(r"\| beats the best baseline \| fail \| baseline \w+, difference in loss \+", text)
+    assert "the trial's own, of epoch 1, seed 0" in find_version(client, f"{MODEL}/1").description
+
+
+@pytest.mark.lesson("L24")
+def test_a_version_that_beats_no_baseline_is_challenger_and_not_champion(made, client):
+    for said in made.said:
+        assert "fail     beats the best baseline" in said
+        assert re.search(r"registered as challenger; champion stays unset: not met are .*beats the best baseline", said)
+    assert champion_of(client, MODEL) is None
+    by_alias = find_version(client, f"{MODEL}@{CHALLENGER}")
+    assert int(by_alias.version) == 2
+    assert by_alias.tags["gate"].startswith("not met: ")
+    assert by_alias.tags["gate.finite"].startswith("pass: 503 of 503")
+
+
+def test_the_gate_and_the_evidence_are_kept_with_the_registration(client, study):
+    version = find_version(client, f"{MODEL}/1")
+    (kept,) = client.list_artifacts(version.run_id, "gate")
+    held = json.loads(open(artifact(client, version.run_id, kept.path)).read())
+    assert [each["name"] for each in held["conditions"]][0] == "finite" and held["holds"] is False
+    stored = pd.read_parquet(artifact(client, version.run_id, STORED))
+    trial = pd.read_parquet(artifact(client, version.tags["trial.run_id"], "predictions/val.parquet"))
+    assert stored[["date", "y", "p"]].equals(trial[["date", "y", "p"]])
+    assert client.get_run(version.run_id).data.tags["gate"] == version.tags["gate"]
+
+
+def test_the_proof_ran_over_every_validation_day(made, client):
+    for number, said in enumerate(made.said, start=1):
+        assert "packaged, and run in a fresh process: largest difference" in said and "over 503 days" in said
+        assert float(find_version(client, f"{MODEL}/{number}").tags["check.largest_difference"]) < 1e-6
+
+
+def test_a_version_whose_forecasts_do_not_match_is_refused_and_leaves_no_version(made, shop, study, command):
+    best = min(study.finished(), key=lambda trial: trial.value)
+    path = artifact(study.client, best.user_attrs["run_id"], "predictions/val.parquet")
+    stored = pd.read_parquet(path)
+    stored.assign(p=stored["p"] + 1e-5).to_parquet(path, index=False)
+    try:
+        code, out, err = command("register", "tiny", "--as-is")
+    finally:
+        stored.to_parquet(path, index=False)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "must forecast what its weights do within 1e-06, differs by 1e-05" in err
+    assert [int(v.version) for v in versions_of(study.client, MODEL)] == [1, 2]
+    failed = runs(study, "registration")[0]
+    assert failed.info.status == "FAILED" and "RecordError" in failed.data.tags["status.reason"]
+    assert int(find_version(study.client, f"{MODEL}@{CHALLENGER}").version) == 2
+
+
+def test_plain_mlflow_finds_the_version_by_its_alias(shop, study, planned):
+    from search.registry.loaded import load_version
+
+    loaded = load_version(shop, find_version(study.client, f"{MODEL}@{CHALLENGER}"))
+    assert loaded.facts.study == "tiny" and loaded.facts.seeds == (0, 1)
+    assert isinstance(loaded.served, mlflow.pyfunc.PyFuncModel)
+
+
+@pytest.mark.lesson("L34")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nostudy"], "study must be one that patchscale made, got 'nostudy'"),
+        (["tiny", "--trial", "7"], "trial must be one of study tiny (0 to 2), got 7"),
+        (["tiny", "--trial", "x"], "trial must be a whole number, at least 0, got 'x'"),
+        (["tiny", "--seeds", "0"], "seeds must be a whole number, at least 1"),
+        (["tiny", "--seeds", "101"], "seeds must be from 1 to 100, got 101"),
+        (["tiny", "--force", " "], "force must say why, got nothing"),
+    ],
+)
+def test_mistakes_are_one_line_exit_2_and_leave_nothing(shop, study, command, arguments, words):
+    before = len(runs(study, "registration"))
+    code, out, err = command("register", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+    assert len(versions_of(study.client, MODEL)) == 2 and len(runs(study, "registration")) == before

@@ -1,0 +1,109 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.exceptions import InputError
+from search.registry.aliases import (
+    CHALLENGER,
+    FORCE,
+    GATE,
+    HISTORY,
+    ROLLBACK,
+    Move,
+    chain,
+    champion_of,
+    code_version,
+    move_champion,
+    moves_of,
+    roll_back,
+    set_challenger,
+)
+
+
+def moved(version, how):
+    return Move(version=version, how=how, date="", code="")
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
+def test_rolling_back_undoes_promotions_one_by_one(promoted):
+    moves = [moved(version, GATE) for version in promoted]
+    champions = chain(moves)
+    while len(champions) > 1:
+        moves.append(moved(champions[-2], ROLLBACK))
+        shorter = chain(moves)
+        assert shorter[-1] == champions[-2] and len(shorter) < len(champions)
+        assert shorter == champions[: len(shorter)]
+        champions = shorter
+
+
+def test_a_move_is_recorded_on_the_model_and_on_the_version(shelf):
+    shelf.add("m", 2)
+    assert champion_of(shelf, "m") is None
+    move = move_champion(shelf, "m", 2, how=FORCE, reason="the source was replaced")
+    assert champion_of(shelf, "m").version == "2" or champion_of(shelf, "m").version == 2
+    assert moves_of(shelf, "m") == [move]
+    on_version = json.loads(shelf.get_model_version("m", "2").tags["champion.force"])
+    assert on_version["reason"] == "the source was replaced"
+    assert on_version["code"] == code_version() and on_version["date"].endswith("+00:00")
+    assert json.loads(shelf.get_registered_model("m").tags[HISTORY]) == [on_version]
+
+
+def test_rollback_goes_back_along_the_chain_and_stops_at_the_first(shelf):
+    shelf.add("m", 4)
+    for version in (1, 2, 4):
+        move_champion(shelf, "m", version, how=GATE)
+    assert roll_back(shelf, "m")[0] == 4
+    before, move = roll_back(shelf, "m")
+    assert (before, move.version, move.how) == (2, 1, ROLLBACK)
+    with pytest.raises(InputError, match=r"an earlier champion of m \(none before 1\); patchscale promote m/NUMBER"):
+        roll_back(shelf, "m")
+    assert [each.version for each in moves_of(shelf, "m")] == [1, 2, 4, 2, 1]
+    assert int(champion_of(shelf, "m").version) == 1
+
+
+def test_rollback_to_a_version_wants_one_that_was_champion(shelf):
+    shelf.add("m", 4)
+    with pytest.raises(InputError, match="a rollback needs a champion, m has none"):
+        roll_back(shelf, "m")
+    for version in (1, 2, 4):
+        move_champion(shelf, "m", version, how=GATE)
+    with pytest.raises(InputError, match=r"\(1, 2 before 4\), got 3"):
+        roll_back(shelf, "m", 3)
+    assert roll_back(shelf, "m", 1)[1].version == 1
+    assert int(champion_of(shelf, "m").version) == 1
+
+
+def test_a_deleted_champion_is_passed_over(shelf):
+    shelf.add("m", 3)
+    for version in (1, 2, 3):
+        move_champion(shelf, "m", version, how=GATE)
+    shelf.delete_model_version("m", "2")
+    assert roll_back(shelf, "m")[1].version == 1
+
+
+def test_the_newest_version_is_challenger(shelf):
+    shelf.add("m", 2)
+    set_challenger(shelf, "m", 1)
+    set_challenger(shelf, "m", 2)
+    assert str(shelf.get_model_version_by_alias("m", CHALLENGER).version) == "2"
+    with pytest.raises(InputError, match="must take an alias for m/9"):
+        set_challenger(shelf, "m", 9)
+
+
+def test_the_command_rolls_back_and_answers_mistakes_in_one_line(shelf, command):
+    shelf.add("m", 2)
+    for version in (1, 2):
+        move_champion(shelf, "m", version, how=GATE)
+    code, out, _ = command("rollback", "m")
+    assert (code, out.count("\n")) == (0, 1)
+    assert "champion of m is now 1 again, before: 2" in out
+    for arguments in (
+        ("rollback", "m"),
+        ("rollback", "m", "--to", "x"),
+        ("rollback", "n"),
+        ("rollback", "m", "--to", "2"),
+    ):
+        code, out, err = command(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1), arguments

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+
+from search.registry.aliases import CHAMPION, champion_of, code_version, moves_of
+from search.registry.versions import find_version
+
+MODEL = "patchscale-^GSPC-h1"
+
+
+@pytest.fixture
+def client(study):
+    return study.client
+
+
+@pytest.mark.lesson("L24")
+def test_the_gate_is_asked_again_and_a_refusal_prints_every_condition(client, command):
+    code, out, _ = command("promote", f"{MODEL}/1")
+    assert code == 1
+    for name in ("finite", "calibrated", "beats the best baseline", "survives the search", "beats the champion"):
+        assert f"  {name}: " in out
+    assert out.splitlines()[-1].startswith("champion stays unset: not met are ")
+    assert champion_of(client, MODEL) is None
+
+
+def test_force_moves_the_champion_and_is_recorded(client, command):
+    code, out, _ = command("promote", f"{MODEL}/1", "--force", "a drill  of the alarm")
+    assert code == 0
+    assert f"champion is now {MODEL}/1 (forced: a drill of the alarm; the first)" in out
+    version = find_version(client, f"{MODEL}@{CHAMPION}")
+    held = json.loads(version.tags["champion.force"])
+    assert (held["version"], held["reason"], held["code"]) == (1, "a drill of the alarm", code_version())
+    assert held["date"][:2] == "20"
+    assert [move.how for move in moves_of(client, MODEL)] == ["force"]
+    assert version.tags["gate"].startswith("not met")
+    code, out, _ = command("promote", f"{MODEL}@champion")
+    assert (code, len(moves_of(client, MODEL))) == (0, 1)
+    assert "is champion already; nothing was changed" in out
+
+
+def test_a_challenger_is_held_against_the_champion_on_common_days_and_rollback_undoes(client, command):
+    command("promote", f"{MODEL}/1", "--force", "first")
+    code, out, _ = command("promote", f"{MODEL}/2")
+    assert code == 1
+    assert (
+        f"fail     beats the champion: {MODEL}/1, difference in loss +0.0000 [+0.0000, +0.0000], p 1.0000; 503" in out
+    )
+    assert f"champion stays {MODEL}/1" in out
+    assert command("promote", f"{MODEL}/2", "--force", "second")[0] == 0
+    assert command("rollback", MODEL)[0] == 0
+    assert int(champion_of(client, MODEL).version) == 1
+    assert command("rollback", MODEL)[0] == 2
+
+
+def test_lost_evidence_of_the_champion_is_unknown(client, command, monkeypatch):
+    command("promote", f"{MODEL}/1", "--force", "first")
+    monkeypatch.setattr("search.registry.out_of_sample.STORED", "evidence/gone.parquet")
+    monkeypatch.setattr("search.registry.promote.store_claim", lambda *arguments: None)
+    code, out, _ = command("promote", f"{MODEL}/2")
+    assert code == 1 and "unknown  beats the champion: 0 days that both forecast out of sample" in out
+
+
+@pytest.mark.lesson("L34")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((MODEL,), "must be written NAME/NUMBER or NAME@ALIAS"),
+        ((f"{MODEL}/9",), "a version of patchscale-^GSPC-h1 must be one of 1, 2, got 9"),
+        ((f"{MODEL}@champion",), "must be one of challenger, got 'champion'"),
+        (("nothing/1",), "a model must be one of the registry's, patchscale-^GSPC-h1, got 'nothing'"),
+        ((f"{MODEL}/1", "--force", ""), "force must say why"),
+    ],
+)
+def test_mistakes_are_one_line_exit_2(shop, command, arguments, words):
+    code, out, err = command("promote", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
