@@ -8,3 +8,57 @@ for name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory):
+    """Data directory with the real S&P 500 and a made-up ^VIX; ``market("r33")``: the directory and a dataset version."""
+    root = tmp_path_factory.mktemp("market")
+    index = SampleSource().fetch("^GSPC")
+    snapshot = save_snapshot(root, "sample", index)
+    level = 20 * np.exp(0.4 * np.sin(np.arange(len(index.bars)) / 40))
+    prices = dict.fromkeys(("open", "high", "low", "close", "adj_close"), level)
+    vix = Download(
+        ticker="^VIX", bars=index.bars.assign(**prices, volume=0.0), adjusted=False, library=index.library
+    )
+    auxiliary = (save_snapshot(root, "sample", vix),)
+    return cache(lambda tier: (root, build_dataset(root, snapshot, tier, auxiliary=auxiliary)))
+
+
+@pytest.fixture(scope="session")
+def members(market):
+    """``members("r33", (0, 1))``: specs, untrained models with lively weights, and windows, of a tier and some seeds."""
+
+    def make(tier, seeds, context_length=60, **training):
+        _, dataset = market(tier)
+        data = Data(
+            dataset=dataset.digest,
+            snapshots=",".join(f"{ticker}={digest}" for ticker, digest in dataset.snapshots.items()),
+            ticker=dataset.ticker,
+            source=dataset.source,
+            tier=tier,
+        )
+        shape = Architecture(
+            n_features=len(dataset.features), context_length=context_length, d_model=16, n_layers=2, n_heads=2, d_ff=32
+        )
+        specs = [
+            Spec(
+                data=data,
+                target=Target(horizon=2, threshold=0.02),
+                split=parse_split("2007-01-01:2012-12-31,2013-01-01:2014-12-31,2015-01-01:2016-12-31", dataset.dates),
+                architecture=shape,
+                training=Training(**training),
+                budget="10K",
+                tolerance=0.5,
+                seed=seed,
+            )
+            for seed in seeds
+        ]
+        windows = make_windows(dataset, specs[0].target, specs[0].split, context_length)
+        models = [build_model(spec, windows).eval() for spec in specs]
+        with torch.no_grad():
+            for parameter in (p for model in models for p in model.parameters() if p.ndim > 1):
+                parameter.mul_(5.0)
+        return specs, models, windows
+
+    return make
