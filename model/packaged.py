@@ -192,11 +192,7 @@ class PackagedModel:
             )
         x_DF = raw_features(bars, further, facts.tier)[self.memory :]
         dates = pd.DatetimeIndex(bars.index[self.memory :])
-        if not np.isfinite(x_DF).all():
-            row, column = np.argwhere(~np.isfinite(x_DF))[0]
-            raise DataError(
-                f"{facts.features[column]} must fit float32, it does not at {dates[row].date()}; check prices"
-            )
+        assert np.isfinite(x_DF).all(), "bars that keep the rules have finite features"
         return dates, x_DF
 
     def predict(self, frame: pd.DataFrame, days: str = LAST) -> pd.DataFrame:

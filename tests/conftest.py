@@ -1,6 +1,20 @@
 import os
+from functools import cache
 
+import numpy as np
+import pytest
 import torch
+
+from model.architecture import Architecture
+from model.spec import Data, Spec, Training
+from model.trainer import build_model
+from model.windows import make_windows
+from pipeline.dataset import build_dataset
+from pipeline.snapshot import save_snapshot
+from pipeline.sources import Download
+from pipeline.sources.sample import SampleSource
+from pipeline.splits import parse_split
+from pipeline.target import Target
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
@@ -12,22 +26,20 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory):
-    """Data directory with the real S&P 500 and a made-up ^VIX; ``market("r33")``: the directory and a dataset version."""
+    """``market("r33")``: data directory with the real S&P 500 and a made-up ^VIX, and a tier's dataset version."""
     root = tmp_path_factory.mktemp("market")
     index = SampleSource().fetch("^GSPC")
     snapshot = save_snapshot(root, "sample", index)
     level = 20 * np.exp(0.4 * np.sin(np.arange(len(index.bars)) / 40))
     prices = dict.fromkeys(("open", "high", "low", "close", "adj_close"), level)
-    vix = Download(
-        ticker="^VIX", bars=index.bars.assign(**prices, volume=0.0), adjusted=False, library=index.library
-    )
+    vix = Download(ticker="^VIX", bars=index.bars.assign(**prices, volume=0.0), adjusted=False, library=index.library)
     auxiliary = (save_snapshot(root, "sample", vix),)
     return cache(lambda tier: (root, build_dataset(root, snapshot, tier, auxiliary=auxiliary)))
 
 
 @pytest.fixture(scope="session")
 def members(market):
-    """``members("r33", (0, 1))``: specs, untrained models with lively weights, and windows, of a tier and some seeds."""
+    """``members("r33", (0, 1))``: specs, untrained models with lively weights, and windows."""
 
     def make(tier, seeds, context_length=60, **training):
         _, dataset = market(tier)
@@ -45,7 +57,7 @@ def members(market):
             Spec(
                 data=data,
                 target=Target(horizon=2, threshold=0.02),
-                split=parse_split("2007-01-01:2012-12-31,2013-01-01:2014-12-31,2015-01-01:2016-12-31", dataset.dates),
+                split=parse_split("2012-12-31/2014-12-31/2016-12-31", dataset.dates),
                 architecture=shape,
                 training=Training(**training),
                 budget="10K",

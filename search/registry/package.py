@@ -39,6 +39,7 @@ REQUIREMENTS = (
     "numpy",
     "pandas",
     "pandera",
+    "psutil",
     "pyarrow",
     "safetensors",
     "scikit-learn",
