@@ -100,7 +100,7 @@ def package_facts(
 def facts_from_json(content: Mapping[str, Any]) -> PackageFacts:
     """Rebuild facts from what :func:`dataclasses.asdict` and JSON made of them."""
     references = {
-        name: Reference(**{key: tuple(value) if isinstance(value, list) else value for key, value in each.items()})
+        name: Reference(**{**each, "edges": tuple(each["edges"]), "shares": tuple(each["shares"])})
         for name, each in content["references"].items()
     }
     listed = {name: tuple(value) for name, value in content.items() if isinstance(value, list)}

@@ -11,14 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from torch import Tensor
 
 from model.checkpoint import load_checkpoint, save_checkpoint
+from model.ensemble import Ensemble
 from model.facts import PackageFacts, facts_from_json
 from model.patchtst import PatchTST, predict_proba
 from model.spec import Spec
@@ -192,11 +195,7 @@ class PackagedModel:
             )
         x_DF = raw_features(bars, further, facts.tier)[self.memory :]
         dates = pd.DatetimeIndex(bars.index[self.memory :])
-        if not np.isfinite(x_DF).all():
-            row, column = np.argwhere(~np.isfinite(x_DF))[0]
-            raise DataError(
-                f"{facts.features[column]} must fit float32, it does not at {dates[row].date()}; check prices"
-            )
+        assert np.isfinite(x_DF).all(), "bars that keep the rules have finite features"
         return dates, x_DF
 
     def predict(self, frame: pd.DataFrame, days: str = LAST) -> pd.DataFrame:
@@ -238,11 +237,18 @@ class PackagedModel:
     @torch.inference_mode()
     def probabilities(self, x_DF: npt.NDArray[np.float32]) -> Array:
         """Mean probability of the members for every day with a whole window, shape (days - context + 1,)."""
-        x_BTF = torch.tensor(x_DF).unfold(0, self.context_length, 1).transpose(1, 2)
-        p_MB = torch.stack(
-            [torch.cat([predict_proba(model(part)) for part in x_BTF.split(BATCH)]) for model in self.members]
-        )
-        return p_MB.mean(0).numpy()
+        x_NTF = torch.tensor(x_DF).unfold(0, self.context_length, 1).transpose(1, 2)
+        logits_MN = torch.cat([self._logits(part) for part in x_NTF.split(BATCH)], dim=1)
+        return predict_proba(logits_MN).mean(0).numpy()
+
+    def _logits(self, x_BTF: Tensor) -> Tensor:
+        return torch.cat([ensemble(x_BTF) for ensemble in self._ensembles])
+
+    @cached_property
+    def _ensembles(self) -> list[Ensemble]:
+        """Members of one architecture together."""
+        kinds = dict.fromkeys(member.architecture for member in self.members)
+        return [Ensemble([member for member in self.members if member.architecture == kind]) for kind in kinds]
 
 
 def _other_features(facts: PackageFacts) -> str:

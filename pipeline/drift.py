@@ -44,8 +44,8 @@ class Reference:
     >>> reference = Reference.of(np.arange(8.0), bins=4)
     >>> reference.edges, reference.shares
     ((1.75, 3.5, 5.25), (0.25, 0.25, 0.25, 0.25))
-    >>> round(reference.stability_index(np.array([7.0, 7.0])), 2)
-    2.21
+    >>> round(reference.stability_index(np.full(100, 7.0)), 2)
+    3.9
     """
 
     minimum: float

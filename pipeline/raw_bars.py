@@ -34,6 +34,8 @@ CHECKS = tuple(
     if check.severity == Severity.ERROR and check.name not in ("schema", "non_positive_prices")
 )
 """What a dataset version's bars are checked for, but for values, which are checked as they are read."""
+SMALLEST_PRICE, LARGEST = 1e-12, 1e15
+"""Beyond these a ratio of two prices, or of two volumes, would leave float32."""
 SHOWN_VALUE = 40
 
 Array = npt.NDArray[np.float64]
@@ -90,6 +92,7 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
     named[ADJUSTED_CLOSE] = _read_numbers(frame[ADJUSTED_CLOSE], dates) if has_adjusted else named["close"].copy()
     for name in (*PRICES, ADJUSTED_CLOSE, *further):
         _require(named[name] > 0, "must be positive", name, named[name], dates)
+        _require(named[name] >= SMALLEST_PRICE, f"must be at least {SMALLEST_PRICE:g}", name, named[name], dates)
     _require(named["volume"] >= 0, "must be 0 or more", "volume", named["volume"], dates)
     bars = pd.DataFrame({name: named[name] for name in COLUMNS}, index=dates)
     _check(Series(ticker=ticker, bars=bars, calendar=calendar_of(ticker)))
@@ -168,6 +171,7 @@ def _read_numbers(column: pd.Series, dates: pd.DatetimeIndex) -> Array:
                 raise DataError(f"{column.name} must be a number, got {_shown(value)} at {day.date()}; correct the row")
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     _require(np.isfinite(values), "must be finite", str(column.name), values, dates)
+    _require(values <= LARGEST, f"must be at most {LARGEST:g}", str(column.name), values, dates)
     return values
 
 

@@ -59,7 +59,6 @@ class Feature:
     def __post_init__(self) -> None:
         if self.memory == WITHIN_LOOKBACK:
             object.__setattr__(self, "memory", self.lookback)
-        assert self.memory is None or self.memory >= self.lookback, f"{self.name} reads more than it remembers"
 
     @property
     def tickers(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 import model
 import pipeline
@@ -42,7 +42,6 @@ REQUIREMENTS = (
     "pyarrow",
     "safetensors",
     "scikit-learn",
-    "scipy",
     "TA-Lib",
     "threadpoolctl",
     "torch",
@@ -54,15 +53,19 @@ TIMEOUT = 300
 PROBE = """
 import json, pathlib, sys
 import mlflow, pandas as pd
-uri, bars, answer = sys.argv[1:]
+uri, bars, first, last, answer = sys.argv[1:]
 loaded = mlflow.pyfunc.load_model(uri)
-forecasts = loaded.predict(pd.read_parquet(bars), params={"days": "all"})
+frame = pd.read_parquet(bars)
+frame = frame[frame["date"] <= last]
+start = int((frame["date"] < first).sum()) + 1 - loaded.metadata.metadata["required_days"]
+forecasts = loaded.predict(frame.iloc[max(start, 0):], params={"days": "all"})
 import model, pipeline
 roots = [pathlib.Path(package.__file__).parents[1] for package in (model, pipeline)]
 strange = [str(root) for root in roots if not (root.parent / "MLmodel").exists()]
 with open(answer, "w") as file:
     json.dump({"forecasts": forecasts.to_dict("list"), "strange": strange, "modules": sorted(sys.modules)}, file)
 """
+"""Forecasts of the days that are asked for, from no more bars than they need."""
 
 
 def requirements() -> list[str]:
@@ -72,16 +75,18 @@ def requirements() -> list[str]:
 
 def signature(packaged: PackagedModel) -> ModelSignature:
     """Columns in, columns out, and the parameter ``days``."""
-    required = [ColSpec(DataType.datetime if name == DATE else DataType.double, name) for name in packaged.columns]
-    optional = [ColSpec(DataType.double, ADJUSTED_CLOSE, required=False)]
-    forecast = [
+    bars: list[ColSpec | TensorSpec] = [
+        *(ColSpec(DataType.datetime if name == DATE else DataType.double, name) for name in packaged.columns),
+        ColSpec(DataType.double, ADJUSTED_CLOSE, required=False),
+    ]
+    forecast: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.string, "date"),
         ColSpec(DataType.double, "probability"),
         ColSpec(DataType.long, "horizon"),
         ColSpec(DataType.double, "threshold"),
     ]
     days = ParamSpec("days", DataType.string, LAST)
-    return ModelSignature(inputs=Schema([*required, *optional]), outputs=Schema(forecast), params=ParamSchema([days]))
+    return ModelSignature(inputs=Schema(bars), outputs=Schema(forecast), params=ParamSchema([days]))
 
 
 def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Mapping[str, str] | None = None) -> str:
@@ -179,20 +184,21 @@ def check_in_fresh_process(model_uri: str, frame: pd.DataFrame, expected: pd.Dat
         If the process fails, runs other code than the model carries, leaves out a day, or the difference
         exceeds 1e-6.
     """
-    answer = _probe(model_uri, frame, tracking_uri)
+    days = pd.DatetimeIndex(expected["date"])
+    if not len(days):
+        raise RecordError("a packaged model must be proved on at least one day, got none; name days that it forecasts")
+    answer = _probe(model_uri, frame, (days.min(), days.max()), tracking_uri)
     if answer["strange"]:
         raise RecordError(
             f"a packaged model must run the code that it carries, it ran that of {answer['strange'][0]}; log it again"
         )
     forecasts = answer["forecasts"]
     found = pd.Series(forecasts["probability"], index=pd.DatetimeIndex(forecasts["date"]))
-    days = pd.DatetimeIndex(expected["date"])
     missing = days.difference(found.index)
-    if len(missing) or not len(days):
-        first = missing[0].date() if len(missing) else "none asked for"
+    if len(missing):
         raise RecordError(
             f"a packaged model must forecast all {len(days)} days of its proof, {len(missing)} are missing, first "
-            f"{first}; send bars that start earlier"
+            f"{missing[0].date()}; send bars that start earlier"
         )
     difference = float(np.abs(found.loc[days].to_numpy() - expected["p"].to_numpy(dtype=np.float64)).max())
     if not difference <= TOLERANCE:
@@ -203,13 +209,15 @@ def check_in_fresh_process(model_uri: str, frame: pd.DataFrame, expected: pd.Dat
     return difference
 
 
-def _probe(model_uri: str, frame: pd.DataFrame, tracking_uri: str) -> dict[str, Any]:
+def _probe(
+    model_uri: str, frame: pd.DataFrame, span: tuple[pd.Timestamp, pd.Timestamp], tracking_uri: str
+) -> dict[str, Any]:
     """Forecasts, origin of the code and loaded modules of a fresh process."""
     with TemporaryDirectory() as elsewhere:
         bars, answer = Path(elsewhere) / "bars.parquet", Path(elsewhere) / "answer.json"
         frame.to_parquet(bars, index=False)
         done = subprocess.run(
-            [sys.executable, "-c", PROBE, model_uri, str(bars), str(answer)],
+            [sys.executable, "-c", PROBE, model_uri, str(bars), *map(str, span), str(answer)],
             cwd=elsewhere,
             env=clean_environment(tracking_uri),
             capture_output=True,
@@ -225,9 +233,15 @@ def _probe(model_uri: str, frame: pd.DataFrame, tracking_uri: str) -> dict[str, 
 
 
 def clean_environment(tracking_uri: str) -> dict[str, str]:
-    """Environment of a server: nothing of this process's Python path or MLflow settings but the store."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MLFLOW_"))}
-    return {**kept, "MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    """Environment without this process's Python path, run or experiment; the model's directory is not written to."""
+    left_out = ("PYTHON", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    return {
+        **kept,
+        "MLFLOW_TRACKING_URI": tracking_uri,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 @contextmanager

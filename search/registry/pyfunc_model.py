@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
 import torch
 from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.pyfunc.model import PythonModel
 
 from model.packaged import LAST, PackagedModel
 from pipeline.exceptions import InputError
@@ -39,7 +40,7 @@ class BrokenRule(MlflowException):
         assert self._rule in longer
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):
+class ServedModel(PythonModel):
     """Raw bars in, a probability a day out; see :class:`model.packaged.PackagedModel`."""
 
     def load_context(self, context: Any) -> None:
@@ -62,4 +63,4 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         return forecasts.assign(date=forecasts["date"].dt.strftime("%Y-%m-%d"))
 
 
-mlflow.models.set_model(ServedModel())
+set_model(ServedModel())
