@@ -80,7 +80,7 @@ def weighted_scores(metric: str, y_D: Array, p_D: Array, weights_RD: Array) -> A
 
 
 def score_weights(metric: str, y_D: Array, weights_RD: Array) -> Array:
-    """What a score under each weighting is a mean of: days, or for the AUC pairs of days, shape (resamples,)."""
+    """Count what a score under each weighting is a mean of, days or for the AUC pairs of days: shape (resamples,)."""
     if metric == "roc_auc":
         return (weights_RD @ y_D) * (weights_RD @ (1 - y_D))
     return weights_RD.sum(axis=1)

@@ -168,7 +168,7 @@ def _pooled_score(metric: str, y_D: Array, p_MD: Array, chosen_R: Array, outside
     """Score of the models chosen, on the days outside, weighted by what each resample has there."""
     weight_R = score_weights(metric, y_D, outside_RD)
     total = 0.0
-    for model in np.unique(chosen_R):
+    for model in np.unique(chosen_R[weight_R > 0]):
         rows = np.flatnonzero((chosen_R == model) & (weight_R > 0))
         total += float(weight_R[rows] @ weighted_scores(metric, y_D, p_MD[model], outside_RD[rows]))
     return total / float(weight_R.sum()) if weight_R.any() else math.nan
