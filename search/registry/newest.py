@@ -93,7 +93,7 @@ def _build(root: Path, data: Data, snapshots: list[Snapshot]) -> DatasetVersion:
 def _staleness(dataset: DatasetVersion, today: date) -> list[str]:
     """Name the sessions of the exchange before today that the bars lack."""
     calendar, last = calendar_of(dataset.ticker), dataset.dates[-1]
-    if calendar is None:
+    if calendar is None or pd.Timestamp(today) <= last:
         return []
     over = sessions(calendar, last.date(), today)
     missing = over[(over > last) & (over < pd.Timestamp(today))]

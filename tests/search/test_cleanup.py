@@ -6,6 +6,7 @@ from optuna.trial import TrialState
 from search.artifacts import CHECKPOINT, artifact_bytes
 from search.cleanup import DELETED
 from search.reconcile import reconcile
+from search.registry.versions import TRIAL_RUN
 from search.space import SearchSpace
 from search.stores import study_lock
 from search.trial import TrialRunner
@@ -77,6 +78,16 @@ def test_what_a_registered_model_was_made_of_stays(study, command):
     study.client.create_model_version("m", source=f"{source}/{CHECKPOINT}", run_id=worst)
     assert command("gc", study.plan.study, "--keep", "1")[0] == 0
     assert artifacts(study, worst) == KEPT
+
+
+def test_the_trial_that_a_version_was_packaged_from_stays(study, command):
+    middle, worst = by_loss(study)[1:]
+    study.client.create_registered_model("m")
+    run = study.client.create_run(study.experiment_id)
+    study.client.create_model_version("m", source="file:///m", run_id=run.info.run_id, tags={TRIAL_RUN: worst})
+    assert command("gc", study.plan.study, "--keep", "1")[0] == 0
+    assert artifacts(study, worst) == KEPT
+    assert artifacts(study, middle) == KEPT - {CHECKPOINT}
 
 
 @pytest.mark.lesson("L29")

@@ -12,6 +12,8 @@ from search.registry.sealed_days import sealed_windows
 
 MODEL = "patchscale-^GSPC-h1"
 
+pytestmark = pytest.mark.slow
+
 
 def evaluations(study):
     query = "tags.`run.role` = 'test'"

@@ -1,5 +1,7 @@
+import shutil
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +9,13 @@ from pipeline.exceptions import DataError, InputError
 from search.registry.newest import newest_dataset
 
 MODEL = "patchscale-^GSPC-h1"
+
+
+@pytest.fixture
+def planned(planned, tmp_path):
+    """A data directory of the test's own."""
+    plan, dataset, root = planned
+    return plan, dataset, Path(shutil.copytree(root, tmp_path / "data"))
 
 
 @pytest.fixture
@@ -37,7 +46,8 @@ def test_stale_bars_are_said_to_be(planned):
 
 def test_another_source_is_taken_where_one_is_named(planned, csv):
     plan, _, root = planned
-    found = newest_dataset(root, plan.data, source=csv(4000), today=date(2014, 1, 1))
+    found = newest_dataset(root, plan.data, source=csv(4000), today=date(2015, 1, 1))
+    assert found.remarks == ()
     assert found.dataset.source == "csv" and len(found.dataset.dates) < 4000
 
 
