@@ -16,11 +16,8 @@ from search.cli.gc import gc
 from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
-<<<<<<< HEAD
 from search.cli.predict import predict
-=======
 from search.cli.power import power
->>>>>>> evidence
 from search.cli.reconcile import reconcile
 from search.cli.register import register
 from search.cli.show import ui, verify
@@ -39,12 +36,9 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
-<<<<<<< HEAD
     *(register, promote, rollback, compare, evaluate, predict),
     walkforward,
-=======
     power,
->>>>>>> evidence
 )
 for command in COMMANDS:
     cli.add_command(command)

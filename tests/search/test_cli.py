@@ -26,16 +26,13 @@ SURFACE = {
     "gc": "study keep dry_run tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
-<<<<<<< HEAD
     "register": "study trial seeds as_is force tracking_uri storage",
     "promote": "model_version force tracking_uri storage",
     "rollback": "model to tracking_uri storage",
     "compare": "a b as_json tracking_uri storage",
     "evaluate": "model_version again tracking_uri storage",
     "predict": "model_version ticker horizon threshold source offline as_json tracking_uri storage",
-=======
     "power": "days horizon base_rate auc correlation as_json",
->>>>>>> evidence
 }
 
 
