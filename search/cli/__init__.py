@@ -16,8 +16,8 @@ from search.cli.gc import gc
 from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
-from search.cli.predict import predict
 from search.cli.power import power
+from search.cli.predict import predict
 from search.cli.reconcile import reconcile
 from search.cli.register import register
 from search.cli.show import ui, verify

@@ -62,6 +62,33 @@ class LiveRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """How far a feature moved from training.
+
+    Parameters
+    ----------
+    index : float
+        Population stability index of the last 250 sessions against the training rows.
+    as_much, of : int
+        Stretches of 250 sessions of training whose own index is at least that, of how many.
+    """
+
+    index: float
+    as_much: int
+    of: int
+
+    def text(self) -> str:
+        """Index, and how unusual it is.
+
+        Examples
+        --------
+        >>> Drift(index=2.46, as_much=3, of=22).text()
+        '2.46 (3 of 22)'
+        """
+        return f"{self.index:.2f} ({self.as_much} of {self.of})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
     """A forecast of the newest session.
 
@@ -76,7 +103,8 @@ class Live:
     record : LiveRecord
         On unseen days.
     drifted : dict
-        Features whose stability index over the last 250 sessions is at least 0.25, worst first.
+        Features whose stability index over the last 250 sessions is at least 0.25, worst first, each with how
+        many of as many sessions of the training rows reach that index too.
     outside : dict
         Features whose value of the day is outside their range in training: value, minimum, maximum.
     remarks : tuple of str
@@ -91,7 +119,7 @@ class Live:
     horizon: int
     threshold: float
     record: LiveRecord
-    drifted: dict[str, float]
+    drifted: dict[str, Drift]
     outside: dict[str, tuple[float, float, float]]
     remarks: tuple[str, ...]
 
@@ -106,8 +134,11 @@ class Live:
         yield f"{self.date}: probability {self.probability:.4f}, base rate of training {self.base_rate:.4f}"
         yield f"record: {self.record.text()}"
         if self.drifted:
-            shown = ", ".join(f"{name} {value:.2f}" for name, value in self.drifted.items())
-            yield f"warning: inputs drifted from training (stability index of {SHIFTED_FROM} or more): {shown}"
+            shown = ", ".join(f"{name} {each.text()}" for name, each in self.drifted.items())
+            yield (
+                f"warning: inputs of the last {DRIFT_DAYS} sessions drifted from training, stability index of "
+                f"{SHIFTED_FROM} or more (behind it, how many stretches of training drift as much): {shown}"
+            )
         if self.outside:
             shown = ", ".join(
                 f"{name} {x:.4g} ({low:.4g} to {high:.4g})" for name, (x, low, high) in self.outside.items()
@@ -152,7 +183,7 @@ def predict_live(
         horizon=plan.target.horizon,
         threshold=plan.target.threshold,
         record=live_record(p, dataset.frame, plan.target, plan.split, since=since, base_rate=loaded.facts.base_rate),
-        drifted=drifted_features(dataset, loaded.facts),
+        drifted=drifted_features(dataset, loaded.facts, study.load_data()[0]),
         outside=outside_features(dataset, loaded.facts),
         remarks=newest.remarks,
     )
@@ -194,11 +225,32 @@ def live_record(
     )
 
 
-def drifted_features(dataset: DatasetVersion, facts: PackageFacts) -> dict[str, float]:
-    """Stability index of every feature that shifted from training to the last 250 sessions, worst first."""
+def drifted_features(dataset: DatasetVersion, facts: PackageFacts, trained_on: DatasetVersion) -> dict[str, Drift]:
+    """Find every feature that shifted from training to the last 250 sessions, worst first.
+
+    A year of a slow feature never looks like twenty, so each index stands beside those of the training
+    years themselves.
+
+    Parameters
+    ----------
+    dataset : DatasetVersion
+        Of the newest bars.
+    facts : PackageFacts
+        Of the version.
+    trained_on : DatasetVersion
+        That the version was trained on.
+    """
     recent = dataset.frame.iloc[-DRIFT_DAYS:]
-    indices = {name: each.stability_index(recent[name].to_numpy()) for name, each in facts.references.items()}
-    return {name: index for name, index in sorted(indices.items(), key=lambda pair: -pair[1]) if index >= SHIFTED_FROM}
+    trained = trained_on.frame[trained_on.dates <= pd.Timestamp(facts.trained_through)]
+    found = {}
+    for name, reference in facts.references.items():
+        index = reference.stability_index(recent[name].to_numpy())
+        values = trained[name].to_numpy()
+        stretches = [values[i : i + DRIFT_DAYS] for i in range(0, len(values) - DRIFT_DAYS + 1, DRIFT_DAYS)]
+        own = [reference.stability_index(each) for each in stretches]
+        if index >= SHIFTED_FROM:
+            found[name] = Drift(index=index, as_much=sum(each >= index for each in own), of=len(own))
+    return dict(sorted(found.items(), key=lambda pair: -pair[1].index))
 
 
 def outside_features(dataset: DatasetVersion, facts: PackageFacts) -> dict[str, tuple[float, float, float]]:

@@ -52,7 +52,7 @@ def test_a_walk_forward_of_the_very_spec_takes_its_place_and_the_search_stays(st
     walked(Subject(name="baseline logistic", baseline=BASELINES["logistic"]), 2010, 2016, seed=1)
     claim = claim_of_trial(study, chosen, "m/1")
     assert (
-        claim.source == f"walk-forward 2010 to 2016, run {run_id[:8]}; on 523 of its days the spec was chosen, left out"
+        claim.source == f"walk-forward 2010 to 2016, run {run_id[:8]}; on 522 of its days the spec was chosen, left out"
     )
     assert (claim.p_D == days["p"]).all() and claim.baseline == "baseline logistic"
     assert claim.on_unchosen().dates_D[-1] < pd.Timestamp("2015-01-01")

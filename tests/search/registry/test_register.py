@@ -75,8 +75,8 @@ def test_a_version_that_beats_no_baseline_is_challenger_and_not_champion(made, c
 def test_the_gate_and_the_evidence_are_kept_with_the_registration(client, study):
     version = find_version(client, f"{MODEL}/1")
     kept, *_ = client.list_artifacts(version.run_id, "gate")
-    held = json.loads(open(artifact(client, version.run_id, kept.path)).read())
-    assert [each["name"] for each in held["conditions"]][0] == "finite" and held["holds"] is False
+    held = json.loads(artifact(client, version.run_id, kept.path).read_text())
+    assert held["conditions"][0]["name"] == "finite" and held["holds"] is False
     stored = pd.read_parquet(artifact(client, version.run_id, STORED))
     trial = pd.read_parquet(artifact(client, version.tags["trial.run_id"], "predictions/val.parquet"))
     assert stored[["date", "y", "p"]].equals(trial[["date", "y", "p"]])
@@ -95,7 +95,7 @@ def test_a_version_whose_forecasts_do_not_match_is_refused_and_leaves_no_version
     stored = pd.read_parquet(path)
     stored.assign(p=stored["p"] + 1e-5).to_parquet(path, index=False)
     try:
-        code, out, err = command("register", "tiny", "--as-is")
+        code, _, err = command("register", "tiny", "--as-is")
     finally:
         stored.to_parquet(path, index=False)
     assert (code, err.count("\n")) == (1, 1)
