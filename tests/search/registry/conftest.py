@@ -83,3 +83,11 @@ def shelf(home, stores):
 
     client.add = add
     return client
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Whatever stands on the registered versions is slow: to make them takes a search and two registrations."""
+    for item in items:
+        if "made" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)

@@ -12,8 +12,6 @@ from search.registry.sealed_days import sealed_windows
 
 MODEL = "patchscale-^GSPC-h1"
 
-pytestmark = pytest.mark.slow
-
 
 def evaluations(study):
     query = "tags.`run.role` = 'test'"

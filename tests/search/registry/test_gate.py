@@ -72,6 +72,15 @@ def test_noise_over_the_baseline_is_refused_with_its_figures(market):
     assert "superior predictive ability of 11 trials over logistic, p " in lines[4]
 
 
+@pytest.mark.lesson("L23")
+def test_a_gain_that_chance_explains_does_not_beat_the_baseline(market):
+    claim, _, _, baseline = market
+    nudge = 0.02 * np.random.default_rng(51).normal(size=DAYS)
+    found = check_gate(claim(squash(np.log(baseline / (1 - baseline)) + nudge)), None).conditions[2]
+    assert found.figures["value"] < 0 and found.figures["p_value"] > 0.05
+    assert found.answer == "fail"
+
+
 def test_a_lucky_trial_fails_with_the_search_that_it_was_picked_from():
     """Alone its advantage is significant; as the best of two hundred tries it is not."""
     rng = np.random.default_rng(5)
@@ -108,9 +117,10 @@ def test_overconfident_probabilities_are_not_calibrated(market):
 
 def test_a_wrong_level_alone_is_not_calibrated(market):
     claim, good, _, _ = market
-    gate = check_gate(claim(squash(np.log(good / (1 - good)) + 0.5)), None)
+    gate = check_gate(claim(squash(np.log(good / (1 - good)) + 0.15)), None)
+    figures = gate.conditions[1].figures
+    assert figures["ece"] < figures["ece_limit"] and figures["mean_low"] > 0
     assert gate.conditions[1].answer == "fail"
-    assert gate.conditions[1].figures["mean_low"] > 0
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 0.0, 1.0])

@@ -6,8 +6,6 @@ from pipeline.exceptions import InputError
 from search.registry.chosen import choose_trial
 from search.registry.members import refitted_members, require_seeds, trial_members
 
-pytestmark = pytest.mark.slow
-
 
 def test_the_trials_own_weights_say_what_the_trial_stored(study):
     chosen = choose_trial(study)

@@ -13,8 +13,6 @@ from search.walk_forward.subject import Subject
 
 MODEL = "patchscale-^GSPC-h1"
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def walked(study):

@@ -7,8 +7,6 @@ from search.registry.versions import find_version
 
 MODEL = "patchscale-^GSPC-h1"
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def client(study):

@@ -12,8 +12,6 @@ from search.registry.versions import find_version, versions_of
 
 MODEL = "patchscale-^GSPC-h1"
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def client(study):

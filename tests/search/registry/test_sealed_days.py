@@ -20,7 +20,6 @@ def test_the_version_is_held_against_every_other_and_the_hardest_is_named():
     assert set(found.scores) == {"version", "poor", "good"}
 
 
-@pytest.mark.slow
 @pytest.mark.lesson("L22")
 def test_baselines_are_fitted_to_the_rows_of_the_version(study, planned):
     class Constant:
@@ -36,7 +35,6 @@ def test_baselines_are_fitted_to_the_rows_of_the_version(study, planned):
     assert rates[1] == pytest.approx(windows.outcomes(through_validation).mean())
 
 
-@pytest.mark.slow
 def test_a_version_that_leaves_out_a_day_is_refused(study, planned):
     class Short:
         def predict(self, bars, params):
