@@ -1,0 +1,1 @@
+"""Loss against measured parameter count: what a bigger budget buys."""
