@@ -90,9 +90,7 @@ def fit_curve(name: str, n_params_T: Array, log_loss_T: Array, delta: float) -> 
     design_TP = polynomial(np.log(n_params_T / reference), N_PARAMETERS[name] - 1)
     (coefficients,), (cost,) = fit_linear(design_TP, log_loss_T[None], delta)
     parameters, problem = _named(name, coefficients, reference, n_params_T)
-    return Fit(
-        name=name, parameters=parameters, aicc=aicc(cost, len(log_loss_T), N_PARAMETERS[name]), problem=problem
-    )
+    return Fit(name=name, parameters=parameters, aicc=aicc(cost, len(log_loss_T), N_PARAMETERS[name]), problem=problem)
 
 
 def reference_size(n_params_T: Array) -> float:
@@ -135,9 +133,7 @@ def _power_law(n_params_T: Array, log_loss_T: Array, delta: float) -> Fit:
     cost, floor, gain, alpha = min(found)
     problem = "" if gain > 1e-9 * np.exp(log_loss_T.mean()) else "the losses do not fall with size"
     parameters = {"E": floor, "A": gain * reference**alpha, "alpha": alpha}
-    return Fit(
-        name=POWER_LAW, parameters=parameters, aicc=aicc(cost, len(log_loss_T), 3), problem=problem
-    )
+    return Fit(name=POWER_LAW, parameters=parameters, aicc=aicc(cost, len(log_loss_T), 3), problem=problem)
 
 
 def _refine(start: Array, log_size_T: Array, log_loss_T: Array, delta: float) -> tuple[float, ...]:
@@ -170,5 +166,7 @@ def _unfitted(n_budgets: int, fits: tuple[Fit, ...]) -> tuple[str, ...]:
             "U-shape: two budgets can't show where the lowest loss lies (three at least)",
         )
     if n_budgets == 3:
-        said.append("three budgets determine a power law or a U-shape and leave none over to test its shape (four at least)")
+        said.append(
+            "three budgets determine a power law or a U-shape and leave none over to test its shape (four at least)"
+        )
     return tuple(said)

@@ -104,7 +104,7 @@ class Points:
         return self.rows(np.flatnonzero(rank_T < fewest))
 
     def rows(self, index: Groups) -> Points:
-        """Some of the trials."""
+        """Keep some of the trials."""
         return Points(
             budgets=self.budgets,
             budget_T=self.budget_T[index],

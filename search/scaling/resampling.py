@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from search.evidence.bootstrap import resampled_days
+from search.evidence.bootstrap import day_counts, resampled_days
 from search.scaling.curves import Fit
-from search.scaling.fitting import fit_linear, huber_delta, polynomial, reference_size
-from search.scaling.huber import fit_power_law
-from search.scaling.points import Points
+from search.scaling.fitting import huber_delta, polynomial, reference_size
+from search.scaling.huber import fit_linear, fit_power_law
+from search.scaling.points import Groups, Points
 
 Array = npt.NDArray[np.float64]
 
@@ -37,6 +37,8 @@ class Resampled:
     ----------
     change_R : ndarray of shape (resamples,)
         Loss at the largest size less that at the smallest, by a straight line; empty with one budget.
+    power_change_R : ndarray of shape (resamples,)
+        The same by the power law; empty below three budgets.
     curvature_R, vertex_R : ndarray of shape (resamples,)
         Of the U-shape; the vertex is a log size, NaN where the curve opens downwards. Empty below three budgets.
     floor_R, gain_R, alpha_R : ndarray of shape (resamples,)
@@ -46,6 +48,7 @@ class Resampled:
     """
 
     change_R: Array
+    power_change_R: Array
     curvature_R: Array
     vertex_R: Array
     floor_R: Array
@@ -54,7 +57,7 @@ class Resampled:
     mean_RB: Array
 
 
-def resample_losses(points: Points, curve: Fit, *, block: int, n_resamples: int, seed: int) -> Array:
+def resample_losses(points: Points, curve: Fit, share_RD: Array, *, seed: int) -> Array:
     """Draw mean losses of the trials on other days, with other trials of the same sizes.
 
     Parameters
@@ -62,16 +65,16 @@ def resample_losses(points: Points, curve: Fit, *, block: int, n_resamples: int,
     points : Points
     curve : Fit
         How loss depends on size inside a budget, where sizes differ a little.
-    block : int
-        Mean length of the blocks of days.
-    n_resamples, seed : int
+    share_RD : ndarray of shape (resamples, days)
+        From :func:`day_shares`.
+    seed : int
+        Of the drawing of trials.
 
     Returns
     -------
     ndarray of shape (resamples, trials)
     """
-    budget_T, counts_B = points.budget_T, np.array(points.counts)
-    share_RD = day_shares(points.n_days, block=block, n_resamples=n_resamples, seed=seed)
+    budget_T, counts_B = points.budget_T, np.array(points.counts, dtype=np.int64)
     member_BT = (budget_T == np.arange(len(counts_B))[:, None]) / counts_B[:, None]
     on_days_RT = share_RD @ points.losses_TD.T
     mean_RB = on_days_RT @ member_BT.T
@@ -80,17 +83,16 @@ def resample_losses(points: Points, curve: Fit, *, block: int, n_resamples: int,
     residual_T = points.loss_T - (member_BT @ points.loss_T)[budget_T] - within_T
     repeated_T = counts_B[budget_T] > 1
     if not repeated_T.any():
-        residual_T = points.loss_T - expected_T
+        free = max(1, len(expected_T) - len(curve.parameters))
+        residual_T = (points.loss_T - expected_T) * np.sqrt(len(expected_T) / free)
     scale = _spread_beyond_days(residual_T, on_days_RT - mean_RB[:, budget_T])
-    drawn_RT = _draw_within(residual_T * scale, budget_T, counts_B, n_resamples, seed)
+    drawn_RT = _draw_within(residual_T * scale, budget_T, counts_B, len(share_RD), seed)
     return np.maximum(mean_RB[:, budget_T] + within_T + drawn_RT, SMALLEST_LOSS)
 
 
 def day_shares(n_days: int, *, block: int, n_resamples: int, seed: int) -> Array:
     """Share of every day in every resample: a mean loss on resampled days is one matrix product."""
-    days_RD = resampled_days(n_days, block=block, n_resamples=n_resamples, seed=seed)
-    flat = days_RD + n_days * np.arange(n_resamples)[:, None]
-    return np.bincount(flat.ravel(), minlength=n_resamples * n_days).reshape(n_resamples, n_days) / n_days
+    return day_counts(resampled_days(n_days, block=block, n_resamples=n_resamples, seed=seed)) / n_days
 
 
 def _spread_beyond_days(residual_T: Array, deviation_RT: Array) -> float:
@@ -100,7 +102,7 @@ def _spread_beyond_days(residual_T: Array, deviation_RT: Array) -> float:
     return float(np.sqrt(max(0.0, 1.0 - by_days / total))) if total > 0 else 0.0
 
 
-def _draw_within(residual_T: Array, budget_T: Array, counts_B: Array, n_resamples: int, seed: int) -> Array:
+def _draw_within(residual_T: Array, budget_T: Groups, counts_B: Groups, n_resamples: int, seed: int) -> Array:
     """Draw distances within each budget, widened for the mean that was taken out; lone trials draw from all."""
     random = np.random.default_rng(seed)
     count_T = counts_B[budget_T]
@@ -120,7 +122,7 @@ def refit(points: Points, losses_RT: Array) -> Resampled:
     log_size_T, log_loss_RT = np.log(points.n_params_T / reference), np.log(losses_RT)
     delta = huber_delta(np.log(points.loss_T), points.budget_T)
     none = np.empty(0)
-    change_R = curvature_R = vertex_R = floor_R = gain_R = alpha_R = none
+    change_R = power_change_R = curvature_R = vertex_R = floor_R = gain_R = alpha_R = none
     if n_budgets > 1:
         line_RP, _ = fit_linear(polynomial(log_size_T, 1), log_loss_RT, delta)
         ends_RE = np.exp(line_RP @ polynomial(np.array([log_size_T.min(), log_size_T.max()]), 1).T)
@@ -132,10 +134,13 @@ def refit(points: Points, losses_RT: Array) -> Resampled:
         vertex_R = -bent_RP[:, 1] / (2 * upwards) + np.log(reference)
         floor_R, gain_R, alpha_R, _ = fit_power_law(log_size_T, log_loss_RT, delta)
         alpha_R = np.where(gain_R > 0, alpha_R, 0.0)
+        smallest, largest = log_size_T.min(), log_size_T.max()
+        power_change_R = gain_R * (np.exp(-alpha_R * largest) - np.exp(-alpha_R * smallest))
         gain_R = gain_R * reference**alpha_R
     mean_RB = np.stack([losses_RT[:, points.budget_T == b].mean(axis=1) for b in range(n_budgets)], axis=1)
     return Resampled(
         change_R=change_R,
+        power_change_R=power_change_R,
         curvature_R=curvature_R,
         vertex_R=vertex_R,
         floor_R=floor_R,
