@@ -10,7 +10,7 @@ from search.scaling.verdict import interval_text, size_text
 
 FORMULAS = {
     CONSTANT: "L = {E:.4f}",
-    LINE: "log L = {intercept:.4f} + {slope:.4f}·log N",
+    LINE: "log L = {intercept:.4f} {slope:+.4f}·log N",
     POWER_LAW: "L = {E:.4f} + {A:.4g}·N^-{alpha:.3f}",
     U_SHAPE: "log L = log {loss:.4f} + {curvature:.2g}·log²(N / {size:.3g})",
 }
