@@ -26,6 +26,7 @@ SURFACE = {
     "gc": "study keep dry_run tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
+    "power": "days horizon base_rate auc correlation as_json",
 }
 
 
