@@ -84,6 +84,8 @@ class Trainer:
     def __init__(self, spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> None:
         self.spec, self.windows, self.model = spec, windows, model
         training = spec.training
+        windows.require_unsealed(windows.train_rows)
+        windows.require_unsealed(windows.rows.validation)
         self._rows = to_tensor(windows.train_rows, windows.x_NTF.device)
         self.steps_per_epoch = math.ceil(len(self._rows) / training.batch_size)
         self.optimizer = make_optimizer(model, training)

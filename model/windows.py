@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
 from pipeline.dataset import DatasetVersion
-from pipeline.exceptions import InputError
+from pipeline.exceptions import InputError, SealedError
+from pipeline.seal import Opening, seal_labels
 from pipeline.splits import Index, Split, SplitRows, split_rows, training_rows
 from pipeline.target import Target
 
@@ -29,7 +31,7 @@ class Windows:
     x_NTF : Tensor of shape (windows, context_length, features)
         A view of them: window i ends on row ``i + context_length - 1``.
     y_D : Tensor of shape (days,)
-        Labels by row, NaN where there is none.
+        Labels by row, NaN where there is none or it is sealed.
     y_host_D : ndarray of shape (days,)
         The same on the host.
     dates_D : ndarray of shape (days,)
@@ -40,6 +42,8 @@ class Windows:
         Forecast rows that are trained on, of every ticker.
     context_length : int
         Days in a window.
+    sealed_from : datetime64, optional
+        First day whose outcome is sealed, see :mod:`pipeline.seal`; None where nothing is.
     """
 
     x_DF: Tensor
@@ -50,14 +54,36 @@ class Windows:
     rows: SplitRows
     train_rows: Index
     context_length: int
+    sealed_from: np.datetime64 | None = None
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Features (rows, days, features) and labels (rows,) of these forecast rows."""
         return self.x_NTF[rows - (self.context_length - 1)], self.y_D[rows]
 
     def outcomes(self, rows: Index) -> npt.NDArray[np.float64]:
-        """Outcomes of these forecast rows on the host, shape (rows,), without asking the device."""
+        """Outcomes of these forecast rows on the host, shape (rows,), without asking the device.
+
+        Raises
+        ------
+        SealedError
+            If one of them is in the test split, which was not opened.
+        """
+        self.require_unsealed(rows)
         return self.y_host_D[rows].astype(np.float64)
+
+    def require_unsealed(self, rows: Index) -> None:
+        """Refuse forecast rows of the test split, unless it was opened.
+
+        Raises
+        ------
+        SealedError
+            If one of them is on a sealed day.
+        """
+        if self.sealed_from is not None and len(rows) and (self.dates_D[rows] >= self.sealed_from).any():
+            raise SealedError(
+                f"outcomes from {self.sealed_from.astype('datetime64[D]')} on are the sealed test split's; "
+                "only patchscale evaluate MODEL_VERSION opens it"
+            )
 
     def day_numbers(self, rows: Index) -> npt.NDArray[np.int64]:
         """Sessions of these rows, numbered from 0 in order of time; tickers that trade on one day share its number."""
@@ -78,6 +104,7 @@ def make_windows(
     context_length: int,
     device: str | torch.device = "cpu",
     further: Sequence[DatasetVersion] = (),
+    opening: Opening | None = None,
 ) -> Windows:
     """Label, split and view a dataset version.
 
@@ -91,6 +118,8 @@ def make_windows(
         Where the features are to lie.
     further : sequence of DatasetVersion, optional
         Of other tickers whose training rows are trained on too.
+    opening : Opening, optional
+        Recorded opening of the test split; without one, no label from its first day on is there.
 
     Raises
     ------
@@ -108,7 +137,8 @@ def make_windows(
             raise InputError(f"pooled datasets must have the same features, got others for {each.ticker}; one tier")
         train_rows.append(start + training_rows(each.dates, own, split, horizon=horizon, first_row=first_row))
         start += len(each.dates)
-    y_host_D = np.concatenate(labels).astype(np.float32)
+    sealed = [seal_labels(own, each.dates, split, opening) for each, own in zip(pool, labels, strict=True)]
+    y_host_D = np.concatenate(sealed).astype(np.float32)
     x_DF = torch.tensor(np.concatenate([each.feature_matrix for each in pool]), device=device)
     return Windows(
         x_DF=x_DF,
@@ -119,6 +149,7 @@ def make_windows(
         rows=rows,
         train_rows=np.concatenate(train_rows),
         context_length=context_length,
+        sealed_from=None if opening else pd.Timestamp(split.test_start).to_datetime64(),
     )
 
 

@@ -24,6 +24,10 @@ class DataError(InputError):
     """Market data break a rule, are unknown, or are not what was stored."""
 
 
+class SealedError(InputError):
+    """The sealed test split was asked for outside an evaluation of a registered version."""
+
+
 class StoreError(InputError):
     """A tracking store, scheduling store or file can't be reached or read."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ class MarketDataset(Dataset):
     rows : ndarray
         Row numbers of the samples of this part.
     labels : ndarray of shape (days,)
-        Labels of all days.
+        Labels of all days, NaN on sealed ones.
     part : str
         Name of the part.  MLflow keeps one entity a name and digest, so two
         parts of one version on a run must differ in name.
@@ -120,12 +121,12 @@ class MarketDataset(Dataset):
         return profile
 
     def _part_profile(self, rows: Index) -> dict[str, Any]:
-        dates = self._version.dates[rows]
+        dates, rate = self._version.dates[rows], float(self._labels[rows].mean())
         return {
             "first_date": str(dates[0].date()),
             "last_date": str(dates[-1].date()),
             "num_rows": len(rows),
-            "base_rate": round(float(self._labels[rows].mean()), 6),
+            "base_rate": round(rate, 6) if math.isfinite(rate) else "sealed",
         }
 
     @property

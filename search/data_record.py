@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,8 @@ def further_entities(
 def log_data(study: Study, dataset: DatasetVersion, further: Sequence[DatasetVersion] = ()) -> None:
     """Log the data on the study's run, once.
 
-    Entities as inputs; base rates as metrics; ``data/drift.md`` and ``.csv``, and
-    ``data/checks-….txt`` of every snapshot, as artifacts.
+    Entities as inputs; days, and base rates of the parts that are not sealed, as metrics;
+    ``data/drift.md`` and ``.csv``, and ``data/checks-….txt`` of every snapshot, as artifacts.
     """
     client, run_id, root = study.client, study.run_id, study.data_root
     inputs = client.get_run(run_id).inputs
@@ -53,9 +54,9 @@ def log_data(study: Study, dataset: DatasetVersion, further: Sequence[DatasetVer
     plan = study.plan
     context_length = plan.grid().architectures[0].context_length
     windows = make_windows(dataset, plan.target, plan.split, context_length)
-    rates = base_rates(windows.y_host_D.astype(np.float64), windows.rows)
+    rates = base_rates(windows.y_host_D.astype(np.float64), replace(windows.rows, test=windows.rows.test[:0]))
     metrics = {f"data/base_rate_{name}": rate.rate for name, rate in rates.items()}
-    days = {f"data/days_{name}": float(rate.days) for name, rate in rates.items()}
+    days = {f"data/days_{name}": float(len(rows)) for name, rows in windows.rows.parts.items()}
     record.TrialRecord(client, run_id).log({**metrics, **days})
     drift = drift_report(dataset, windows.rows)
     client.log_text(run_id, drift.text(), "data/drift.md")

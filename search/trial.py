@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import optuna
 import pandas as pd
 from optuna.trial import TrialState
@@ -246,8 +245,8 @@ class TrialRunner:
     def _predict_validation(self, model: PatchTST, windows: Windows) -> pd.DataFrame:
         """Date, outcome and probability of every validation day."""
         rows = windows.rows.validation
-        y = windows.y_D.cpu().numpy()[rows].astype(np.float64)
-        return pd.DataFrame({"date": self.dataset.dates[rows], "y": y, "p": predict_rows(model, windows, rows)})
+        p = predict_rows(model, windows, rows)
+        return pd.DataFrame({"date": self.dataset.dates[rows], "y": windows.outcomes(rows), "p": p})
 
 
 def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:

@@ -15,7 +15,9 @@ from search.cli.gc import gc
 from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
+from search.cli.power import power
 from search.cli.reconcile import reconcile
+from search.cli.scaling import scaling
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
@@ -30,6 +32,8 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    scaling,
+    power,
 )
 for command in COMMANDS:
     cli.add_command(command)

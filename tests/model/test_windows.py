@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from model.spec import Spec
-from model.trainer import build_model, predict_rows
+from model.trainer import Trainer, build_model, predict_rows
 from model.windows import Windows, make_windows, to_tensor
 from pipeline.dataset import DatasetVersion
-from pipeline.exceptions import InputError
+from pipeline.exceptions import InputError, SealedError
 
 Change = Callable[..., Spec]
 WindowsOf = Callable[..., Windows]
@@ -37,7 +37,7 @@ def test_a_window_ends_on_its_forecast_day(
         for i, row in enumerate(rows):
             expected = dataset.feature_matrix[row - context_length + 1 : row + 1]
             assert np.array_equal(x_BTF[i].numpy(), expected)
-            assert y_B[i] == windows.y_D[row]
+            assert torch.equal(y_B[i], windows.y_D[row]) or (part is windows.rows.test and y_B[i].isnan())
 
 
 def test_windows_are_views_of_one_tensor(windows: Windows, dataset: DatasetVersion) -> None:
@@ -203,3 +203,16 @@ def test_days_are_numbered_over_all_tickers(spec: Spec, dataset: DatasetVersion,
     days = pooled.day_numbers(pooled.train_rows)
     dates = pooled.dates_D[pooled.train_rows]
     assert days.min() == 0 and np.array_equal(np.sort(np.unique(dates))[days], dates)
+
+
+@pytest.mark.lesson("L22")
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_nothing_is_trained_or_tuned_on_test_days(spec: Spec, windows: Windows, part: str) -> None:
+    test = windows.rows.test
+    wrong = (
+        replace(windows, train_rows=np.append(windows.train_rows, test[0]))
+        if part == "train"
+        else replace(windows, rows=replace(windows.rows, validation=test))
+    )
+    with pytest.raises(SealedError, match="are the sealed test split's"):
+        Trainer(spec, wrong, build_model(spec, windows))

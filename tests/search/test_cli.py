@@ -21,10 +21,12 @@ SURFACE = {
     "reconcile": "study tracking_uri storage",
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",
+    "scaling": "studies resamples seed as_json tracking_uri storage",
     "supplement": "study where dry_run workers device tracking_uri storage",
     "gc": "study keep dry_run tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
+    "power": "days horizon base_rate auc correlation as_json",
 }
 
 

@@ -1,0 +1,45 @@
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.exceptions import SealedError
+from pipeline.seal import Opening, require_unsealed, seal_labels
+from pipeline.splits import Split
+
+DAYS = pd.bdate_range("2020-01-01", "2020-12-31")
+OPENED = Opening(model_version="m/1", opened_at="2026-01-01T00:00:00+00:00", commit="unknown", dirty="unknown")
+
+
+def split(test_start):
+    return Split(
+        train_start=date(2019, 1, 1),
+        train_end=date(2019, 6, 30),
+        validation_start=date(2019, 7, 1),
+        validation_end=date(2019, 12, 31),
+        test_start=test_start,
+        test_end=date(2021, 12, 31),
+    )
+
+
+@pytest.mark.lesson("L22")
+@given(start=st.dates(date(2020, 1, 1), date(2021, 1, 31)))
+def test_nothing_is_left_from_the_first_test_day_on_and_everything_before(start):
+    labels = np.ones(len(DAYS))
+    sealed = seal_labels(labels, DAYS, split(start))
+    assert np.isnan(sealed[DAYS >= pd.Timestamp(start)]).all()
+    assert (sealed[DAYS < pd.Timestamp(start)] == 1).all()
+    assert (labels == 1).all()
+    assert (seal_labels(labels, DAYS, split(start), OPENED) == 1).all()
+
+
+@pytest.mark.lesson("L22")
+def test_days_of_the_test_split_are_refused_by_name():
+    require_unsealed(DAYS[:10], split(DAYS[10].date()), "report")
+    with pytest.raises(
+        SealedError, match=r"report must end before the sealed test split of 2020-01-15, got 2020-01-15"
+    ):
+        require_unsealed(DAYS[:11], split(DAYS[10].date()), "report")

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from model.windows import make_windows
+from pipeline.exceptions import RecordError, SealedError
+from search import openings
+from search.openings import count_openings, count_version_openings, record_opening
+
+NAME = "patchscale-test-h1"
+
+
+@pytest.fixture
+def study(make_study):
+    study = make_study(1)
+    study.client.create_registered_model(NAME)
+    for _ in range(2):
+        study.client.create_model_version(NAME, source=f"runs:/{study.run_id}/model", run_id=study.run_id)
+    return study
+
+
+@pytest.mark.lesson("L22")
+def test_each_opening_is_on_the_version_and_on_the_study(study):
+    assert count_openings(study) == 0
+    for number, version in enumerate(("1", "2", "1"), start=1):
+        opening = record_opening(study, f"{NAME}/{version}")
+        assert count_openings(study) == number
+        assert openings.openings(study)[-1] == opening
+        assert opening.model_version == f"{NAME}/{version}" and opening.commit and opening.opened_at
+    assert [count_version_openings(study.client, f"{NAME}/{version}") for version in "12"] == [2, 1]
+    assert study.client.get_run(study.run_id).data.tags["test.openings"] == "3"
+
+
+@pytest.mark.lesson("L22")
+def test_an_opening_that_does_not_read_back_opens_nothing(study, monkeypatch):
+    monkeypatch.setattr(type(study.client), "set_tag", lambda *arguments: None)
+    with pytest.raises(RecordError, match="must read back"):
+        record_opening(study, f"{NAME}/1")
+
+
+@pytest.mark.lesson("L22")
+def test_test_outcomes_are_there_only_behind_a_recorded_opening(study, planned):
+    plan, dataset, _ = planned
+    sealed = make_windows(dataset, plan.target, plan.split, 60)
+    test = sealed.rows.test
+    assert len(test) > 400
+    assert np.isnan(sealed.y_host_D[test]).all() and sealed.y_D[test].isnan().all()
+    assert np.isfinite(sealed.outcomes(sealed.rows.validation)).all()
+    with pytest.raises(SealedError, match="only patchscale evaluate MODEL_VERSION opens it"):
+        sealed.outcomes(test[:1])
+    opened = make_windows(dataset, plan.target, plan.split, 60, opening=record_opening(study, f"{NAME}/1"))
+    assert (opened.outcomes(test) == plan.target.labels(dataset.frame)[test]).all()
+
+
+@pytest.mark.lesson("L22")
+def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_study, run_trials, planned):
+    from search.baselines import log_baselines
+    from search.data_record import log_data
+
+    study = run_trials(make_study(1), 1)
+    log_data(study, planned[1])
+    log_baselines(study)
+    runs = study.client.search_runs([study.experiment_id])
+    assert len(runs) == 7
+    for run in runs:
+        assert not [name for name in run.data.metrics if "test" in name and name != "data/days_test"]
+        for entered in run.inputs.dataset_inputs:
+            if entered.dataset.name.endswith("-test"):
+                assert '"base_rate": "sealed"' in entered.dataset.profile
