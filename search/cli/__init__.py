@@ -21,6 +21,7 @@ from search.cli.scaling import scaling
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
+from search.cli.walkforward import walkforward
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -34,6 +35,7 @@ COMMANDS = (
     *(import_results, data, grid, ui, verify),
     scaling,
     power,
+    walkforward,
 )
 for command in COMMANDS:
     cli.add_command(command)
