@@ -50,16 +50,12 @@ def test_the_planted_market_has_the_edge_that_it_says():
     assert planted_market(0.0)[1].nunique() == 1
 
 
-<<<<<<< Updated upstream
 @pytest.mark.slow
-=======
->>>>>>> Stashed changes
 @pytest.mark.lesson("L23")
 def test_shuffled_labels_of_a_real_market_leave_no_skill(planned):
     plan, dataset, _ = planned
     spec = replace(plan, max_epochs=4, patience=4).spec(plan.grid().architectures[0], {"learning_rate": 3e-3})
     windows = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length)
-<<<<<<< Updated upstream
     aucs, coins = [], []
     for seed in range(6):
         shuffled = shuffle_labels(windows, seed)
@@ -83,19 +79,3 @@ def shuffle_labels(windows, seed):
     for rows in (windows.rows.train, windows.rows.validation):
         y[rows] = generator.permutation(y[rows])
     return replace(windows, y_host_D=y, y_D=torch.from_numpy(y))
-=======
-    y = windows.y_host_D.copy()
-    generator = np.random.default_rng(0)
-    for rows in (windows.rows.train, windows.rows.validation):
-        y[rows] = generator.permutation(y[rows])
-    shuffled = replace(windows, y_host_D=y, y_D=torch.from_numpy(y))
-    trainer = Trainer(spec, shuffled, build_model(spec, shuffled))
-    assert len(list(trainer.epochs())) == 4
-    rows = windows.rows.validation
-    outcomes, days = shuffled.outcomes(rows), resampled_days(len(rows), block=1, n_resamples=1000)
-    fitted = fit_baseline(BASELINES["boosting"], dataset, shuffled, horizon=1)
-    for p in (predict_rows(trainer.model, shuffled, rows), fitted.predict_rows(dataset, rows)):
-        auc = metric_intervals(outcomes, p, days)["roc_auc"]
-        assert auc.low < 0.5 < auc.high
-        assert evaluate(outcomes, p).skill < 0.01
->>>>>>> Stashed changes
