@@ -6,7 +6,7 @@ same run: the server's processor time a request, which other work on the machine
 the model's parts in this process: MLflow's parsing of the request, features (checks of the bars among them),
 forward pass.
 
-    python benchmarks/serving.py
+    python -m benchmarks.serving
 """
 
 from __future__ import annotations
@@ -217,15 +217,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--members", nargs="+", type=int, default=[1, 3])
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--nice", type=int, default=0, help="-20 puts server and client before other work (root)")
     options = parser.parse_args(arguments)
     for label in options.shape:
         architecture_of(label, 1)
 
     torch.set_num_threads(1)
+    os.setpriority(os.PRIO_PROCESS, 0, options.nice)
     named = " · ".join(f"{name} {version(name)}" for name in ("mlflow", "torch", "pandas", "TA-Lib"))
     print(f"{date.today()} · Python {platform.python_version()} · {named} · {platform.system()} ", end="")
     print(f"{platform.machine()} · {processor()} · {os.cpu_count()} cores, server on one · ", end="")
-    print(f"load {os.getloadavg()[0]:.1f} before · {options.requests} requests one after another, tier {TIER}")
+    print(f"load {os.getloadavg()[0]:.1f} before, nice {options.nice} · ", end="")
+    print(f"{options.requests} requests one after another, tier {TIER}")
     print(f"milliseconds; limit: p95 of one member below {LIMIT_MS:g} by the clock")
     print("| shape | size | members | least | p50 | p95 | processor | parse | features | forward | limit |")
     print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)

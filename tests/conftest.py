@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -26,10 +27,12 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory):
-    """``market("r33")``: data directory with the real S&P 500 and a made-up ^VIX, and a tier's dataset version."""
+    """``market("r33")``: data directory with the S&P 500, its dividends and ^VIX made up, and a dataset version."""
     root = tmp_path_factory.mktemp("market")
     index = SampleSource().fetch("^GSPC")
-    snapshot = save_snapshot(root, "sample", index)
+    quarters_left = (len(index.bars) - np.arange(len(index.bars))) // 63
+    paying = replace(index, bars=index.bars.assign(adj_close=index.bars["close"] * 0.995**quarters_left))
+    snapshot = save_snapshot(root, "sample", paying)
     level = 20 * np.exp(0.4 * np.sin(np.arange(len(index.bars)) / 40))
     prices = dict.fromkeys(("open", "high", "low", "close", "adj_close"), level)
     vix = Download(ticker="^VIX", bars=index.bars.assign(**prices, volume=0.0), adjusted=False, library=index.library)

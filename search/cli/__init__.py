@@ -20,6 +20,7 @@ from search.cli.power import power
 from search.cli.predict import predict
 from search.cli.reconcile import reconcile
 from search.cli.register import register
+from search.cli.scaling import scaling
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
@@ -36,9 +37,8 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    *(walkforward, scaling, power),
     *(register, promote, rollback, compare, evaluate, predict),
-    walkforward,
-    power,
 )
 for command in COMMANDS:
     cli.add_command(command)

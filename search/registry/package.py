@@ -18,6 +18,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -132,10 +133,14 @@ def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Map
         model_id=logged.model_id,
         metadata={**said, "members": len(packaged.members), "required_days": packaged.required_days},
     )
-    with TemporaryDirectory() as made:
-        path = Path(made) / "model"
-        save_form(path, directory, packaged, form)
-        client.log_model_artifacts(logged.model_id, str(path))
+    try:
+        with TemporaryDirectory() as made, _quiet():
+            path = Path(made) / "model"
+            save_form(path, directory, packaged, form)
+            client.log_model_artifacts(logged.model_id, str(path))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+        raise
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return f"models:/{logged.model_id}"
@@ -246,7 +251,15 @@ def clean_environment(tracking_uri: str) -> dict[str, str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out MLflow's remarks on type hints and local versions of requirements."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Leave out MLflow's remarks on versions, and its progress bar for files that are copied on this machine."""
+    bar = MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+    before = bar.get_raw()
+    bar.set("false")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        bar.unset()
+        if before is not None:
+            bar.set(before)

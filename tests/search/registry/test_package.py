@@ -112,6 +112,20 @@ def test_a_package_that_cannot_be_read_leaves_no_logged_model(logged, tmp_path):
     assert len(client.search_logged_models([experiment])) == before
 
 
+def test_a_model_that_could_not_be_written_is_marked_failed(logged, monkeypatch):
+    client, run_id, _, home, *_ = logged
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(registry_package, "save_form", fail)
+    with pytest.raises(OSError, match="disk full"):
+        log_package(client, run_id, home / "package")
+    experiment = client.get_run(run_id).info.experiment_id
+    assert [held.status for held in client.search_logged_models([experiment])].count("FAILED") == 1
+    assert len(client.get_run(run_id).outputs.model_outputs) == 1
+
+
 def test_the_environment_of_a_fresh_process_knows_nothing_of_this_one(monkeypatch):
     for name in ("PYTHONPATH", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
         monkeypatch.setenv(name, "x")

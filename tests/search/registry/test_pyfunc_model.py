@@ -137,12 +137,21 @@ BROKEN = {
 @pytest.mark.slow
 def test_the_last_day_is_answered_as_offline(case, ask):
     packaged, _, frame, offline = case
-    for sent in (frame, frame.tail(packaged.required_days), frame.head(3000), frame.drop(columns="adj_close")):
+    for sent in (frame, frame.tail(packaged.required_days), frame.head(3000)):
         status, predictions = ask(body(sent))
         assert status == 200 and len(predictions) == 1
         found = predictions[0]
         assert found["date"] == sent["date"].iloc[-1] and (found["horizon"], found["threshold"]) == (2, 0.02)
         assert abs(found["probability"] - offline[found["date"]]) < SAME
+
+
+@pytest.mark.slow
+def test_the_adjusted_close_may_be_left_out_and_counts_where_it_is_sent(case, ask):
+    packaged, _, frame, offline = case
+    sent = frame.tail(packaged.required_days).drop(columns="adj_close")
+    status, (found,) = ask(body(sent))
+    assert status == 200 and abs(found["probability"] - packaged.predict(sent)["probability"][0]) < SAME
+    assert abs(found["probability"] - offline.iloc[-1]) > SAME
 
 
 @pytest.mark.slow
