@@ -1,9 +1,9 @@
-"""Artifacts of runs: how large they are, and the deletion of a checkpoint."""
+"""Artifacts of runs: how large they are, their way here, and the deletion of a checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import StoreError
@@ -52,6 +52,36 @@ def delete_checkpoint(client: MlflowClient, run: Run) -> None:
         f"an artifact store must be able to delete files, got {run.info.artifact_uri} ({reason}); "
         f"delete {CHECKPOINT} of the losing runs there by hand"
     )
+
+
+def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Path | None:
+    """Bring one artifact here: where it lies in a directory of this machine, else a copy in ``into``.
+
+    Returns
+    -------
+    Path or None
+        None if the run does not keep it.
+
+    Raises
+    ------
+    StoreError
+        If the store can't be reached.
+    """
+    directory = _directory(run)
+    if directory is not None:
+        return directory / path if (directory / path).is_file() else None
+    try:
+        repository = _repository(client, run)
+        folder = str(PurePosixPath(path).parent)
+        if path not in [each.path for each in repository.list_artifacts(folder)]:
+            return None
+        into.mkdir(parents=True, exist_ok=True)
+        return Path(repository.download_artifacts(path, dst_path=str(into)))
+    except Exception as error:
+        raise StoreError(
+            f"an artifact store must be able to give {path}, got {run.info.artifact_uri} ({describe_error(error)}); "
+            "check it"
+        ) from error
 
 
 def _repository(client: MlflowClient, run: Run) -> Any:

@@ -1,0 +1,233 @@
+"""A study's forecasts: what every trial and every baseline said of the validation days.
+
+Shapes: M models, D days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from model.baselines import BASELINES
+from pipeline.exceptions import InputError, RecordError, SealedError
+from pipeline.splits import MIN_EVALUATION_DAYS
+from search import record
+from search.artifacts import fetch_artifact
+from search.baselines import ROLE as BASELINE
+from search.baselines import SETTINGS_HASH, baseline_params
+from search.evidence.scores import Array, daily_losses
+from search.recorded import RecordedTrial, recorded_trials, runs_of
+from search.space import TRAINING
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from search.study import Study
+
+TRIAL = "trial"
+PREDICTIONS = "predictions/val.parquet"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forecasts:
+    """Several models' forecasts of the same days.
+
+    Parameters
+    ----------
+    dates_D : DatetimeIndex of shape (days,)
+        Forecast days, ascending.
+    y_D : ndarray of shape (days,)
+        Outcomes, 0 or 1.
+    p_MD : ndarray of shape (models, days)
+        Probabilities of 1.
+    names : tuple of str
+        ``trial 3 d64-L2-h4-ff128`` or ``baseline logistic``, each once.
+    roles : tuple of str
+        ``trial`` or ``baseline``.
+    run_ids : tuple of str
+        MLflow runs.
+    n_params : tuple of int or None
+        Parameters of a trial's model.
+    horizon : int
+        Sessions that a label looks ahead.
+    missing : tuple of str
+        Finished models whose predictions are no longer there.
+    """
+
+    dates_D: pd.DatetimeIndex
+    y_D: Array
+    p_MD: Array
+    names: tuple[str, ...]
+    roles: tuple[str, ...]
+    run_ids: tuple[str, ...]
+    n_params: tuple[int | None, ...]
+    horizon: int
+    missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.p_MD.shape == (len(self.names), len(self.dates_D)) and len(self.y_D) == len(self.dates_D)
+        assert len(set(self.names)) == len(self.roles) == len(self.run_ids) == len(self.n_params) == len(self.names)
+
+    @property
+    def losses_MD(self) -> Array:
+        """Log loss in nats by model and day."""
+        return daily_losses(self.y_D, self.p_MD)
+
+    def of_role(self, role: str) -> Forecasts:
+        """Only the trials, or only the baselines; perhaps none."""
+        rows = [row for row, each in enumerate(self.roles) if each == role]
+        return Forecasts(
+            dates_D=self.dates_D,
+            y_D=self.y_D,
+            p_MD=self.p_MD[rows],
+            names=tuple(self.names[row] for row in rows),
+            roles=tuple(self.roles[row] for row in rows),
+            run_ids=tuple(self.run_ids[row] for row in rows),
+            n_params=tuple(self.n_params[row] for row in rows),
+            horizon=self.horizon,
+            missing=tuple(name for name in self.missing if name.startswith(role)),
+        )
+
+    def row(self, name: str) -> int:
+        """Row of a model.
+
+        Raises
+        ------
+        InputError
+            If there is none of this name.
+        """
+        if name not in self.names:
+            raise InputError(f"model must be one of {', '.join(self.names)}, got {name!r}")
+        return self.names.index(name)
+
+    def best(self, role: str) -> int:
+        """Row of the lowest mean loss among the models of a role.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        rows = [row for row, each in enumerate(self.roles) if each == role]
+        if not rows:
+            raise InputError(
+                f"forecasts must hold at least one {role}, got none; {_REMEDIES.get(role, 'take another')}"
+            )
+        return rows[int(self.losses_MD[rows].mean(axis=1).argmin())]
+
+
+_REMEDIES = {TRIAL: "run patchscale hpo until one is finished", BASELINE: "run patchscale baselines STUDY"}
+
+
+def load_forecasts(study: Study) -> Forecasts:
+    """Read the validation predictions of a study's finished trials and baselines.
+
+    Trials whose record is invalid or of another plan stay out, and each spec enters
+    once; of each baseline the newest run with the settings of the study's plan enters.
+
+    Raises
+    ------
+    InputError
+        If there is no prediction, or fewer than 200 days.
+    RecordError
+        If two models were not scored on the same days and outcomes, or a probability is none.
+    SealedError
+        If a day is of the test split.
+    """
+    found = [*_trials(study), *_baselines(study)]
+    missing, read = [], []
+    with TemporaryDirectory() as directory:
+        for number, model in enumerate(found):
+            path = fetch_artifact(study.client, model.run, PREDICTIONS, Path(directory) / str(number))
+            if path is None:
+                missing.append(model.name)
+            else:
+                read.append((model, pd.read_parquet(path)))
+    if not read:
+        raise InputError(f"study {study.plan.study} must have finished trials or baselines with predictions, got none")
+    first = read[0]
+    for model, table in read:
+        _require_same_days(model, table, first)
+    days = pd.DatetimeIndex(first[1]["date"])
+    _require_evaluable(study, days)
+    return Forecasts(
+        dates_D=days,
+        y_D=first[1]["y"].to_numpy(dtype=np.float64),
+        p_MD=np.stack([table["p"].to_numpy(dtype=np.float64) for _, table in read]),
+        names=tuple(model.name for model, _ in read),
+        roles=tuple(model.role for model, _ in read),
+        run_ids=tuple(str(model.run.info.run_id) for model, _ in read),
+        n_params=tuple(model.n_params for model, _ in read),
+        horizon=study.plan.target.horizon,
+        missing=tuple(missing),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Model:
+    """A run that may enter the evidence."""
+
+    name: str
+    role: str
+    run: Run
+    n_params: int | None
+
+
+def _trials(study: Study) -> Iterator[_Model]:
+    seen: set[str] = set()
+    for trial in recorded_trials(study):
+        if not _is_valid(study, trial) or trial.spec is None or trial.spec.hash in seen:
+            continue
+        seen.add(trial.spec.hash)
+        name = f"{TRIAL} {trial.number} {trial.spec.architecture.label}"
+        yield _Model(name=name, role=TRIAL, run=trial.run, n_params=trial.spec.n_params)
+
+
+def _is_valid(study: Study, trial: RecordedTrial) -> bool:
+    """Whether a trial is finished, its record can be trusted, and its spec is of the study's plan."""
+    spec = trial.spec
+    if not trial.finished or trial.problem or spec is None:
+        return False
+    return spec == study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING})
+
+
+def _baselines(study: Study) -> Iterator[_Model]:
+    query = (
+        f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{BASELINE}' "
+        "and attributes.status = 'FINISHED'"
+    )
+    newest_first = sorted(runs_of(study, query), key=lambda run: -run.info.start_time)
+    for name, baseline in BASELINES.items():
+        settings = baseline_params(study, baseline)[SETTINGS_HASH]
+        fitting = [run for run in newest_first if run.data.params.get(SETTINGS_HASH) == settings]
+        valid = [run for run in fitting if run.data.tags.get(record.RECORD_STATE) == "valid"]
+        if valid:
+            yield _Model(name=f"{BASELINE} {name}", role=BASELINE, run=valid[0], n_params=None)
+
+
+def _require_same_days(model: _Model, table: pd.DataFrame, first: tuple[_Model, pd.DataFrame]) -> None:
+    for column in ("date", "y"):
+        if not table[column].equals(first[1][column]):
+            raise RecordError(
+                f"every model must be scored on the same days and outcomes, got another {column} for {model.name} "
+                f"than for {first[0].name}; delete the run of the one that is wrong"
+            )
+    if not table["p"].between(0, 1).all():
+        raise RecordError(f"probabilities must be between 0 and 1, got another one of {model.name}; delete its run")
+
+
+def _require_evaluable(study: Study, days: pd.DatetimeIndex) -> None:
+    sealed = study.plan.split.test_start
+    if days.max() >= pd.Timestamp(sealed):
+        raise SealedError(
+            f"evidence of a study must end before its test split, from {sealed} on, got {days.max().date()}; "
+            "patchscale evaluate opens it for a registered version"
+        )
+    if len(days) < MIN_EVALUATION_DAYS:
+        raise InputError(f"evidence needs at least {MIN_EVALUATION_DAYS} days, got {len(days)}; widen the split")

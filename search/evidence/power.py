@@ -1,0 +1,137 @@
+"""What a number of days could show, before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from pipeline.exceptions import InputError
+from search.evidence.difference import ERRORS_TO_DETECT, POWER, SIZE
+
+BASE_RATE, ROC_AUC, CORRELATION = 0.2, 0.74, 0.87
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedPower:
+    """What a plan could show, and the assumptions under which.
+
+    Parameters
+    ----------
+    days, horizon : int
+        Forecast days, and sessions that a label looks ahead.
+    base_rate, roc_auc, correlation : float
+        Assumed share of positive days, AUC of the models, and correlation of two models' AUC estimates.
+    effective_days : float
+        Days that carry as much as these once the overlap of their labels is counted.
+    smallest_auc : float
+        Smallest AUC that differs from 0.5.
+    smallest_gain : float
+        Smallest AUC difference of two models on the same days.
+    power, size : float
+        With which power and two-sided size.
+    """
+
+    days: int
+    horizon: int
+    base_rate: float
+    roc_auc: float
+    correlation: float
+    effective_days: float
+    smallest_auc: float
+    smallest_gain: float
+    power: float = POWER
+    size: float = SIZE
+
+
+def auc_standard_error(roc_auc: float, n_positive: float, n_negative: float) -> float:
+    """Estimate the standard error of an AUC from independent days.
+
+    References
+    ----------
+    Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic
+    (ROC) curve", Radiology 143: equation 2 with the approximations of Q1 and Q2.
+
+    Examples
+    --------
+    >>> round(auc_standard_error(0.74, 100.4, 401.6), 4)
+    0.0303
+    """
+    q_1, q_2 = roc_auc / (2 - roc_auc), 2 * roc_auc**2 / (1 + roc_auc)
+    spread = (n_positive - 1) * (q_1 - roc_auc**2) + (n_negative - 1) * (q_2 - roc_auc**2)
+    return math.sqrt((roc_auc * (1 - roc_auc) + spread) / (n_positive * n_negative))
+
+
+def plan_power(
+    days: int,
+    horizon: int,
+    *,
+    base_rate: float = BASE_RATE,
+    roc_auc: float = ROC_AUC,
+    correlation: float = CORRELATION,
+) -> PlannedPower:
+    """Smallest effects that so many days show with 80 % power at 5 %, two-sided.
+
+    Labels overlap over the horizon: neighbours ``k`` days apart share ``1 - k / horizon`` of
+    the days they look at, and that is their correlation too as long as hits are rare. Forecasts
+    that hardly change within a horizon then carry as much as ``days / horizon`` independent
+    ones, since ``1 + 2 Σ (1 - k / horizon) = horizon``.
+
+    Parameters
+    ----------
+    days, horizon : int
+        Forecast days, and sessions that a label looks ahead.
+    base_rate : float
+        Share of positive days.
+    roc_auc : float
+        AUC of the models that are compared.
+    correlation : float
+        Of two models' AUC estimates on the same days.
+
+    Raises
+    ------
+    InputError
+        If a figure is outside its range, or too few days are left.
+
+    Examples
+    --------
+    >>> planned = plan_power(502, 1)
+    >>> round(planned.smallest_auc, 3), round(planned.smallest_gain, 3)
+    (0.591, 0.043)
+    """
+    _require("days", days, days >= 1, "a whole number, at least 1")
+    _require("horizon", horizon, 1 <= horizon < days, f"between 1 and the {days} days")
+    _require("base_rate", base_rate, 0 < base_rate < 1, "between 0 and 1, neither of them")
+    _require("roc_auc", roc_auc, 0.5 <= roc_auc < 1, "at least 0.5 and below 1")
+    _require("correlation", correlation, -1 <= correlation < 1, "at least -1 and below 1")
+    effective_days = days / horizon
+    positive, negative = base_rate * effective_days, (1 - base_rate) * effective_days
+    _require("days", days, min(positive, negative) >= 2, "enough for two days of either class after the overlap")
+    error = auc_standard_error(roc_auc, positive, negative)
+    return PlannedPower(
+        days=days,
+        horizon=horizon,
+        base_rate=base_rate,
+        roc_auc=roc_auc,
+        correlation=correlation,
+        effective_days=effective_days,
+        smallest_auc=_smallest_auc(positive, negative),
+        smallest_gain=ERRORS_TO_DETECT * error * math.sqrt(2 * (1 - correlation)),
+    )
+
+
+def _smallest_auc(n_positive: float, n_negative: float) -> float:
+    """AUC whose distance from 0.5 its own and the null's standard error allow to see; NaN if none does."""
+    at_half = float(norm.ppf(1 - SIZE / 2)) * auc_standard_error(0.5, n_positive, n_negative)
+
+    def excess(roc_auc: float) -> float:
+        return roc_auc - 0.5 - at_half - float(norm.ppf(POWER)) * auc_standard_error(roc_auc, n_positive, n_negative)
+
+    return float(brentq(excess, 0.5, 1.0)) if excess(1.0) > 0 else math.nan
+
+
+def _require(name: str, value: float, holds: bool, rule: str) -> None:
+    if not holds:
+        raise InputError(f"{name} must be {rule}, got {value}")
