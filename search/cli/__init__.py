@@ -16,6 +16,7 @@ from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
 from search.cli.reconcile import reconcile
+from search.cli.report import report
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
@@ -30,6 +31,7 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    report,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -24,24 +24,26 @@ class Text:
     ----------
     text : str
         Plain; the page escapes it.
+    lead : str
+        Set strong before it: the question, or the thing, that it is about.
     tone : str
-        ``plain``, ``finding`` for what a section comes to, ``method`` for how it was done, or
-        ``caution``.
+        ``plain``, ``method`` for how it was done, or ``caution``.
     """
 
     text: str
+    lead: str = ""
     tone: str = "plain"
     kind: str = "text"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A table that scrolls in its own box.
+    """A table that scrolls in its own box; an interval behind a figure is set below it.
 
     Parameters
     ----------
     name : str
-        Of its CSV file.
+        Of its CSV file, which a figure of the same data may share.
     caption : str
         What to see.
     head : tuple of str

@@ -95,7 +95,7 @@ def read_material(study: Study) -> Material:
 
 
 def _curves(study: Study, recorded: Sequence[RecordedTrial]) -> pd.DataFrame:
-    """Validation loss by epoch; an epoch that was logged again by a resumed trial counts once, as logged last."""
+    """Read the losses by epoch; an epoch that a resumed trial logged again counts once, as logged last."""
     rows = [
         {"run_id": trial.run_id, "epoch": point.step, "loss": point.value}
         for trial in recorded

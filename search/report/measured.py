@@ -101,8 +101,7 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Measured
         counts_RD=day_counts(days_RD),
         base_rate_loss=-(rate * np.log(rate) + (1 - rate) * np.log(1 - rate)) if 0 < rate < 1 else 0.0,
         intervals={
-            name: metric_intervals(y_D, p_D, days_RD)
-            for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True)
+            name: metric_intervals(y_D, p_D, days_RD) for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True)
         },
         against_baseline={
             name: compare(forecasts, row, baseline, n_resamples=n_resamples)
@@ -117,6 +116,17 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Measured
         overfitting=probability_of_overfitting(trials.losses_MD, horizon=forecasts.horizon),
         n_resamples=n_resamples,
     )
+
+
+def blocks_in_words(block: int) -> str:
+    """Say how days are drawn.
+
+    Examples
+    --------
+    >>> blocks_in_words(5), blocks_in_words(1)
+    ('in blocks of 5 on average', 'one by one, since their differences show no dependence')
+    """
+    return f"in blocks of {block} on average" if block > 1 else "one by one, since their differences show no dependence"
 
 
 def compare(

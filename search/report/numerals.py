@@ -7,6 +7,7 @@ from typing import Protocol
 
 MINUS = "−"
 UNKNOWN = "unknown"
+NOT_APPLICABLE = "–"
 
 
 class Bounded(Protocol):

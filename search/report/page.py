@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from search.report.blocks import Section
 from search.report.palette import DARK, LIGHT, png
@@ -100,7 +99,7 @@ def render_page(head: Head, sections: Sequence[Section], pictures: Mapping[str, 
     """Write the page; every text is escaped, since names of studies are a user's."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(_read("page.html"))
-    return template.render(head=head, sections=sections, pictures=pictures, css=Markup(_read("page.css")))
+    return template.render(head=head, sections=sections, pictures=pictures, css=_read("page.css"))
 
 
 def _read(name: str) -> str:

@@ -72,7 +72,9 @@ def png(figure: Figure, palette: Palette) -> bytes:
         canvas = Canvas(figsize=(WIDTH_INCHES, figure.height), layout="constrained")
         figure.draw(canvas, palette)
         buffer = io.BytesIO()
-        canvas.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"optimize": True})
+        canvas.savefig(
+            buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"optimize": True}
+        )
     return buffer.getvalue()
 
 
@@ -89,6 +91,7 @@ def label_line(axes: Axes, x: float, text: str, colour: str, *, row: int = 0) ->
         ha="right" if right else "left",
         color=colour,
         fontsize=FONT_POINTS - 1,
+        bbox={"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
     )
 
 
@@ -114,7 +117,10 @@ def _style(palette: Palette) -> dict[str, Any]:
         "grid.linewidth": 0.7,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "legend.frameon": False,
+        "legend.frameon": True,
+        "legend.facecolor": palette.paper,
+        "legend.edgecolor": palette.paper,
+        "legend.framealpha": 0.85,
         "legend.fontsize": FONT_POINTS - 1,
         "lines.linewidth": 1.8,
         "axes.unicode_minus": True,

@@ -15,7 +15,7 @@ LEVEL = 0.95
 
 
 def share_intervals(hits_K: Array, totals_K: Array, hits_RK: Array, totals_RK: Array) -> tuple[Array, Array]:
-    """Ends of 95 % intervals of shares of days.
+    """Find the ends of 95 % intervals of shares of days.
 
     The stationary bootstrap allows for days that depend on each other, but says
     ``[0, 0]`` of a share without a hit; Wilson's interval does not, but takes the
@@ -61,7 +61,5 @@ def _wilson(hits_K: Array, totals_K: Array) -> tuple[Array, Array]:
     z = float(norm.ppf((1 + LEVEL) / 2))
     share_K = hits_K / totals_K
     middle_K = (share_K + z**2 / (2 * totals_K)) / (1 + z**2 / totals_K)
-    half_K = (
-        z / (1 + z**2 / totals_K) * np.sqrt(share_K * (1 - share_K) / totals_K + z**2 / (4 * totals_K**2))
-    )
+    half_K = z / (1 + z**2 / totals_K) * np.sqrt(share_K * (1 - share_K) / totals_K + z**2 / (4 * totals_K**2))
     return np.clip(middle_K - half_K, 0, 1), np.clip(middle_K + half_K, 0, 1)

@@ -23,6 +23,7 @@ SURFACE = {
     "audit": "study as_json tracking_uri storage",
     "supplement": "study where dry_run workers device tracking_uri storage",
     "gc": "study keep dry_run tracking_uri storage",
+    "report": "studies open_page resamples tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
 }
