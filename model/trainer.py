@@ -131,14 +131,31 @@ class Trainer:
             self.model.load_state_dict(self.best_state)
             give_back_freed_memory()
 
+    def train_epochs(self, n_epochs: int) -> None:
+        """Train so many epochs further without looking at a validation day; the model holds the last one's weights.
+
+        Raises
+        ------
+        TrainingError
+            As :meth:`epochs`.
+        """
+        if self._rows.device.type == "cpu":
+            keep_freed_memory()
+        try:
+            for _ in range(n_epochs):
+                started = time.perf_counter()
+                step = self.epoch * self.steps_per_epoch
+                (losses_S,), _, rates_S = self._step_through()
+                _require_finite(losses_S, rates_S, first_step=step + 1)
+                self.epoch += 1
+                self.seconds += time.perf_counter() - started
+        finally:
+            give_back_freed_memory()
+
     def _next_epoch(self) -> EpochResult:
         started = time.perf_counter()
-        order = self._rows[torch.randperm(len(self._rows), generator=self.generator).to(self._rows.device)]
-        torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
-        batches = order.split(self.spec.training.batch_size)
-        losses_on_device, rates_S = self._stepper.run(batches)
-        losses_S, p_N = _to_host(losses_on_device, predict_on_device(self.model, self.windows, self._validation))
         step = self.epoch * self.steps_per_epoch
+        (losses_S, p_N), batches, rates_S = self._step_through(self._validation)
         _require_finite(losses_S, rates_S, first_step=step + 1)
         try:
             validation = _evaluate(self.windows, self._validation, p_N)
@@ -156,9 +173,20 @@ class Trainer:
             train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
             validation=validation,
             learning_rate=rates_S[-1],
-            samples_per_second=len(order) / seconds,
+            samples_per_second=len(self._rows) / seconds,
             is_best=is_best,
         )
+
+    def _step_through(
+        self, predicted: npt.NDArray[np.int64] | None = None
+    ) -> tuple[list[npt.NDArray[np.float64]], tuple[Tensor, ...], list[float]]:
+        """Take an epoch's steps: on the host its losses and the probabilities of what is predicted; batches, rates."""
+        order = self._rows[torch.randperm(len(self._rows), generator=self.generator).to(self._rows.device)]
+        torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+        batches = order.split(self.spec.training.batch_size)
+        losses_S, rates_S = self._stepper.run(batches)
+        after = [] if predicted is None else [predict_on_device(self.model, self.windows, predicted)]
+        return _to_host(losses_S, *after), batches, rates_S
 
     @property
     def _validation(self) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ __all__ = [
     "assert_disjoint_labels",
     "auto_split",
     "full_years",
+    "labelled_rows",
     "parse_split",
     "split_rows",
     "training_rows",
@@ -173,8 +174,8 @@ def split_rows(
     """
     rows = SplitRows(
         train=training_rows(dates, labels, split, horizon=horizon, first_row=first_row),
-        validation=_part(dates, labels, split.validation_start, split.validation_end, horizon),
-        test=_part(dates, labels, split.test_start, split.test_end, horizon),
+        validation=labelled_rows(dates, labels, split.validation_start, split.validation_end, horizon),
+        test=labelled_rows(dates, labels, split.test_start, split.test_end, horizon),
     )
     if len(rows.validation) < MIN_EVALUATION_DAYS:
         raise InputError(
@@ -195,12 +196,14 @@ def training_rows(
 
     Also of a further ticker that is trained on beside the forecast one: its labels end inside the same dates.
     """
-    rows = _part(dates, labels, split.train_start, split.train_end, horizon)
+    rows = labelled_rows(dates, labels, split.train_start, split.train_end, horizon)
     return rows[rows >= first_row]
 
 
-def _part(dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], start: date, end: date, horizon: int) -> Index:
-    """Labelled days between two dates whose labels end there too."""
+def labelled_rows(
+    dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], start: date, end: date, horizon: int
+) -> Index:
+    """Labelled days between two dates, both inclusive, whose labels end there too."""
     if horizon >= len(dates):
         raise InputError(f"horizon must be shorter than the series of {len(dates)} days, got {horizon}")
     row = np.arange(len(dates))

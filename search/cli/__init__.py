@@ -20,6 +20,7 @@ from search.cli.report import report
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
+from search.cli.walkforward import walkforward
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -32,6 +33,7 @@ COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
     report,
+    walkforward,
 )
 for command in COMMANDS:
     cli.add_command(command)

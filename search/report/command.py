@@ -25,6 +25,7 @@ from search.report.sections.methods import methods_section
 from search.report.sections.probabilities import probabilities_section
 from search.report.sections.reality import reality_section
 from search.report.sections.verdict import page_head
+from search.report.sections.walk_forward import walk_forward_section
 from search.stores import Stores, study_lock
 from search.study import Study
 
@@ -125,6 +126,8 @@ def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
         probabilities_section(material, measured),
         learning_section(material, measured),
     ]
+    if material.walked is not None:
+        sections.append(walk_forward_section(material, material.walked, n_resamples=n_resamples))
     if others:
         sections.append(budgets_section(in_order(materials), measured))
     sections.append(methods_section(material, measured))

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from model.spec import Spec
+from pipeline.exceptions import InputError, SealedError
 from search.evidence import Forecasts, load_forecasts
 from search.openings import count_openings
 from search.plan import Plan
 from search.recorded import RecordedTrial, recorded_trials
 from search.study import Study
+from search.walk_forward.load import load_walk_forward
 
 CODE, LIBRARY = ("git.commit", "git.dirty"), "version."
 
@@ -38,6 +40,8 @@ class Material:
         Commit and whether the tree had changes, with the number of trials made by it.
     libraries : dict
         Versions that the trials were made with, several where they differ.
+    walked : Forecasts, optional
+        Of the walk-forwards of this study's data, target and split; None if there is none.
     """
 
     plan: Plan
@@ -48,6 +52,7 @@ class Material:
     curves: pd.DataFrame
     code: dict[str, int]
     libraries: dict[str, str]
+    walked: Forecasts | None = None
 
     @property
     def name(self) -> str:
@@ -91,7 +96,17 @@ def read_material(study: Study) -> Material:
         curves=_curves(study, recorded),
         code=_code(recorded),
         libraries=_libraries(recorded),
+        walked=_walked(study),
     )
+
+
+def _walked(study: Study) -> Forecasts | None:
+    try:
+        return load_walk_forward(study)
+    except SealedError:
+        raise
+    except InputError:
+        return None
 
 
 def _curves(study: Study, recorded: Sequence[RecordedTrial]) -> pd.DataFrame:

@@ -1,0 +1,53 @@
+"""``patchscale walkforward``: yearly refits, and what they forecast."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+from search.cli.values import whole_number
+
+
+@click.command()
+@click.argument("what")
+@click.option("--study", default="", help="Whose days and baselines; needed for a spec.json and for 'baselines'.")
+@click.option("--seeds", default="3", show_default=True, help="Models a year, whose probabilities are averaged.")
+@click.option("--first-year", default="", help="First test year; empty is the earliest with four whole years before.")
+@click.option("--last-year", default="", help="Last test year; empty is the last before the sealed test split.")
+@click.option("--workers", default="auto", show_default=True, help="Processes, one thread each; auto is one per core.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+def walkforward(
+    tracking_uri: str,
+    storage: str,
+    what: str,
+    study: str,
+    seeds: str,
+    first_year: str,
+    last_year: str,
+    workers: str,
+    device: str,
+) -> None:
+    """Forecast each year with models of the years before it: WHAT is a trial's run id, a spec.json or 'baselines'.
+
+    The number of epochs is chosen on the year before the forecast one; then every seed is refitted on all rows before
+    that year, which are the baselines' rows too. The same command again goes on, or prints what is there.
+    """
+    numbers = {
+        "seeds": whole_number("seeds", seeds, 1),
+        **{
+            name: whole_number(name, text, 1) if text else None
+            for name, text in (("first_year", first_year), ("last_year", last_year))
+        },
+    }
+    from search.progress import make_console
+    from search.stores import resolve_stores
+    from search.walk_forward.command import Request, run_walk_forward
+
+    request = Request(what=what, study=study, workers=workers, device=device, **numbers)  # type: ignore[arg-type]
+    sys.exit(run_walk_forward(resolve_stores(tracking_uri, storage), request, make_console()))
+
+
+for _option in STORE_OPTIONS:
+    walkforward = _option(walkforward)

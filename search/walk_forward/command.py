@@ -1,0 +1,148 @@
+"""``patchscale walkforward``: forecast year by year what was asked for, and print the pooled evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model.trainer import choose_device
+from pipeline.exceptions import PatchscaleError
+from search.record import describe_error
+from search.signals import Signals
+from search.stores import Stores, study_lock
+from search.study import Study
+from search.walk_forward.load import load_walk_forward
+from search.walk_forward.progress import WalkProgress
+from search.walk_forward.runs import Settings, close_stale, find_finished, walk_forward_params
+from search.walk_forward.subject import BASELINE, Subject, read_subjects
+from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
+from search.walk_forward.walk import Material, Workforce, load_material, overlap_years, walk_forward
+from search.workers import count_workers
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What a user asked for.
+
+    Parameters
+    ----------
+    what : str
+        Run id of a trial, path of a ``spec.json``, or ``baselines``.
+    study : str
+        Name of the study; a trial's own if empty.
+    seeds : int
+        Models a year of a spec.
+    first_year, last_year : int, optional
+        Test years; as many as there are if not given.
+    workers, device : str
+        As for ``patchscale hpo``.
+    """
+
+    what: str
+    study: str
+    seeds: int
+    first_year: int | None
+    last_year: int | None
+    workers: str
+    device: str
+
+
+def run_walk_forward(stores: Stores, request: Request, console: Console) -> int:
+    """Walk forward what is not there yet, and print it beside the baselines of the same years.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 if something failed.
+
+    Raises
+    ------
+    SealedError
+        If a year reaches into the sealed test split.
+    PatchscaleError
+        If what was asked for does not exist or does not fit its study.
+    """
+    n_workers = count_workers(request.workers, str(choose_device(request.device).type))
+    study, subjects = read_subjects(stores, request.what, request.study)
+    device = request.device if n_workers == 1 and subjects[0].spec is not None else "cpu"
+    material = load_material(study, subjects[0], request.first_year, request.last_year, device=device)
+    n_failed = 0
+    with Signals() as signals, study_lock(stores, f"{study.plan.study}.walkforward") as lock:
+        close_stale(study)
+        workforce = Workforce(stores=stores, n_workers=n_workers, device=request.device, lock=lock)
+        with WalkProgress(console) as progress:
+            for subject in subjects:
+                n_failed += not _walk(study, subject, material, request, workforce, progress, signals, console)
+    if n_failed < len(subjects):
+        print_evidence(study, subjects, material, console)
+    return 1 if n_failed else 0
+
+
+def _walk(
+    study: Study,
+    subject: Subject,
+    material: Material,
+    request: Request,
+    workforce: Workforce,
+    progress: WalkProgress,
+    signals: Signals,
+    console: Console,
+) -> bool:
+    """Walk one subject forward, unless that is done; whether it is there now."""
+    first, last = material.years
+    settings = Settings(first_year=first, last_year=last, seeds=1 if subject.spec is None else request.seeds)
+    found = find_finished(study, walk_forward_params(study, subject, settings))
+    if found is not None:
+        console.print(f"{subject.name}: there already, run {found.info.run_id}", markup=False)
+        return True
+    try:
+        run_id = walk_forward(study, subject, material, settings, workforce, progress, signals)
+    except Exception as error:
+        said = str(error) if isinstance(error, PatchscaleError) else describe_error(error)
+        console.print(f"{subject.name} failed: {said}", markup=False)
+        return False
+    console.print(f"{subject.name}: walked forward {first} to {last}, run {run_id}", markup=False)
+    return True
+
+
+def print_evidence(study: Study, subjects: Sequence[Subject], material: Material, console: Console) -> None:
+    """Print pooled evidence, differences from the best baseline and the years, beside the baselines that there are."""
+    every = load_walk_forward(study, years=material.years)
+    names = {subject.name for subject in subjects} | {name for name in every.names if name.startswith(BASELINE)}
+    forecasts = of_names(every, names)
+    overlap = overlap_years(study.plan.split, [fold.year for fold in material.folds])
+    title = f"{study.plan.study}, walk-forward"
+    for shown, kind in ((forecasts, "all years"), (without_years(forecasts, overlap), "without the starred years")):
+        if len(shown.dates_D) and (shown is forecasts or overlap):
+            console.print(pooled_table(shown, f"{title}, {kind}"))
+            differences = difference_table(shown, kind)
+            if differences is not None:
+                console.print(differences)
+    for metric in ("loss", "roc_auc"):
+        console.print(yearly_table(forecasts, metric, overlap))
+    for line in remarks(study, forecasts.roles, material.years, overlap):
+        console.print(line, markup=False)
+
+
+def remarks(study: Study, roles: Sequence[str], years: tuple[int, int], overlap: Sequence[int]) -> list[str]:
+    """Say what a reader has to know of the figures, a line each."""
+    plan, said = study.plan, []
+    if overlap:
+        said.append(
+            f"{', '.join(map(str, overlap))}: validation days on which this study chose its specs, so a spec's figures "
+            "there are optimistic; the tables without these years are the ones to quote"
+        )
+    said.append(
+        f"no day from the sealed test split of {plan.split.test_start} on was read; a spec's setting was chosen with "
+        "data up to the validation days, only its weights know nothing of the year they forecast"
+    )
+    if BASELINE not in roles:
+        said.append(
+            f"no baseline was walked forward over {years[0]} to {years[1]} yet: patchscale walkforward baselines "
+            f"--study {plan.study} --first-year {years[0]} --last-year {years[1]}"
+        )
+    return said

@@ -1,0 +1,190 @@
+"""Forecasts of one year: by a spec's models, or by a baseline; nothing of the year or after it is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from model.baselines import Baseline, fit_baseline
+from model.execution import choose_execution
+from model.refit import refit
+from model.spec import Spec
+from model.trainer import Trainer, build_model, predict_rows
+from model.windows import Windows
+from pipeline.dataset import DatasetVersion
+from pipeline.exceptions import TrainingError
+from pipeline.splits import SplitRows
+from search.walk_forward.folds import YearFold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One thing to compute: how many epochs a year's models are trained, or one seed's forecasts of a year.
+
+    Parameters
+    ----------
+    year : int
+        That is forecast.
+    seed : int
+        Of the model.
+    n_epochs : int
+        To train for; 0 is the job of choosing that number.
+    """
+
+    year: int
+    seed: int
+    n_epochs: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of what it leaves: ``2008-epochs`` or ``2008-seed0``."""
+        return f"{self.year}-seed{self.seed}" if self.n_epochs else f"{self.year}-epochs"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a job found.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Chosen, or trained for.
+    seconds : float
+        It took.
+    p : tuple of float
+        Probability of every day of the year; empty where the number of epochs was chosen.
+    """
+
+    n_epochs: int
+    seconds: float
+    p: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, which keeps every bit of a float."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, held: dict[str, Any]) -> Outcome:
+        """Inverse of :meth:`to_dict`."""
+        return cls(n_epochs=int(held["n_epochs"]), seconds=float(held["seconds"]), p=tuple(map(float, held["p"])))
+
+
+class Forecaster(Protocol):
+    """What makes the forecasts of a walk-forward."""
+
+    def choosing(self, seed: int) -> list[Job]:
+        """Jobs that come before any forecast."""
+
+    def run(self, job: Job) -> Outcome:
+        """Do a job."""
+
+
+class SpecForecaster:
+    """Forecasts by models of a spec.
+
+    Parameters
+    ----------
+    spec : Spec
+        What is trained.
+    windows : Windows
+        Of its dataset versions, on the device to train on.
+    folds : sequence of YearFold
+        From :func:`search.walk_forward.folds.year_folds`.
+    """
+
+    def __init__(self, spec: Spec, windows: Windows, folds: Sequence[YearFold]) -> None:
+        self.spec, self.windows = spec, windows
+        self.folds = {fold.year: fold for fold in folds}
+
+    def choosing(self, seed: int) -> list[Job]:
+        """One choice of a number of epochs a year."""
+        return [Job(year=year, seed=seed) for year in self.folds]
+
+    def run(self, job: Job) -> Outcome:
+        """Choose a number of epochs, or train for it and forecast.
+
+        Raises
+        ------
+        TrainingError
+            If a loss, a weight or a probability is not finite.
+        """
+        started = time.perf_counter()
+        if not job.n_epochs:
+            n_epochs = self._choose_epochs(job)
+            return Outcome(n_epochs=n_epochs, seconds=time.perf_counter() - started)
+        fold = self.folds[job.year]
+        execution = choose_execution(self.spec, self.windows.x_DF.device, rows=len(self.windows.x_DF))
+        model = refit(self.spec, self.windows, fold.train, n_epochs=job.n_epochs, seed=job.seed, execution=execution)
+        p = finite(predict_rows(model, self.windows, fold.test), job)
+        return Outcome(n_epochs=job.n_epochs, seconds=time.perf_counter() - started, p=p)
+
+    def _choose_epochs(self, job: Job) -> int:
+        """Epoch with the lowest loss on the year before, by early stopping as in a trial."""
+        fold = self.folds[job.year]
+        rows = SplitRows(train=fold.inner_train, validation=fold.inner_validation, test=fold.test[:0])
+        inner, seeded = replace(self.windows, rows=rows, train_rows=fold.inner_train), replace(self.spec, seed=job.seed)
+        execution = choose_execution(self.spec, inner.x_DF.device, rows=len(inner.x_DF))
+        trainer = Trainer(seeded, inner, build_model(seeded, inner), execution)
+        for _ in trainer.epochs():
+            pass
+        return trainer.best_epoch
+
+
+class BaselineForecaster:
+    """Forecasts by a baseline.
+
+    Parameters
+    ----------
+    baseline : Baseline
+        What is fitted.
+    windows, folds
+        As in :class:`SpecForecaster`, on the CPU.
+    datasets : sequence of DatasetVersion
+        The forecast ticker's, then those that are trained on beside it.
+    horizon : int
+        Sessions that a label looks ahead.
+    """
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        windows: Windows,
+        folds: Sequence[YearFold],
+        datasets: Sequence[DatasetVersion],
+        *,
+        horizon: int,
+    ) -> None:
+        self.baseline, self.windows, self.datasets, self.horizon = baseline, windows, datasets, horizon
+        self.folds = {fold.year: fold for fold in folds}
+
+    def choosing(self, seed: int) -> list[Job]:
+        """None: a baseline chooses inside its training rows."""
+        return []
+
+    def run(self, job: Job) -> Outcome:
+        """Fit to all rows before the year, and forecast it."""
+        started = time.perf_counter()
+        fold, (own, *further) = self.folds[job.year], self.datasets
+        known = replace(self.windows, train_rows=fold.train)
+        fitted = fit_baseline(self.baseline, own, known, horizon=self.horizon, further=further)
+        p = finite(fitted.predict_rows(own, fold.test), job)
+        return Outcome(n_epochs=job.n_epochs, seconds=time.perf_counter() - started, p=p)
+
+
+def finite(p_D: np.ndarray[Any, np.dtype[np.float64]], job: Job) -> tuple[float, ...]:
+    """Probabilities as numbers.
+
+    Raises
+    ------
+    TrainingError
+        If one is not finite.
+    """
+    if not np.isfinite(p_D).all():
+        raise TrainingError(
+            f"forecasts of {job.year} by seed {job.seed} must be finite, got others; lower learning_rate"
+        )
+    return tuple(map(float, p_D))

@@ -1,0 +1,149 @@
+"""Finished walk-forwards of a study as forecasts of the same days, for whoever compares them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from model.baselines import BASELINES
+from model.spec import Spec
+from pipeline.exceptions import InputError, RecordError
+from pipeline.seal import require_unsealed
+from search import record
+from search.baselines import SETTINGS_HASH
+from search.evidence.forecasts import Forecasts
+from search.study import Study
+from search.walk_forward.runs import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    SEEDS,
+    SUBJECT,
+    Settings,
+    read_days,
+    walk_forward_params,
+    walk_forward_runs,
+)
+from search.walk_forward.subject import BASELINE, TRIAL, Subject
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+def load_walk_forward(
+    study: Study, *, years: tuple[int, int] | None = None, run_ids: Sequence[str] | None = None
+) -> Forecasts:
+    """Read finished, valid walk-forwards that cover the same years.
+
+    Baselines enter with the settings of the study's plan only.  Of several walk-forwards of one spec, that with the
+    most seeds enters, of these the newest.
+
+    Parameters
+    ----------
+    study : Study
+        Theirs.
+    years : tuple of int, optional
+        First and last test year; without them those that most models have, of these the longest.
+    run_ids : sequence of str, optional
+        Only these runs of specs; all if not given.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    RecordError
+        If two do not agree on days or outcomes, or a probability is none.
+    SealedError
+        If a day is of the test split.
+    """
+    found = [run for run in _usable(study) if run_ids is None or _role(run) == BASELINE or run.info.run_id in run_ids]
+    years = years or _most_common_years(found)
+    chosen = _one_each([run for run in found if years_of(run) == years])
+    if not chosen:
+        wanted = "" if years is None else f" of {years[0]} to {years[1]}"
+        raise InputError(
+            f"study {study.plan.study} must have finished walk-forwards{wanted}, got none; "
+            f"run patchscale walkforward RUN, and patchscale walkforward baselines --study {study.plan.study}"
+        )
+    tables = [read_days(study, run) for run in chosen]
+    for run, table in zip(chosen, tables, strict=True):
+        _require_same(run, table, tables[0])
+    dates_D = pd.DatetimeIndex(tables[0]["date"])
+    require_unsealed(dates_D, study.plan.split, "a walk-forward")
+    return Forecasts(
+        dates_D=dates_D,
+        y_D=tables[0]["y"].to_numpy(dtype=np.float64),
+        p_MD=np.stack([table["p"].to_numpy(dtype=np.float64) for table in tables]),
+        names=tuple(run.data.tags[SUBJECT] for run in chosen),
+        roles=tuple(_role(run) for run in chosen),
+        run_ids=tuple(str(run.info.run_id) for run in chosen),
+        n_params=tuple(_n_params(run) for run in chosen),
+        horizon=study.plan.target.horizon,
+    )
+
+
+def years_of(run: Run) -> tuple[int, int]:
+    """First and last test year of a walk-forward's run."""
+    return int(run.data.params[FIRST_YEAR]), int(run.data.params[LAST_YEAR])
+
+
+def _usable(study: Study) -> list[Run]:
+    query = f"attributes.status = 'FINISHED' and tags.`{record.RECORD_STATE}` = 'valid'"
+    runs = walk_forward_runs(study, query)
+    return [run for run in runs if _is_own(study, run)]
+
+
+def _is_own(study: Study, run: Run) -> bool:
+    """Whether a run is of the study's data, target and split, and a baseline's settings those of today."""
+    first, last = years_of(run)
+    settings = Settings(first_year=first, last_year=last, seeds=int(run.data.params[SEEDS]))
+    if _role(run) == TRIAL:
+        spec, plan = Spec.from_params(run.data.params), study.plan
+        return (spec.data, spec.target, spec.split) == (plan.data, plan.target, plan.split)
+    baseline = BASELINES.get(run.data.params["baseline"])
+    if baseline is None:
+        return False
+    params = walk_forward_params(study, Subject(name="", baseline=baseline), settings)
+    return bool(run.data.params[SETTINGS_HASH] == params[SETTINGS_HASH])
+
+
+def _most_common_years(runs: Sequence[Run]) -> tuple[int, int] | None:
+    counts = Counter(years for years, _ in {(years_of(run), _key(run)) for run in runs})
+    return max(counts, key=lambda years: (counts[years], years[1] - years[0]), default=None)
+
+
+def _one_each(runs: Sequence[Run]) -> list[Run]:
+    """One run of each subject: specs by number of parameters, then baselines."""
+    ordered = sorted(runs, key=lambda run: (int(run.data.params[SEEDS]), run.info.start_time))
+    chosen = {_key(run): run for run in ordered}
+    return sorted(
+        chosen.values(), key=lambda run: (_role(run) == BASELINE, _n_params(run) or 0, run.data.tags[SUBJECT])
+    )
+
+
+def _key(run: Run) -> str:
+    params = run.data.params
+    return str(params["baseline"] if _role(run) == BASELINE else params["spec_hash"])
+
+
+def _role(run: Run) -> str:
+    return BASELINE if "baseline" in run.data.params else TRIAL
+
+
+def _n_params(run: Run) -> int | None:
+    return int(run.data.params["n_params"]) if "n_params" in run.data.params else None
+
+
+def _require_same(run: Run, table: pd.DataFrame, first: pd.DataFrame) -> None:
+    name = run.data.tags[SUBJECT]
+    for column in ("date", "y"):
+        if not table[column].equals(first[column]):
+            raise RecordError(
+                f"walk-forwards of the same years must have the same days and outcomes, got another {column} for "
+                f"{name}; delete run {run.info.run_id}"
+            )
+    if not table["p"].between(0, 1).all():
+        raise RecordError(f"probabilities must be between 0 and 1, got another one of {name}; delete its run")

@@ -1,0 +1,224 @@
+"""The record of a walk-forward: one MLflow run, beside the study's trials, that keeps every fold as it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from mlflow.entities import Param
+
+from model.metrics import evaluate
+from pipeline.exceptions import RecordError
+from search import record
+from search.artifacts import fetch_artifact
+from search.baselines import SETTINGS_HASH
+from search.provenance import code_tags
+from search.recorded import runs_of
+from search.study import Study
+from search.walk_forward.forecast import Job, Outcome
+from search.walk_forward.subject import Subject
+
+if TYPE_CHECKING:
+    from mlflow.data.dataset import Dataset
+    from mlflow.entities import Run
+
+ROLE = "walkforward"
+SUBJECT = "walkforward.subject"
+OVERLAP = "walkforward.overlap_years"
+FIRST_YEAR, LAST_YEAR, SEEDS, EPOCHS = (
+    f"walkforward.{name}" for name in ("first_year", "last_year", "seeds", "epochs")
+)
+EPOCHS_RULE = "best of the year before, first seed, then refitted with every row before the year"
+FOLDS, PREDICTIONS = "folds", "predictions/walkforward.parquet"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What determines a walk-forward beside its subject.
+
+    Parameters
+    ----------
+    first_year, last_year : int
+        Test years.
+    seeds : int
+        Models a year, with seeds from the spec's own on; a baseline has one.
+    """
+
+    first_year: int
+    last_year: int
+    seeds: int
+
+    @property
+    def years(self) -> tuple[int, int]:
+        """First and last test year."""
+        return self.first_year, self.last_year
+
+
+def walk_forward_params(study: Study, subject: Subject, settings: Settings) -> dict[str, str]:
+    """Params of the run, with a hash over all of them."""
+    params = {
+        **subject.params(study),
+        FIRST_YEAR: str(settings.first_year),
+        LAST_YEAR: str(settings.last_year),
+        SEEDS: str(settings.seeds),
+        EPOCHS: EPOCHS_RULE if subject.spec is not None else "none",
+    }
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:16]
+    return {**params, SETTINGS_HASH: digest}
+
+
+def walk_forward_runs(study: Study, query: str = "") -> list[Run]:
+    """Every walk-forward run of a study that an MLflow filter finds, the latest first."""
+    mine = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{ROLE}'"
+    return list(runs_of(study, f"{mine} and {query}" if query else mine))
+
+
+def find_finished(study: Study, params: Mapping[str, str]) -> Run | None:
+    """Finished, valid run with these settings; None if there is none."""
+    query = (
+        f"attributes.status = 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}' "
+        f"and tags.`{record.RECORD_STATE}` = 'valid'"
+    )
+    return next(iter(walk_forward_runs(study, query)), None)
+
+
+def close_stale(study: Study) -> None:
+    """End runs that a killed command left RUNNING; the caller's lock says that nobody works on them."""
+    for run in walk_forward_runs(study, "attributes.status = 'RUNNING'"):
+        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")
+
+
+class WalkForwardRun:
+    """A run that is being written.
+
+    Parameters
+    ----------
+    study : Study
+        It belongs to.
+    run_id : str
+        Of the run.
+    """
+
+    def __init__(self, study: Study, run_id: str) -> None:
+        self.study, self.run_id = study, run_id
+        self.record = record.TrialRecord(study.client, run_id)
+
+    @classmethod
+    def open(
+        cls, study: Study, subject: Subject, params: Mapping[str, str], inputs: Sequence[tuple[str, Dataset]]
+    ) -> WalkForwardRun:
+        """Go on with an interrupted run of these settings and this code version, or make one.
+
+        Raises
+        ------
+        RecordError
+            If what MLflow holds is not what was logged; the run is then marked invalid.
+        """
+        earlier = _find_interrupted(study, params)
+        if earlier is not None:
+            study.client.update_run(earlier.info.run_id, status="RUNNING")
+            study.client.set_tag(earlier.info.run_id, record.REASON, "resumed")
+            return cls(study, str(earlier.info.run_id))
+        run = study.client.create_run(
+            study.experiment_id,
+            run_name=f"walk-forward {params[FIRST_YEAR]}-{params[LAST_YEAR]} {subject.name}",
+            tags={
+                record.PARENT: study.run_id,
+                record.ROLE: ROLE,
+                record.STUDY: study.plan.study,
+                SUBJECT: subject.name,
+                **code_tags(),
+                **record.library_tags(),
+            },
+        )
+        written = cls(study, str(run.info.run_id))
+        try:
+            written._log_params(params)
+            written.record.log_inputs(inputs)
+        except BaseException as error:
+            written.end(error)
+            raise
+        return written
+
+    def _log_params(self, params: Mapping[str, str]) -> None:
+        client = self.study.client
+        client.log_batch(self.run_id, params=[Param(name, value) for name, value in params.items()])
+        held = client.get_run(self.run_id).data.params
+        changed = [name for name, value in params.items() if held.get(name) != value]
+        client.set_tag(
+            self.run_id, record.RECORD_STATE, f"invalid: changed {', '.join(changed)}" if changed else "valid"
+        )
+        if changed:
+            raise RecordError(f"run {self.run_id} must read back as what was logged, got others in {changed[0]}")
+
+    def kept(self) -> dict[str, Outcome]:
+        """Read what earlier commands finished, by job; a file that was cut off while it was written is none."""
+        client = self.study.client
+        run, kept = client.get_run(self.run_id), {}
+        with TemporaryDirectory() as directory:
+            for artifact in client.list_artifacts(self.run_id, FOLDS):
+                path = fetch_artifact(client, run, artifact.path, Path(directory))
+                outcome = None if path is None else _read(path)
+                if outcome is not None:
+                    kept[Path(artifact.path).stem] = outcome
+        return kept
+
+    def keep(self, job: Job, outcome: Outcome) -> None:
+        """Keep what a job found, so that it is not done again."""
+        self.study.client.log_text(self.run_id, json.dumps(outcome.to_dict()), f"{FOLDS}/{job.name}.json")
+
+    def conclude(self, days: pd.DataFrame, years: pd.DataFrame, figures: Mapping[str, float]) -> None:
+        """Log predictions, the table of years and the pooled evaluation, and end the run FINISHED."""
+        with TemporaryDirectory() as directory:
+            path = Path(directory) / PREDICTIONS
+            path.parent.mkdir()
+            days.to_parquet(path, index=False)
+            years.to_csv(Path(directory) / "walkforward_years.csv", index=False)
+            evaluation = evaluate(days["y"].to_numpy(), days["p"].to_numpy())
+            self.record.conclude(evaluation, figures, Path(directory))
+
+    def end(self, error: BaseException) -> None:
+        """End the run by cause: FAILED with the traceback, or KILLED where somebody stopped it."""
+        if isinstance(error, Exception):
+            self.record.fail(error)
+        else:
+            self.record.interrupt()
+
+
+def read_days(study: Study, run: Run) -> pd.DataFrame:
+    """Predictions of a finished walk-forward: a row a day, columns date, year, y, p and one a seed.
+
+    Raises
+    ------
+    RecordError
+        If they are no longer there.
+    """
+    with TemporaryDirectory() as directory:
+        path = fetch_artifact(study.client, run, PREDICTIONS, Path(directory))
+        if path is None:
+            raise RecordError(f"run {run.info.run_id} must keep {PREDICTIONS}, got none; delete the run and repeat it")
+        return pd.read_parquet(path)
+
+
+def _find_interrupted(study: Study, params: Mapping[str, str]) -> Run | None:
+    query = (
+        f"attributes.status != 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}' "
+        f"and tags.`{record.RECORD_STATE}` = 'valid'"
+    )
+    code = code_tags()
+    found = walk_forward_runs(study, query)
+    return next((run for run in found if all(run.data.tags.get(k) == v for k, v in code.items())), None)
+
+
+def _read(path: Path) -> Outcome | None:
+    try:
+        held: dict[str, Any] = json.loads(path.read_text())
+        return Outcome.from_dict(held)
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,151 @@
+"""What is walked forward: a trial's spec, a spec in a file, or the baselines; and the study whose days it takes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+
+from model.baselines import BASELINES, Baseline
+from model.spec import Spec, flatten
+from pipeline.exceptions import InputError, StoreError
+from search import record
+from search.baselines import SETTINGS_HASH, baseline_params
+from search.stores import Stores, open_tracking
+from search.study import Study, load_study
+
+ALL_BASELINES = "baselines"
+TRIAL, BASELINE = "trial", "baseline"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One thing that is walked forward: a spec or a baseline.
+
+    Parameters
+    ----------
+    name : str
+        ``trial 3 d64-L2-h4-ff128``, ``spec d64-L2-h4-ff128 1f0c9a3b`` or ``baseline logistic``.
+    spec : Spec, optional
+        What is trained; None for a baseline.
+    baseline : Baseline, optional
+        What is fitted; None for a spec.
+    """
+
+    name: str
+    spec: Spec | None = None
+    baseline: Baseline | None = None
+
+    @property
+    def role(self) -> str:
+        """``trial`` or ``baseline``."""
+        return BASELINE if self.spec is None else TRIAL
+
+    def params(self, study: Study) -> dict[str, str]:
+        """Everything that determines what is fitted to given rows, as MLflow params."""
+        if self.spec is not None:
+            return self.spec.params()
+        assert self.baseline is not None
+        return {name: value for name, value in baseline_params(study, self.baseline).items() if name != SETTINGS_HASH}
+
+    def context_length(self, study: Study) -> int:
+        """Days before the first training row."""
+        architecture = study.plan.grid().architectures[0] if self.spec is None else self.spec.architecture
+        return architecture.context_length
+
+
+def read_subjects(stores: Stores, what: str, study: str = "") -> tuple[Study, list[Subject]]:
+    """Find what a user named.
+
+    Parameters
+    ----------
+    stores : Stores
+        Where studies are.
+    what : str
+        Run id of a trial, path of a ``spec.json``, or ``baselines``.
+    study : str
+        Name of the study; a trial is of its own.
+
+    Raises
+    ------
+    InputError
+        If it is none of them, is not of the study, or the study's name is missing.
+    StoreError
+        If there is no such study, or the trial did not finish.
+    """
+    path = Path(what)
+    if what != ALL_BASELINES and not path.is_file():
+        return _of_run(stores, what, study)
+    if not study:
+        raise InputError(f"a walk-forward of {what} must know whose days to take, got no study; add --study NAME")
+    opened = load_study(stores, study)
+    if what == ALL_BASELINES:
+        return opened, [Subject(name=f"{BASELINE} {name}", baseline=each) for name, each in BASELINES.items()]
+    spec = read_spec(path)
+    _require_own(opened, spec, what)
+    return opened, [Subject(name=f"spec {spec.architecture.label} {spec.hash[:8]}", spec=spec)]
+
+
+def read_spec(path: Path) -> Spec:
+    """Read a spec in the form that runs keep as ``spec.json``.
+
+    Raises
+    ------
+    InputError
+        If the file is not JSON of flat text.
+    RecordError
+        If it does not make a spec.
+    """
+    try:
+        params = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"a spec must be the JSON file that runs keep as spec.json, got {path}: {error}") from error
+    if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
+        raise InputError(f"a spec must be the JSON object of texts that runs keep as spec.json, got {path}")
+    return Spec.from_params(params)
+
+
+def _of_run(stores: Stores, run_id: str, study: str) -> tuple[Study, list[Subject]]:
+    client = open_tracking(stores)
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise InputError(
+            f"walk forward the run id of a trial, a path of a spec.json, or {ALL_BASELINES}, got {run_id!r}; "
+            "see the trials.csv of the study's run"
+        ) from error
+    tags, name = run.data.tags, run.data.tags.get(record.STUDY, "")
+    if tags.get(record.ROLE) != TRIAL or run.info.status != "FINISHED":
+        raise StoreError(
+            f"walk forward a finished trial, got run {run_id} ({tags.get(record.ROLE, 'unknown')}, {run.info.status})"
+        )
+    if study not in ("", name):
+        raise InputError(f"a trial is walked forward on its own study's days, got --study {study} for one of {name}")
+    state = tags.get(record.RECORD_STATE, "unknown")
+    if state != "valid":
+        raise StoreError(f"walk forward a trial whose record is valid, got run {run_id}: {state}")
+    spec = Spec.from_params(run.data.params)
+    opened = load_study(stores, name, client=client)
+    _require_own(opened, spec, f"run {run_id}")
+    label = f"{TRIAL} {tags[record.TRIAL_NUMBER]} {spec.architecture.label}"
+    return opened, [Subject(name=label, spec=spec)]
+
+
+def _require_own(study: Study, spec: Spec, what: str) -> None:
+    """Refuse a spec of other data, another target or split: its days would be others."""
+    plan = study.plan
+    pairs = ((spec.data, plan.data), (spec.target, plan.target), (spec.split, plan.split))
+    different = [
+        f"{name} {value}, the study has {theirs[name]}"
+        for own, other in pairs
+        for theirs in (dict(flatten(other)),)
+        for name, value in flatten(own)
+        if value != theirs[name]
+    ]
+    if different:
+        raise InputError(
+            f"a spec must have the data, target and split of study {plan.study}, got {what} with "
+            f"{'; '.join(different)}; name its own study"
+        )

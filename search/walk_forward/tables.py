@@ -1,0 +1,130 @@
+"""Tables of walk-forwards: pooled evidence, differences from the best baseline, and year by year."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import replace
+
+import numpy as np
+from rich.table import Table
+
+from model.metrics import evaluate
+from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
+from search.evidence.difference import Difference, paired_difference
+from search.evidence.forecasts import Forecasts
+from search.walk_forward.subject import BASELINE
+
+COMPARED = ("loss", "roc_auc")
+SHOWN_METRICS = {"loss": "log loss", "roc_auc": "AUC"}
+
+
+def without_years(forecasts: Forecasts, years: Sequence[int]) -> Forecasts:
+    """Forecasts of the days that are not in these years."""
+    kept_D = ~np.isin(forecasts.dates_D.year, years)
+    return replace(
+        forecasts, dates_D=forecasts.dates_D[kept_D], y_D=forecasts.y_D[kept_D], p_MD=forecasts.p_MD[:, kept_D]
+    )
+
+
+def of_names(forecasts: Forecasts, names: Container[str]) -> Forecasts:
+    """Forecasts of the models that have these names."""
+    rows = [row for row, name in enumerate(forecasts.names) if name in names]
+    return replace(
+        forecasts,
+        p_MD=forecasts.p_MD[rows],
+        names=tuple(forecasts.names[row] for row in rows),
+        roles=tuple(forecasts.roles[row] for row in rows),
+        run_ids=tuple(forecasts.run_ids[row] for row in rows),
+        n_params=tuple(forecasts.n_params[row] for row in rows),
+    )
+
+
+def span(forecasts: Forecasts) -> str:
+    """Years and days, as in ``2008-2020 and 2022, 3,525 days``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> days = pd.DatetimeIndex(["2008-01-02", "2009-01-02", "2011-01-03"])
+    >>> span(Forecasts(dates_D=days, y_D=np.zeros(3), p_MD=np.zeros((1, 3)), names=("a",), roles=("trial",),
+    ...                run_ids=("1",), n_params=(1,), horizon=1))
+    '2008-2009 and 2011, 3 days'
+    """
+    years = np.unique(forecasts.dates_D.year)
+    parts = np.split(years, np.flatnonzero(np.diff(years) > 1) + 1)
+    named = [str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts]
+    return f"{' and '.join(named)}, {len(forecasts.dates_D):,} days"
+
+
+def pooled_table(forecasts: Forecasts, title: str) -> Table:
+    """Score of every model on all days, with 95 % intervals by the stationary bootstrap."""
+    table = Table(title=f"{title}, {span(forecasts)}", caption="95 % intervals: stationary bootstrap over days")
+    table.add_column("model", no_wrap=True)
+    for name in ("AUC", "log loss", "base-rate loss", "Brier"):
+        table.add_column(name, justify="right", no_wrap=True)
+    y_D = forecasts.y_D
+    base_rate_loss = evaluate(y_D, np.full(len(y_D), 0.5)).base_rate_loss
+    blocks = [block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD]
+    days_RD = resampled_days(len(y_D), block=max(blocks))
+    for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True):
+        found = {metric: _interval(value) for metric, value in metric_intervals(y_D, p_D, days_RD).items()}
+        table.add_row(name, found["roc_auc"], found["loss"], f"{base_rate_loss:.4f}", found["brier"])
+    return table
+
+
+def difference_table(forecasts: Forecasts, title: str) -> Table | None:
+    """Paired difference of every model from the best baseline on these days; None without a baseline."""
+    if BASELINE not in forecasts.roles or len(forecasts.names) < 2:
+        return None
+    best = forecasts.best(BASELINE)
+    table = Table(
+        title=f"{title}: less {forecasts.names[best]}, the best on these days",
+        caption="p: one-sided, the model is better; detectable: smallest true difference that these days show "
+        "with 80 % power at 5 %",
+    )
+    table.add_column("model", no_wrap=True)
+    for name in ("metric", "difference", "p", "detectable"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row, name in enumerate(forecasts.names):
+        for metric in COMPARED if row != best else ():
+            found = differ(forecasts, row, best, metric)
+            cells = (_signed(found), f"{found.p_value:.4f}", f"{found.detectable:.4f}")
+            table.add_row(name, SHOWN_METRICS[metric], *cells)
+    return table
+
+
+def differ(forecasts: Forecasts, row: int, other: int, metric: str) -> Difference:
+    """Paired difference of two of the models."""
+    p_MD = forecasts.p_MD
+    return paired_difference(forecasts.y_D, p_MD[row], p_MD[other], horizon=forecasts.horizon, metric=metric)
+
+
+def yearly_table(forecasts: Forecasts, metric: str, optimistic: Sequence[int]) -> Table:
+    """Score of every model year by year; years on whose days the spec was chosen are starred."""
+    caption = "* validation days, on which the spec was chosen: optimistic" if optimistic else None
+    table = Table(title=f"{SHOWN_METRICS[metric]} by year", caption=caption)
+    for name in ("year", "days", "base rate", *(("base-rate loss",) if metric == "loss" else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in forecasts.names:
+        table.add_column(name.removeprefix(f"{BASELINE} "), justify="right")
+    for year in np.unique(forecasts.dates_D.year):
+        in_year = np.asarray(forecasts.dates_D.year == year)
+        found = [evaluate(forecasts.y_D[in_year], p_D) for p_D in forecasts.p_MD[:, in_year]]
+        first = found[0]
+        shown = [f"{first.base_rate_loss:.4f}"] if metric == "loss" else []
+        scores = [_number(getattr(each, metric)) for each in found]
+        star = "*" if year in optimistic else ""
+        table.add_row(f"{year}{star}", str(first.n_days), f"{first.base_rate:.3f}", *shown, *scores)
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if np.isfinite(value) else "unknown"
+
+
+def _interval(found: Interval) -> str:
+    return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
+
+
+def _signed(found: Difference) -> str:
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"

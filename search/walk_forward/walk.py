@@ -1,0 +1,281 @@
+"""One walk-forward, from its data to its run: every job that is not kept yet is done, then all are pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from model.metrics import evaluate
+from model.trainer import choose_device
+from model.windows import Windows, make_windows
+from pipeline.dataset import DatasetVersion
+from pipeline.lineage import MarketDataset
+from pipeline.splits import Split
+from search.signals import Signals
+from search.stores import Stores
+from search.study import Study
+from search.walk_forward.folds import YearFold, year_folds
+from search.walk_forward.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
+from search.walk_forward.progress import WalkProgress
+from search.walk_forward.runs import OVERLAP, Settings, WalkForwardRun, walk_forward_params
+from search.walk_forward.subject import Subject
+from search.walk_forward.workers import Results, WorkerPool, run_here
+
+BEFORE_CHOICE = "unseen"
+"""Prefix of metrics over the years that do not overlap the days on which the spec was chosen."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """What a walk-forward reads.
+
+    Parameters
+    ----------
+    datasets : sequence of DatasetVersion
+        The forecast ticker's, then those that are trained on beside it.
+    windows : Windows
+        Of them, the test split sealed.
+    folds : sequence of YearFold
+        One a test year.
+    """
+
+    datasets: Sequence[DatasetVersion]
+    windows: Windows
+    folds: Sequence[YearFold]
+
+    @property
+    def years(self) -> tuple[int, int]:
+        """First and last test year."""
+        return self.folds[0].year, self.folds[-1].year
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workforce:
+    """Who does the jobs.
+
+    Parameters
+    ----------
+    stores : Stores
+        Of the study.
+    n_workers : int
+        Processes; 1 is this one.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    lock : int
+        File descriptor of the lock that the caller holds.
+    """
+
+    stores: Stores
+    n_workers: int
+    device: str
+    lock: int
+
+
+def load_material(
+    study: Study,
+    subject: Subject,
+    first_year: int | None,
+    last_year: int | None,
+    *,
+    datasets: Sequence[DatasetVersion] | None = None,
+    device: str = "cpu",
+) -> Material:
+    """Load a study's data and make the folds.
+
+    Raises
+    ------
+    SealedError
+        If a year reaches into the sealed test split.
+    InputError
+        If the years leave too little history, or a dataset version is not there.
+    """
+    plan = study.plan
+    if datasets is None:
+        forecast, others = study.load_data()
+        datasets = (forecast, *others)
+    own, *further = datasets
+    windows = make_windows(
+        own, plan.target, plan.split, subject.context_length(study), device=choose_device(device), further=further
+    )
+    folds = year_folds(
+        windows, datasets, plan.split, horizon=plan.target.horizon, first_year=first_year, last_year=last_year
+    )
+    return Material(datasets=datasets, windows=windows, folds=folds)
+
+
+def make_forecaster(study: Study, subject: Subject, material: Material) -> Forecaster:
+    """Make what forecasts for a subject."""
+    if subject.spec is not None:
+        return SpecForecaster(subject.spec, material.windows, material.folds)
+    assert subject.baseline is not None
+    horizon = study.plan.target.horizon
+    return BaselineForecaster(subject.baseline, material.windows, material.folds, material.datasets, horizon=horizon)
+
+
+def overlap_years(split: Split, years: Sequence[int]) -> list[int]:
+    """Test years that hold validation days, on which the spec was chosen."""
+    return [year for year in years if split.validation_start.year <= year <= split.validation_end.year]
+
+
+def walk_forward(
+    study: Study,
+    subject: Subject,
+    material: Material,
+    settings: Settings,
+    workforce: Workforce,
+    progress: WalkProgress,
+    signals: Signals,
+) -> str:
+    """Do what is not kept of a walk-forward yet, and conclude its run.
+
+    Returns
+    -------
+    str
+        Run id, of a run that is FINISHED.
+
+    Raises
+    ------
+    PatchscaleError
+        If a job fails; the run is FAILED then, and keeps what was finished.
+    """
+    run = WalkForwardRun.open(study, subject, walk_forward_params(study, subject, settings), _inputs(study, material))
+    try:
+        with _doing(study, subject, material, workforce) as do:
+            outcomes = _do_all(run, subject, material, settings, do, progress)
+        days, years = pool(material, _seeds(subject, settings), outcomes)
+        overlap = overlap_years(study.plan.split, [fold.year for fold in material.folds])
+        study.client.set_tag(run.run_id, OVERLAP, ", ".join(map(str, overlap)) or "none")
+        run.conclude(days, years, _figures(subject, days, overlap, outcomes))
+    except BaseException as error:
+        signals.only_note()
+        run.end(error)
+        raise
+    return run.run_id
+
+
+def pool(
+    material: Material, seeds: Sequence[int], outcomes: Mapping[str, Outcome]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the folds together: a row a day, and a row a year.
+
+    Returns
+    -------
+    days : DataFrame
+        Columns date, year, y, p (mean of the seeds' probabilities), and ``p_seed0`` and so on.
+    years : DataFrame
+        Columns year, days, samples trained on, epochs, and the year's evaluation.
+    """
+    parts, years = [], []
+    for fold in material.folds:
+        held = [outcomes[Job(year=fold.year, seed=seed, n_epochs=1).name] for seed in seeds]
+        p_SD = np.array([each.p for each in held])
+        y_D = material.windows.outcomes(fold.test)
+        named = {f"p_seed{seed}": p_D for seed, p_D in zip(seeds, p_SD, strict=True)}
+        dates = material.datasets[0].dates[fold.test]
+        parts.append(pd.DataFrame({"date": dates, "year": fold.year, "y": y_D, "p": p_SD.mean(axis=0), **named}))
+        found = {name: value for name, value in asdict(evaluate(y_D, p_SD.mean(axis=0))).items() if name in _BY_YEAR}
+        trained = {"n_train": len(fold.train), "n_epochs": held[0].n_epochs}
+        years.append({"year": fold.year, "n_days": len(fold.test), **trained, **found})
+    return pd.concat(parts, ignore_index=True), pd.DataFrame(years)
+
+
+_BY_YEAR = ("loss", "base_rate_loss", "skill", "roc_auc", "brier", "base_rate")
+
+
+def _seeds(subject: Subject, settings: Settings) -> list[int]:
+    first = 0 if subject.spec is None else subject.spec.seed
+    return [first + number for number in range(settings.seeds)]
+
+
+@contextmanager
+def _doing(study: Study, subject: Subject, material: Material, workforce: Workforce) -> Iterator[_Do]:
+    """Give what does jobs: this process, or worker processes; a baseline's take seconds and are done here."""
+    if workforce.n_workers == 1 or subject.spec is None:
+        if material.windows.x_DF.device.type == "cpu":
+            torch.set_num_threads(1)
+        yield _Do(forecaster=make_forecaster(study, subject, material))
+        return
+    with WorkerPool(
+        workforce.stores,
+        study.plan.study,
+        subject,
+        material.years,
+        n_workers=workforce.n_workers,
+        device=workforce.device,
+        lock=workforce.lock,
+    ) as workers:
+        yield _Do(forecaster=make_forecaster(study, subject, material), workers=workers)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Do:
+    """Does jobs here or elsewhere."""
+
+    forecaster: Forecaster
+    workers: WorkerPool | None = None
+
+    def __call__(self, jobs: Sequence[Job]) -> Results:
+        return run_here(self.forecaster, jobs) if self.workers is None else self.workers.run(jobs)
+
+
+def _do_all(
+    run: WalkForwardRun, subject: Subject, material: Material, settings: Settings, do: _Do, progress: WalkProgress
+) -> dict[str, Outcome]:
+    """Choose the numbers of epochs, then forecast with them; what is kept is not done again."""
+    seeds, outcomes = _seeds(subject, settings), run.kept()
+    n_train = {fold.year: len(fold.train) for fold in material.folds}
+    most = 1 if subject.spec is None else subject.spec.training.max_epochs
+    choosing = do.forecaster.choosing(seeds[0])
+    progress.begin(
+        subject.name,
+        work={job.name: n_train[job.year] * most for job in choosing}
+        | {Job(year=y, seed=s, n_epochs=1).name: n * most for y, n in n_train.items() for s in seeds},
+        kept=outcomes,
+    )
+
+    def do_missing(jobs: Sequence[Job]) -> None:
+        for job, outcome in do([job for job in jobs if job.name not in outcomes]):
+            run.keep(job, outcome)
+            outcomes[job.name] = outcome
+            progress.done(job, outcome)
+
+    do_missing(choosing)
+    epochs = {job.year: outcomes[job.name].n_epochs for job in choosing}
+    do_missing([Job(year=year, seed=seed, n_epochs=epochs.get(year, 1)) for year in n_train for seed in seeds])
+    return outcomes
+
+
+def _inputs(study: Study, material: Material) -> list[tuple[str, MarketDataset]]:
+    """MLflow's entities of what the last year's models train on, and of the days that are forecast."""
+    root, entities, start = study.data_root, [], 0
+    for number, each in enumerate(material.datasets):
+        stop = start + len(each.dates)
+        labels = material.windows.y_host_D[start:stop].astype(np.float64)
+        train = material.folds[-1].train
+        rows = train[(train >= start) & (train < stop)] - start
+        if len(rows):
+            entities.append(("train", MarketDataset(each, root, rows, labels, part="walkforward-train")))
+        if not number:
+            tested = np.concatenate([fold.test for fold in material.folds])
+            entities.append(("evaluation", MarketDataset(each, root, tested, labels, part="walkforward")))
+        start = stop
+    return entities
+
+
+def _figures(
+    subject: Subject, days: pd.DataFrame, overlap: Sequence[int], outcomes: Mapping[str, Outcome]
+) -> dict[str, float]:
+    """Metrics beside the pooled evaluation: of the years that the choice did not see, and what it cost."""
+    figures = {"seconds": sum(outcome.seconds for outcome in outcomes.values())}
+    if subject.spec is not None:
+        figures["hp/n_params"] = float(subject.spec.n_params)
+    left = days[~days["year"].isin(overlap)]
+    if len(left):
+        found = asdict(evaluate(left["y"].to_numpy(), left["p"].to_numpy()))
+        figures |= {f"{BEFORE_CHOICE}/{name}": float(found[name]) for name in (*_BY_YEAR, "n_days")}
+    return figures
