@@ -123,8 +123,3 @@ class Section:
     def figures(self) -> list[Figure]:
         """Of the section."""
         return [block for block in self.blocks if isinstance(block, Figure)]
-
-    @property
-    def tables(self) -> list[Table]:
-        """Of the section."""
-        return [block for block in self.blocks if isinstance(block, Table)]

@@ -13,7 +13,7 @@ from pipeline.exceptions import InputError
 from search.artifacts import replace_artifacts
 from search.baselines import log_baselines
 from search.report.admission import open_studies, require_comparable, require_trials
-from search.report.blocks import Section
+from search.report.blocks import Figure, Section, Table
 from search.report.material import Material, read_material
 from search.report.measured import measure
 from search.report.page import Picture, draw_pictures, render_page
@@ -118,7 +118,9 @@ def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
     material, others = materials[0], materials[1:]
     measured = measure(material.forecasts, n_resamples=n_resamples)
     smaller = previous_budget(material, others)
-    previous = smaller and (smaller.name, best_trials_apart(material, smaller, n_resamples=n_resamples))
+    previous = (
+        None if smaller is None else (smaller.name, best_trials_apart(material, smaller, n_resamples=n_resamples))
+    )
     sections: list[Section] = [
         forecasts_section(material, measured, previous),
         reality_section(material, measured),
@@ -132,7 +134,9 @@ def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
         sections.append(budgets_section(in_order(materials), measured))
     sections.append(methods_section(material, measured))
     pictures = draw_pictures(sections)
-    blocks = [block for section in sections for block in (*section.figures, *section.tables)]
+    blocks: list[Figure | Table] = [
+        block for section in sections for block in section.blocks if isinstance(block, Figure | Table)
+    ]
     tables = {block.name: block.data for block in blocks}
     assert all(tables[block.name].equals(block.data) for block in blocks)
     return Report(html=render_page(page_head(material, measured), sections, pictures), pictures=pictures, tables=tables)

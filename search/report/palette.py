@@ -95,7 +95,7 @@ def label_line(axes: Axes, x: float, text: str, colour: str, *, row: int = 0) ->
     )
 
 
-def _style(palette: Palette) -> dict[str, Any]:
+def _style(palette: Palette) -> Any:
     return {
         "font.family": "DejaVu Sans",
         "font.size": FONT_POINTS,

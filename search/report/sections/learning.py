@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from search.report.blocks import Figure, Section, Text
 from search.report.numerals import plural
@@ -62,7 +63,7 @@ def _figure(material: Material, measured: Measured) -> Figure:
         low = min(float(data["loss"].min()), baseline)
         high = max(float(np.quantile(data["loss"], 0.9)), measured.base_rate_loss)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.12 * (high - low))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel("validation log loss")
         axes.legend(loc="upper right")

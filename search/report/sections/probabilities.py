@@ -72,7 +72,7 @@ def calibration_in_words(bins: pd.DataFrame, name: str) -> str:
     high, low = int((bins["mean_p"] > bins["high"]).sum()), int((bins["mean_p"] < bins["low"]).sum())
     total = plural(len(bins), "bin")
     if not high + low:
-        return f"In all {total} of {name} the probability lies within the interval of what happened: no miscalibration shows."
+        return f"In all {total} of {name} the probability lies within the interval of what happened."
     ways = [f"too {way} in {n}" for way, n in (("high", high), ("low", low)) if n]
     return (
         f"In {high + low} of {total} of {name} the probability lies outside the interval of what happened: "

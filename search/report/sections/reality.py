@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from search.evidence import Selection
 from search.report.blocks import Block, Figure, Section, Table, Text
@@ -140,7 +141,7 @@ def _auc_figure(material: Material, measured: Measured) -> Figure:
         axes.hist(trials, bins=min(20, max(5, len(trials))), color=palette.model, alpha=0.75)
         axes.set_xlim(low - 0.12 * room, high + 0.12 * room)
         axes.set_ylim(top=1.75 * axes.get_ylim()[1])
-        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         lines = [
             (opponent, short_name(baseline), palette.baseline, "--"),
             (found.corrected, "best, corrected", palette.third, "-"),

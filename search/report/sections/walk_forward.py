@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
 from pipeline.splits import MIN_EVALUATION_DAYS
@@ -168,7 +169,7 @@ def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
                 ms=4,
                 label=short_name(str(name)),
             )
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(f"log loss less {short_name(opponent)}'s")
         axes.legend(loc="best", fontsize=8)
 
