@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from search.report.palette import Palette
 
-WIDTH_INCHES, HEIGHT_INCHES = 6.0, 3.8
+WIDTH_INCHES, HEIGHT_INCHES = 5.2, 3.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

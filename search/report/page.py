@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 
 from search.report.blocks import Section
 from search.report.palette import DARK, LIGHT, png
 
 TEMPLATE = "template"
+WHOLE = re.compile(r"\[[^\[\]]{1,24}\]|\d{4}-\d\d-\d\d|p (?:=|&lt;) [\d.]+\d|[+−]?[\d.]+ %")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +101,20 @@ def draw_pictures(sections: Sequence[Section]) -> dict[str, Picture]:
 def render_page(head: Head, sections: Sequence[Section], pictures: Mapping[str, Picture]) -> str:
     """Write the page; every text is escaped, since names of studies are a user's."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["unbroken"] = unbroken
     template = environment.from_string(_read("page.html"))
     return template.render(head=head, sections=sections, pictures=pictures, css=_read("page.css"))
+
+
+def unbroken(text: str) -> Markup:
+    """Escape a text, and keep intervals, dates, percentages and p-values of it on one line each.
+
+    Examples
+    --------
+    >>> unbroken("p < 0.001 & 5 %")
+    Markup('<span class="whole">p &lt; 0.001</span> &amp; <span class="whole">5 %</span>')
+    """
+    return Markup(WHOLE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def _read(name: str) -> str:

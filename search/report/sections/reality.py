@@ -149,7 +149,11 @@ def _auc_figure(material: Material, measured: Measured) -> Figure:
         ]
         if far:
             axes.annotate(
-                f"← best without skill, {found.null_maximum:.3f}", (0.01, 0.6), xycoords="axes fraction", fontsize=9
+                f"← best without skill, {found.null_maximum:.3f}",
+                (0.01, 0.6),
+                xycoords="axes fraction",
+                fontsize=9,
+                bbox={"fc": palette.paper, "ec": "none", "pad": 1.0},
             )
         else:
             lines.insert(0, (found.null_maximum, "best without skill", palette.faint, ":"))

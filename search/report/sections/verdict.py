@@ -57,7 +57,7 @@ def judge(material: Material, measured: Measured) -> Verdict:
             f"{signed(difference.value, 4)} {between(difference.low, difference.high, 4, sign=True)} log loss (below 0 "
             f"is better); the smallest difference that these {difference.n_days} days could have shown is "
             f"{fixed(difference.detectable, 4)}.",
-            f"The {short_name(forecasts.names[best])} has the lowest loss, "
+            f"Lowest loss: {short_name(forecasts.names[best])}, "
             f"{fixed(forecasts.losses_MD[best].mean(), 4)} against {fixed(measured.base_rate_loss, 4)} of always "
             f"saying the base rate (skill {signed(skill, 3)}).",
         ),
@@ -83,17 +83,17 @@ def answer(difference: Difference, p_value: float, opponent: str, n_trials: int)
     >>> found = Difference(metric="loss", value=-0.001, low=-0.006, high=0.004, p_value=0.3, detectable=0.007,
     ...                    n_days=502, block=3)
     >>> answer(found, 0.4, "boosting", 50)
-    'No evidence that the search beats boosting.'
+    'No evidence that the search beats the boosting baseline.'
     """
     if difference.low > 0:
-        return f"The search does not beat {opponent}: its best trial is worse on these days."
+        return f"The search does not beat the {opponent} baseline: its best trial is worse on these days."
     if difference.high >= 0:
-        return f"No evidence that the search beats {opponent}."
+        return f"No evidence that the search beats the {opponent} baseline."
     if p_value < SIGNIFICANT:
-        return f"The search beats {opponent} on these days, all {plural(n_trials, 'trial')} counted."
+        return f"The search beats the {opponent} baseline on these days, all {plural(n_trials, 'trial')} counted."
     return (
-        f"No evidence that the search beats {opponent}: taken alone its best trial looks better, but not once all "
-        f"{plural(n_trials, 'trial')} are counted ({p_text(p_value)})."
+        f"No evidence that the search beats the {opponent} baseline: taken alone its best trial looks better, but not "
+        f"once all {plural(n_trials, 'trial')} are counted ({p_text(p_value)})."
     )
 
 
