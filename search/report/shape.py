@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from search.evidence.difference import ERRORS_TO_DETECT
 from search.report.proportions import LEVEL, Array
 
 SIGNIFICANT = 0.05
@@ -25,7 +26,7 @@ class ShapeEffect:
     ----------
     table : DataFrame
         A row a value: value, n_trials, name of its best trial, loss, difference to the lowest of all
-        with ``low`` and ``high``.
+        with ``low``, ``high`` and the smallest ``detectable`` one.
     spread : float
         Largest less smallest loss in the table.
     standard_error : float
@@ -113,6 +114,7 @@ def shape_effect(
             "difference": loss_V - loss_V[low],
             "low": low_V,
             "high": high_V,
+            "detectable": ERRORS_TO_DETECT * difference_RV.std(axis=0),
         }
     )
     return ShapeEffect(

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from search.report.measured import Measured
 
 ASPECT, HEADS = "aspect ratio", "head count"
+SMALLEST = "smallest detectable"
 
 
 def architecture_section(material: Material, measured: Measured) -> Section:
     """Show importances, shape insensitivity, and loss against parameters."""
     effects = shape_effects(material, measured)
-    blocks: list[Block] = [*_importance_blocks(material), *_shape_blocks(material, effects), _size_figure(material)]
+    blocks: list[Block] = [
+        *_importance_blocks(material),
+        *_shape_blocks(material, measured, effects),
+        _size_figure(material, measured),
+    ]
     return Section(
         slug="architecture", title="What matters in the architecture?", short="Architecture", blocks=tuple(blocks)
     )
@@ -67,6 +72,22 @@ def ratio_text(value: float) -> str:
     ('8', '1/16')
     """
     return f"{value:g}" if value >= 1 else f"1/{1 / value:g}"
+
+
+def spaced(values: list[float]) -> list[float]:
+    """Leave out values whose labels would run into each other on a logarithmic axis, ascending.
+
+    Examples
+    --------
+    >>> spaced([0.0625, 0.125, 1.0, 8.0, 64.0])
+    [0.0625, 1.0, 8.0, 64.0]
+    """
+    octaves = np.log2(values)
+    room, kept = np.ptp(octaves) / 7, [0]
+    for number in range(1, len(values)):
+        if octaves[number] - octaves[kept[-1]] >= room:
+            kept.append(number)
+    return [values[number] for number in kept]
 
 
 def _importance_blocks(material: Material) -> list[Block]:
@@ -124,7 +145,7 @@ def _importance_figure(table: pd.DataFrame) -> Figure:
     )
 
 
-def _shape_blocks(material: Material, effects: dict[str, ShapeEffect]) -> list[Block]:
+def _shape_blocks(material: Material, measured: Measured, effects: dict[str, ShapeEffect]) -> list[Block]:
     if not effects:
         return [Text(text="Shape can't be judged: all trials have the same aspect ratio and head count.")]
     labels = [spec.architecture.label for spec in material.trial_specs()]
@@ -141,12 +162,12 @@ def _shape_blocks(material: Material, effects: dict[str, ShapeEffect]) -> list[B
             "chances. So a spread within noise says shape does not matter on these days, a larger one need not come "
             "from shape."
         ),
-        _shape_figure(material, effects),
-        *(_shape_table(name, effect) for name, effect in effects.items()),
+        _shape_figure(material, measured, effects),
+        *(_shape_table(name, effect, measured.base_rate_loss) for name, effect in effects.items()),
     ]
 
 
-def _shape_figure(material: Material, effects: dict[str, ShapeEffect]) -> Figure:
+def _shape_figure(material: Material, measured: Measured, effects: dict[str, ShapeEffect]) -> Figure:
     specs, losses = material.trial_specs(), material.trials.losses_MD.mean(axis=1)
     data = pd.DataFrame(
         {
@@ -165,7 +186,8 @@ def _shape_figure(material: Material, effects: dict[str, ShapeEffect]) -> Figure
             axes.plot(best["value"], best["loss"], "-", color=palette.third, marker="D", ms=4)
             _band(axes, effect, palette)
             axes.set_xscale("log", base=2)
-            axes.set_xticks(sorted(best["value"]), [ratio_text(v) for v in sorted(best["value"])], fontsize=8.5)
+            ticks = spaced(best["value"].tolist())
+            axes.set_xticks(ticks, [ratio_text(v) for v in ticks])
             axes.minorticks_off()
             axes.set_xlabel("d_model / n_layers" if name == ASPECT else "attention heads")
         both[0].set_ylim(*_loss_limits(losses))
@@ -177,7 +199,7 @@ def _shape_figure(material: Material, effects: dict[str, ShapeEffect]) -> Figure
         alt=f"Log loss of every trial against aspect ratio and head count, the best at each value joined. {spreads}.",
         caption="Loss of every trial (dots) and the best at each value (diamonds; aspect ratios grouped to powers of "
         "two). The band is two standard errors above the lowest: diamonds inside it can hardly be told apart. Trials "
-        "far above are cut off.",
+        f"far above are cut off; the base rate's loss is {fixed(measured.base_rate_loss, 4)}.",
         data=data,
         draw=draw,
         height=3.6,
@@ -196,28 +218,30 @@ def _loss_limits(losses: np.ndarray) -> tuple[float, float]:
     return low - 0.1 * room, high + 0.25 * room
 
 
-def _shape_table(name: str, effect: ShapeEffect) -> Table:
+def _shape_table(name: str, effect: ShapeEffect, base_rate_loss: float) -> Table:
     rows = tuple(
         (
             ratio_text(row["value"]),
             whole(row["n_trials"]),
             row["name"],
             fixed(row["loss"], 4),
+            fixed(base_rate_loss, 4),
             signed(row["difference"], 4),
             between(row["low"], row["high"], 4, sign=True),
+            fixed(row["detectable"], 4),
         )
         for row in effect.table.to_dict("records")
     )
     return Table(
         name=name.replace(" ", "_"),
         caption=f"Best trial at each {name}, and its distance from the lowest loss of all.",
-        head=(name, "trials", "best trial", "log loss", "difference", "95 % interval"),
+        head=(name, "trials", "best trial", "log loss", "base-rate loss", "difference", "95 % interval", SMALLEST),
         rows=rows,
-        data=effect.table,
+        data=effect.table.assign(base_rate_loss=base_rate_loss),
     )
 
 
-def _size_figure(material: Material) -> Figure:
+def _size_figure(material: Material, measured: Measured) -> Figure:
     losses = material.trials.losses_MD.mean(axis=1)
     data = pd.DataFrame(
         {"model": material.trials.names, "n_params": np.array(material.trials.n_params, dtype=float), "loss": losses}
@@ -234,14 +258,15 @@ def _size_figure(material: Material) -> Figure:
         axes.set_ylabel("log loss")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.locator_params(axis="x", nbins=5)
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")
 
     return Figure(
         name="size",
         alt=f"Log loss of {len(data)} trials against their parameter count, {data['n_params'].min():,.0f} to "
         f"{data['n_params'].max():,.0f}; the best baseline at {baseline:.4f}.",
         caption="Loss against the measured number of parameters, within the tolerance of one budget: too narrow a "
-        "range to say anything about scaling. Trials far above are cut off.",
+        f"range to say anything about scaling. Trials far above are cut off; the base rate's loss is "
+        f"{fixed(measured.base_rate_loss, 4)}.",
         data=data,
         draw=draw,
         height=3.2,

@@ -84,7 +84,7 @@ def budgets_section(materials: Sequence[Material], measured: Measured) -> Sectio
             text="The best of a study with more trials is favoured by its number of tries, so budgets compare fairly "
             "only where they had equally many."
         ),
-        _figure(materials),
+        _figure(materials, measured.base_rate_loss),
         _table(data),
     )
     return Section(slug="budgets", title="Does a larger budget help?", short="Budgets", blocks=blocks)
@@ -132,7 +132,7 @@ def _difference_cells(row: dict[str, float]) -> tuple[str, str, str]:
     return signed(row["difference_value"], 4), interval, fixed(row["difference_detectable"], 4)
 
 
-def _figure(materials: Sequence[Material]) -> Figure:
+def _figure(materials: Sequence[Material], base_rate_loss: float) -> Figure:
     data = pd.concat(
         [
             pd.DataFrame(
@@ -163,13 +163,14 @@ def _figure(materials: Sequence[Material]) -> Figure:
         axes.set_ylim(min(low, baseline) - 0.1 * (high - low), max(high, baseline) + 0.35 * (high - low))
         axes.set_xlabel("parameters, counted")
         axes.set_ylabel("log loss")
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")
 
     return Figure(
         name="budget_losses",
         alt=f"Log loss of every trial of {len(materials)} studies against its parameter count, on a log scale, with "
         f"the best baseline at {baseline:.4f}.",
-        caption="Loss of every trial against its measured number of parameters. Trials far above are cut off.",
+        caption="Loss of every trial against its measured number of parameters. Trials far above are cut off; the base "
+        f"rate's loss is {fixed(base_rate_loss, 4)}.",
         data=data,
         draw=draw,
     )
