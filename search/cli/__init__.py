@@ -17,6 +17,7 @@ from search.cli.hpo import hpo
 from search.cli.legacy import import_results
 from search.cli.reconcile import reconcile
 from search.cli.report import report
+from search.cli.scaling import scaling
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
@@ -34,6 +35,7 @@ COMMANDS = (
     *(import_results, data, grid, ui, verify),
     report,
     walkforward,
+    scaling,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -24,8 +24,10 @@ from search.report.sections.learning import learning_section
 from search.report.sections.methods import methods_section
 from search.report.sections.probabilities import probabilities_section
 from search.report.sections.reality import reality_section
+from search.report.sections.scaling import scaling_section
 from search.report.sections.verdict import page_head
 from search.report.sections.walk_forward import walk_forward_section
+from search.scaling import Scaling, scaling_of
 from search.stores import Stores, study_lock
 from search.study import Study
 
@@ -98,14 +100,14 @@ def write_report(
     materials = [_read(stores, study, say) for study in studies]
     require_comparable(materials)
     say(f"measuring, {n_resamples:,} resamples")
-    report = make_report(materials, n_resamples=n_resamples)
+    report = make_report(materials, n_resamples=n_resamples, scaling=_scaling(studies))
     directory = stores.home / "reports" / names[0]
     page = report.write(directory)
     replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
     return page
 
 
-def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
+def make_report(materials: Sequence[Material], *, n_resamples: int, scaling: Scaling | str | None = None) -> Report:
     """Turn what was read into a page: the same material gives the same bytes.
 
     Parameters
@@ -114,6 +116,8 @@ def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
         The page's own study first.
     n_resamples : int
         Of the bootstrap.
+    scaling : Scaling or str, optional
+        Over the budgets, or why it can't be fitted; None for one budget.
     """
     material, others = materials[0], materials[1:]
     measured = measure(material.forecasts, n_resamples=n_resamples)
@@ -132,6 +136,8 @@ def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
         sections.append(walk_forward_section(material, material.walked, n_resamples=n_resamples))
     if others:
         sections.append(budgets_section(in_order(materials), measured))
+    if scaling is not None:
+        sections.append(scaling_section(scaling, measured))
     sections.append(methods_section(material, measured))
     pictures = draw_pictures(sections)
     blocks: list[Figure | Table] = [
@@ -140,6 +146,16 @@ def make_report(materials: Sequence[Material], *, n_resamples: int) -> Report:
     tables = {block.name: block.data for block in blocks}
     assert all(tables[block.name].equals(block.data) for block in blocks)
     return Report(html=render_page(page_head(material, measured), sections, pictures), pictures=pictures, tables=tables)
+
+
+def _scaling(studies: Sequence[Study]) -> Scaling | str | None:
+    """Fit loss against size where there are several budgets; say why if it can't be."""
+    if len({study.plan.budget for study in studies}) < 2:
+        return None
+    try:
+        return scaling_of(studies)
+    except InputError as error:
+        return f"{error}."
 
 
 def _read(stores: Stores, study: Study, say: Callable[[str], None]) -> Material:

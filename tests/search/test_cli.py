@@ -22,6 +22,7 @@ SURFACE = {
     "reconcile": "study tracking_uri storage",
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",
+    "scaling": "studies resamples seed as_json tracking_uri storage",
     "supplement": "study where dry_run workers device tracking_uri storage",
     "gc": "study keep dry_run tracking_uri storage",
     "report": "studies open_page resamples tracking_uri storage",

@@ -1,0 +1,47 @@
+"""``patchscale scaling``: whether a bigger budget predicts better."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+from search.cli.values import whole_number
+
+
+@click.command()
+@click.argument("studies", nargs=-1, required=True)
+@click.option("--resamples", default="2000", show_default=True, help="Resamples of days and trials.")
+@click.option("--seed", default="0", show_default=True, help="Of the resamples.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def scaling(
+    tracking_uri: str, storage: str, studies: tuple[str, ...], resamples: str, seed: str, as_json: bool
+) -> None:
+    """Fit loss against measured parameter count over STUDIES of several budgets, and say what it shows.
+
+    The studies must forecast the same target on the same days. Of every budget the first trials enter, as many as
+    the least searched one has.
+    """
+    from rich.console import Console
+
+    from search.scaling import scaling_of
+    from search.scaling.text import lines_below, scaling_tables
+    from search.stores import resolve_stores
+    from search.study import load_study
+
+    n_resamples, number = whole_number("resamples", resamples, 200), whole_number("seed", seed, 0)
+    stores = resolve_stores(tracking_uri, storage)
+    found = scaling_of([load_study(stores, name) for name in studies], n_resamples=n_resamples, seed=number)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        return
+    console = Console(soft_wrap=True)
+    for table in scaling_tables(found):
+        console.print(table)
+    for line in lines_below(found):
+        console.print(line, markup=False, highlight=False)
+
+
+for _option in STORE_OPTIONS:
+    scaling = _option(scaling)

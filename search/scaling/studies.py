@@ -1,0 +1,101 @@
+"""Reads the points of a scaling fit from studies that differ in nothing but their budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from model.budget import Budget
+from model.spec import flatten
+from pipeline.exceptions import InputError
+from search.evidence.forecasts import Forecasts, load_forecasts
+from search.plan import Plan
+from search.scaling.points import Points
+from search.scaling.result import Scaling
+from search.scaling.scaling import N_RESAMPLES, scaling_of_points
+
+if TYPE_CHECKING:
+    from search.study import Study
+
+MAY_DIFFER = (
+    *("study", "budget", "tolerance", "grid_hash", "seed", "min_head_dim"),
+    *("d_model_axis", "n_layers_axis", "n_heads_axis", "ff_ratio_axis"),
+)
+
+
+def scaling_of(studies: Sequence[Study], *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Scaling:
+    """Compare the losses of studies of several budgets with their measured sizes.
+
+    See :func:`search.scaling.scaling.scaling_of_points`.
+
+    Raises
+    ------
+    InputError
+        If the studies differ in more than their budget, or a study has no finished trial.
+    """
+    return scaling_of_points(
+        points_of(studies), horizon=studies[0].plan.target.horizon, n_resamples=n_resamples, seed=seed
+    )
+
+
+def points_of(studies: Sequence[Study]) -> Points:
+    """Every finished valid trial of the studies, by budget and then in the order they were run.
+
+    Raises
+    ------
+    InputError
+        As :func:`scaling_of`.
+    """
+    _require_comparable(studies)
+    ordered = sorted(studies, key=lambda study: Budget(text=study.plan.budget).n_params)
+    forecasts = [load_forecasts(study).of_role("trial") for study in ordered]
+    for study, each in zip(ordered, forecasts, strict=True):
+        _require_same_days(study, each, ordered[0], forecasts[0])
+    sizes = [Budget(text=study.plan.budget).n_params for study in ordered]
+    distinct = sorted(set(sizes))
+    owners = [study for study, each in zip(ordered, forecasts, strict=True) for _ in each.names]
+    return Points(
+        budgets=tuple(ordered[sizes.index(size)].plan.budget for size in distinct),
+        budget_T=np.array([distinct.index(Budget(text=owner.plan.budget).n_params) for owner in owners]),
+        n_params_T=np.array([n for each in forecasts for n in each.n_params], dtype=float),
+        losses_TD=np.concatenate([each.losses_MD for each in forecasts]),
+        names=tuple(
+            f"{study.plan.study} {name}" for study, each in zip(ordered, forecasts, strict=True) for name in each.names
+        ),
+    )
+
+
+def _require_comparable(studies: Sequence[Study]) -> None:
+    names = [study.plan.study for study in studies]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"studies must be given once each, at least one, got {', '.join(names) or 'none'}")
+    for study in studies[1:]:
+        different = differences(studies[0].plan, study.plan)
+        if different:
+            raise InputError(
+                f"studies must differ in their budget only, got {'; '.join(different)} "
+                f"({names[0]} there, {study.plan.study} here); compare studies of the same forecast"
+            )
+
+
+def differences(first: Plan, other: Plan) -> list[str]:
+    """Name what two plans differ in beyond their budget and what follows from it."""
+    mine, theirs = dict(flatten(first)), dict(flatten(other))
+    return [
+        f"{name} {mine[name]} there, {theirs[name]} here"
+        for name in mine
+        if name not in MAY_DIFFER and mine[name] != theirs[name]
+    ]
+
+
+def _require_same_days(study: Study, forecasts: Forecasts, first: Study, first_forecasts: Forecasts) -> None:
+    if not forecasts.names:
+        raise InputError(f"study {study.plan.study} must have finished trials, got none; run patchscale hpo")
+    same = forecasts.dates_D.equals(first_forecasts.dates_D) and np.array_equal(forecasts.y_D, first_forecasts.y_D)
+    if not same:
+        raise InputError(
+            f"studies must be scored on the same days and outcomes, got {len(forecasts.dates_D)} days of "
+            f"{study.plan.study} and {len(first_forecasts.dates_D)} of {first.plan.study}; rerun one of them"
+        )

@@ -1,0 +1,80 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.budget import Budget
+from pipeline.exceptions import InputError
+from search.axes import AXIS_NAMES, axis_text
+from search.grid import make_grid
+from search.scaling.studies import points_of, scaling_of
+
+QUICK = ("--resamples", "200")
+
+
+@pytest.fixture
+def of_budget(make_study, planned, run_trials):
+    """A study of another budget of the tiny plan, with so many trials."""
+
+    def make(budget, trials, **changed):
+        grid = make_grid(Budget(text=budget), n_features=planned[0].n_features)
+        axes = {f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES}
+        named = {"study": f"S-{budget}", "budget": budget, "grid_hash": grid.hash, **axes, **changed}
+        return run_trials(make_study(trials, **named), trials)
+
+    return make
+
+
+def test_points_are_what_the_record_holds(of_budget):
+    larger, smaller = of_budget("10K", 2), of_budget("5K", 3)
+    points = points_of([larger, smaller])
+    assert (points.budgets, points.counts) == (("5K", "10K"), (3, 2))
+    run_ids = [t.user_attrs["run_id"] for study in (smaller, larger) for t in study.finished()]
+    metrics = [larger.client.get_run(run_id).data.metrics for run_id in run_ids]
+    assert points.n_params_T.tolist() == [each["hp/n_params"] for each in metrics]
+    assert points.loss_T == pytest.approx([each["best/loss"] for each in metrics], abs=1e-6)
+
+
+@pytest.mark.lesson("L9")
+def test_a_record_that_is_not_valid_stays_out(of_budget, alter):
+    study, other = of_budget("5K", 2), of_budget("10K", 2)
+    alter(study.schedule.trials[0].user_attrs["run_id"], "learning_rate", "many")
+    assert points_of([study, other]).counts == (1, 2)
+
+
+@pytest.mark.lesson("L7")
+def test_studies_of_another_forecast_are_refused_with_the_difference(make_study, planned):
+    plan = planned[0]
+    first = make_study(1, study="A")
+    other = make_study(1, study="B", target=replace(plan.target, horizon=3), offset="logistic")
+    with pytest.raises(InputError, match=r"horizon 1 there, 3 here; offset none there, logistic here"):
+        points_of([first, other])
+    with pytest.raises(InputError, match="once each, at least one, got A, A"):
+        points_of([first, first])
+    with pytest.raises(InputError, match="got none"):
+        points_of([])
+
+
+def test_the_command_says_the_verdict_and_what_it_cannot_tell(of_budget, command):
+    studies = [of_budget("5K", 2), of_budget("10K", 3)]
+    code, out, err = command("scaling", "S-10K", "S-5K", *QUICK)
+    assert (code, err) == (0, "")
+    expected = scaling_of(studies, n_resamples=200)
+    assert expected.verdict in out
+    assert "2 of 3" in out and "two budgets can't tell a floor E from a slope" in out
+    code, out, _ = command("scaling", "S-5K", "S-10K", *QUICK, "--json")
+    assert code == 0
+    assert json.loads(out) == expected.to_dict()
+    assert np.isfinite(json.loads(out)["change"]["value"])
+
+
+def test_bad_input_is_one_line_and_exit_2(home, command):
+    for arguments, words in (
+        (("NOPE",), "study must be one that patchscale made"),
+        ((), "Missing argument 'STUDIES...'"),
+        (("A", "--resamples", "10"), "resamples must be a whole number, at least 200, got '10'"),
+    ):
+        code, out, err = command("scaling", *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert words in err
