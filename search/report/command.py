@@ -97,7 +97,9 @@ def write_report(
         raise InputError(f"resamples must be at least {MIN_RESAMPLES}, got {n_resamples}; 2000 is usual")
     studies = open_studies(stores, names)
     say(f"reading {', '.join(names)}")
-    materials = [_read(stores, study, say) for study in studies]
+    materials = [_read_own(stores, studies[0], say), *map(read_material, studies[1:])]
+    for material in materials:
+        require_trials(material)
     require_comparable(materials)
     say(f"measuring, {n_resamples:,} resamples")
     report = make_report(materials, n_resamples=n_resamples, scaling=_scaling(studies))
@@ -158,8 +160,8 @@ def _scaling(studies: Sequence[Study]) -> Scaling | str | None:
         return f"{error}."
 
 
-def _read(stores: Stores, study: Study, say: Callable[[str], None]) -> Material:
-    """Read a study; baselines that are missing are logged first, as patchscale baselines would."""
+def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> Material:
+    """Read the page's own study; baselines that are missing are logged first, as patchscale baselines would."""
     material = read_material(study)
     require_trials(material)
     if not material.baselines.names:

@@ -143,7 +143,7 @@ def _fit_table(found: Scaling) -> Table:
                 "aicc": fit.aicc,
                 "above_best": fit.aicc - lowest if np.isfinite(fit.aicc) and np.isfinite(lowest) else np.nan,
                 "problem": fit.problem,
-                "formula": formula(fit),
+                "formula": "" if fit.problem else formula(fit),
                 "chosen": fit.name == found.chosen,
             }
             for fit in found.fits
