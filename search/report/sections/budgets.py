@@ -11,7 +11,7 @@ import pandas as pd
 from model.budget import Budget
 from search.evidence import paired_difference
 from search.report.blocks import Figure, Section, Table, Text
-from search.report.numerals import between, fixed, signed, whole
+from search.report.numerals import NOT_APPLICABLE, between, fixed, signed, whole
 from search.report.palette import Palette
 from search.report.sections.forecasts import short_name
 
@@ -117,7 +117,6 @@ def _table(data: pd.DataFrame) -> Table:
             "base-rate loss",
             "median of trials",
             "difference",
-            "95 % interval",
             "smallest detectable",
         ),
         rows=rows,
@@ -125,11 +124,11 @@ def _table(data: pd.DataFrame) -> Table:
     )
 
 
-def _difference_cells(row: dict[str, float]) -> tuple[str, str, str]:
+def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
     if pd.isna(row["difference_value"]):
-        return "", "", ""
+        return NOT_APPLICABLE, NOT_APPLICABLE
     interval = between(row["difference_low"], row["difference_high"], 4, sign=True)
-    return signed(row["difference_value"], 4), interval, fixed(row["difference_detectable"], 4)
+    return f"{signed(row['difference_value'], 4)} {interval}", fixed(row["difference_detectable"], 4)
 
 
 def _figure(materials: Sequence[Material], base_rate_loss: float) -> Figure:

@@ -66,7 +66,7 @@ def _figure(material: Material, measured: Measured) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel("validation log loss")
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")
 
     return Figure(
         name="learning",

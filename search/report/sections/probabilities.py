@@ -148,7 +148,7 @@ def _threshold_figure(sweep: pd.DataFrame, rate: float, name: str) -> Figure:
         above.axhline(rate, color=palette.faint, ls=":", lw=1.2)
         above.set_ylabel("share")
         above.set_ylim(0, 1.02)
-        above.legend(loc="upper right")
+        above.legend(loc="center right")
         below.bar(
             called["threshold"],
             called["n_calls"],

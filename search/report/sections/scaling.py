@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from search.evidence import Interval
 from search.report.blocks import Block, Figure, Section, Table, Text
-from search.report.numerals import fixed, whole, with_interval
+from search.report.numerals import MINUS, fixed, whole, with_interval
 from search.report.palette import Palette
 from search.scaling.text import formula, lines_below
 
@@ -35,8 +36,8 @@ def scaling_section(found: Scaling | str, measured: Measured) -> Section:
     else:
         verdict, *others = lines_below(found)
         blocks = [
-            Text(lead="Verdict.", text=_sentence(verdict)),
-            *(Text(text=_sentence(line)) for line in others),
+            Text(lead="Verdict.", text=sentence(verdict)),
+            *(Text(text=sentence(line)) for line in others),
             _figure(found, measured.base_rate_loss),
             _budget_table(found, measured.base_rate_loss),
             _fit_table(found),
@@ -50,8 +51,19 @@ def scaling_section(found: Scaling | str, measured: Measured) -> Section:
     return Section(slug="scaling", title="Loss against size", short="Scaling", blocks=tuple(blocks))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+def sentence(text: str) -> str:
+    """Set a line of a terminal as a sentence of the page.
+
+    Examples
+    --------
+    >>> sentence("no scaling detected: it changes by -0.0007 [-0.0109, 0.0099]")
+    'No scaling detected: it changes by −0.0007 [−0.0109, 0.0099].'
+    """
+    return f"{text[0].upper()}{_with_minus(text[1:])}{'' if text.endswith('.') else '.'}"
+
+
+def _with_minus(text: str) -> str:
+    return re.sub(r"(?<![\w.])-(?=\d)|(?<=\^)-(?=\d)", MINUS, text)
 
 
 def _figure(found: Scaling, base_rate_loss: float) -> Figure:
@@ -143,7 +155,7 @@ def _fit_table(found: Scaling) -> Table:
                 "aicc": fit.aicc,
                 "above_best": fit.aicc - lowest if np.isfinite(fit.aicc) and np.isfinite(lowest) else np.nan,
                 "problem": fit.problem,
-                "formula": "" if fit.problem else formula(fit),
+                "formula": "" if fit.problem else _with_minus(formula(fit)),
                 "chosen": fit.name == found.chosen,
             }
             for fit in found.fits

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from search.report.sections.scaling import scaling_section
+from search.report.sections.scaling import scaling_section, sentence
 from search.scaling import Points, scaling_of_points
 
 
@@ -23,7 +23,7 @@ def fitted():
 
 def test_the_verdict_the_points_and_every_curve_are_shown(fitted, measured):
     section = scaling_section(fitted, measured)
-    assert section.blocks[0].text.rstrip(".").lower() == fitted.verdict.rstrip(".").lower()
+    assert section.blocks[0].text == sentence(fitted.verdict)
     (figure,) = section.figures
     assert (figure.data["series"] == "trial").sum() == 24
     tables = {block.name: block for block in section.blocks if block.kind == "table"}
