@@ -72,9 +72,7 @@ def png(figure: Figure, palette: Palette) -> bytes:
         canvas = Canvas(figsize=(WIDTH_INCHES, figure.height), layout="constrained")
         figure.draw(canvas, palette)
         buffer = io.BytesIO()
-        canvas.savefig(
-            buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None}, pil_kwargs={"optimize": True}
-        )
+        canvas.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,46 +13,57 @@ from search.report import make_report, write_report
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
 
 
+def files(directory):
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
 def logged(study, directory):
-    path = Path(study.client.download_artifacts(study.run_id, "report", str(directory)))
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    return files(Path(study.client.download_artifacts(study.run_id, "report", str(directory))))
+
+
+@pytest.fixture
+def study(make_study, run_trials, monkeypatch, tmp_path):
+    """Two real trials of three."""
+    monkeypatch.setattr("search.baselines.BASELINES", QUICK)
+    for name in ("first", "again"):
+        (tmp_path / name).mkdir()
+    return run_trials(make_study(3), 2)
 
 
 @pytest.mark.slow
 @pytest.mark.lesson("L9")
-def test_the_page_is_written_and_logged_and_the_same_again(
-    make_study, run_trials, stores, command, monkeypatch, tmp_path
-):
-    monkeypatch.setattr("search.baselines.BASELINES", QUICK)
+def test_the_page_is_written_and_logged_and_the_same_again(study, project, command, monkeypatch, tmp_path):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    study = run_trials(make_study(3), 2)
     code, out, error = command("report", study.plan.study, "--resamples", "200", "--open")
     assert code == 0, error
     assert "has no baselines yet: logging them" in out
     page = Path(out.splitlines()[-1])
     assert opened == [page.as_uri()]
-    local = {str(file.relative_to(page.parent)): file.read_bytes() for file in page.parent.rglob("*") if file.is_file()}
-    first = logged(study, tmp_path)
-    assert local == first
-    html = page.read_text()
-    assert "The study is not complete: 2 of 3 trials." in html
+    first = logged(study, tmp_path / "first")
+    assert files(page.parent) == first
+    assert "The study is not complete: 2 of 3 trials." in page.read_text()
     for name in ("differences", "auc", "calibration", "thresholds", "learning", "size"):
         assert f"figures/{name}.png" in first and f"data/{name}.csv" in first
     assert len(pd.read_csv(page.parent / "data" / "forecasts.csv")) == 5
     study.client.log_text(study.run_id, "old", "report/figures/stale.png")
-    code, out, _ = command("report", study.plan.study, "--resamples", "200")
-    assert code == 0 and "no baselines" not in out
+    again = subprocess.run(
+        [sys.executable, "-m", "search", "report", study.plan.study, "--resamples", "200"],
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert again.returncode == 0, again.stderr
+    assert "no baselines" not in again.stdout
     assert logged(study, tmp_path / "again") == first
 
 
-def test_every_figure_and_table_is_a_csv_and_the_same_material_the_same_page(make_material):
-    report = make_report([make_material(n_trials=25)], n_resamples=100)
-    again = make_report([make_material(n_trials=25)], n_resamples=100)
-    assert report.html == again.html
+def test_every_figure_and_table_is_a_csv(make_material):
+    report = make_report([make_material(n_trials=6)], n_resamples=100)
     assert set(report.pictures) <= set(report.tables)
     assert all(len(table) for table in report.tables.values())
-    assert len(report.tables["forecasts"]) == 27
+    assert len(report.tables["forecasts"]) == 8
 
 
 def test_too_few_resamples_are_refused(stores):

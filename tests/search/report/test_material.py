@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError
 from search.baselines import log_baselines
+from search.openings import OPENING
 from search.report.material import read_material
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
@@ -17,6 +20,7 @@ def study(make_study, run_trials, monkeypatch):
 
 
 @pytest.mark.lesson("L9")
+@pytest.mark.lesson("L22")
 def test_it_holds_what_the_record_holds(study, alter):
     material = read_material(study)
     runs = {run.info.run_id: run for run in study.client.search_runs([study.experiment_id])}
@@ -34,7 +38,10 @@ def test_it_holds_what_the_record_holds(study, alter):
     assert (material.target_trials, material.n_openings, material.walked) == (3, 0, None)
     assert material.libraries["torch"] == runs[run_id].data.tags["version.torch"]
     alter(run_id, "n_heads", "4")
-    assert len(read_material(study).trials.names) == 2
+    opening = {"model_version": "m/1", "opened_at": "2026-01-01", "commit": "unknown", "dirty": "unknown"}
+    study.client.set_tag(study.run_id, f"{OPENING}1", json.dumps(opening))
+    later = read_material(study)
+    assert (len(later.trials.names), later.n_openings) == (2, 1)
 
 
 def test_a_study_without_predictions_has_no_material(make_study):

@@ -116,7 +116,6 @@ def test_a_page_of_fifty_trials_is_small(written):
     assert written.stat().st_size < MAX_BYTES
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_shows_it_whole_at_every_width(written, browser, scheme):
