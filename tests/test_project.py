@@ -95,3 +95,8 @@ def test_every_source_file_has_a_docstring_and_the_readme_names_every_command():
         assert f"patchscale {name}" in readme, name
     for target in ("hpo", "test", "ui", "lint", "verify"):
         assert f"make {target}" in readme, target
+
+
+def test_every_lesson_has_a_test():
+    marked = re.findall(r'lesson\("L(\d+)"\)', "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
+    assert set(map(int, marked)) == set(range(1, 36))

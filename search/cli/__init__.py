@@ -15,6 +15,7 @@ from search.cli.gc import gc
 from search.cli.grid import grid
 from search.cli.hpo import hpo
 from search.cli.legacy import import_results
+from search.cli.power import power
 from search.cli.reconcile import reconcile
 from search.cli.report import report
 from search.cli.scaling import scaling
@@ -36,6 +37,7 @@ COMMANDS = (
     report,
     walkforward,
     scaling,
+    power,
 )
 for command in COMMANDS:
     cli.add_command(command)

@@ -23,8 +23,7 @@ def scaling(
     The studies must forecast the same target on the same days. Of every budget the first trials enter, as many as
     the least searched one has.
     """
-    from rich.console import Console
-
+    from search.progress import make_console
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables
     from search.stores import resolve_stores
@@ -36,11 +35,11 @@ def scaling(
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
         return
-    console = Console(soft_wrap=True)
+    console = make_console()
     for table in scaling_tables(found):
         console.print(table)
     for line in lines_below(found):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False)
 
 
 for _option in STORE_OPTIONS:

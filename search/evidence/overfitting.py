@@ -14,6 +14,7 @@ from pipeline.exceptions import InputError
 from search.evidence.scores import Array
 
 N_BLOCKS = 16
+ROUNDED = 12
 
 
 def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int = N_BLOCKS) -> float:
@@ -21,7 +22,8 @@ def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int 
 
     The days are cut into blocks; every way to take half of them chooses the model with
     the lowest mean loss there, and ranks it on the other half. The probability is the
-    share of ways in which its rank there is in the worse half. Noise alone gives about 0.5.
+    share of ways in which its rank there is in the worse half; the middle counts half, so that
+    noise alone, and equal models, give 0.5.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int 
     References
     ----------
     Bailey, Borwein, López de Prado and Zhu (2017), "The probability of backtest overfitting", Journal of
-    Computational Finance 20 (working paper 2014), definitions 2.1 and section 2.
+    Computational Finance 20 (working paper 2014), section 2.
 
     Examples
     --------
@@ -64,7 +66,6 @@ def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int 
         )
     if n_models < 2:
         return float("nan")
-    halves_CB = np.zeros((0, n_blocks))
     chosen = np.array(list(combinations(range(n_blocks), n_blocks // 2)))
     halves_CB = np.zeros((len(chosen), n_blocks))
     np.put_along_axis(halves_CB, chosen, 1.0, axis=1)
@@ -73,5 +74,6 @@ def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int 
     days_B = np.array([part.shape[1] for part in parts])
     inside_CM, outside_CM = (half @ sums_BM / (half @ days_B)[:, None] for half in (halves_CB, 1 - halves_CB))
     best_C = inside_CM.argmin(axis=1)
-    rank_C = rankdata(-outside_CM, axis=1)[np.arange(len(best_C)), best_C]
-    return float(np.mean(rank_C / (n_models + 1) <= 0.5))
+    rank_C = rankdata(-outside_CM.round(ROUNDED), axis=1)[np.arange(len(best_C)), best_C]
+    middle = (n_models + 1) / 2
+    return float(np.mean(rank_C < middle) + np.mean(rank_C == middle) / 2)

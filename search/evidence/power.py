@@ -45,6 +45,20 @@ class PlannedPower:
     power: float = POWER
     size: float = SIZE
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What was assumed, one line each."""
+        overlap = (
+            f"labels overlap over {self.horizon} days and forecasts hardly change within them, so that "
+            f"{self.horizon} days are worth one"
+        )
+        return (
+            f"{self.base_rate:.0%} of the days are positive, and models of AUC {self.roc_auc:g} are compared",
+            f"two models' AUC estimates correlate by {self.correlation:g}",
+            *((overlap,) if self.horizon > 1 else ()),
+            "days are otherwise independent; clusters of volatility make the real figures larger",
+        )
+
 
 def auc_standard_error(roc_auc: float, n_positive: float, n_negative: float) -> float:
     """Estimate the standard error of an AUC from independent days.
@@ -75,9 +89,13 @@ def plan_power(
     """Smallest effects that so many days show with 80 % power at 5 %, two-sided.
 
     Labels overlap over the horizon: neighbours ``k`` days apart share ``1 - k / horizon`` of
-    the days they look at, and that is their correlation too as long as hits are rare. Forecasts
-    that hardly change within a horizon then carry as much as ``days / horizon`` independent
-    ones, since ``1 + 2 Σ (1 - k / horizon) = horizon``.
+    the days they look at, and as long as hits are rare that is their correlation too. The variance
+    of a mean over days grows by ``1 + 2 Σ (1 - k / horizon) r(k)``, with r the autocorrelation of the
+    forecast. Forecasts that hardly change within a horizon, r = 1, make that ``horizon``: the days
+    carry as much as ``days / horizon`` independent ones. Forecasts that change faster lose less.
+
+    The default correlation is the one at which 502 days show the gain of 0.044 that was measured
+    on SPY at horizon 1; models that resemble each other more, by 0.95, show 0.027.
 
     Parameters
     ----------

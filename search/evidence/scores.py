@@ -79,6 +79,13 @@ def weighted_scores(metric: str, y_D: Array, p_D: Array, weights_RD: Array) -> A
     return _ratio(weights_RD @ by_day_D, weights_RD.sum(axis=1))
 
 
+def score_weights(metric: str, y_D: Array, weights_RD: Array) -> Array:
+    """Count what a score under each weighting is a mean of, days or for the AUC pairs of days: shape (resamples,)."""
+    if metric == "roc_auc":
+        return (weights_RD @ y_D) * (weights_RD @ (1 - y_D))
+    return weights_RD.sum(axis=1)
+
+
 def daily_scores(metric: str, y_D: Array, p_D: Array) -> Array:
     """Series of days whose mean is the score: what the score's sampling error is made of.
 

@@ -1,10 +1,11 @@
-"""What choosing the best of many models is worth: scores of the chosen one on days that did not choose it.
+"""What choosing the best of many models is worth: the chosen one scored on days that did not choose it.
 
-Shapes: M models, D days, R resamples.
+Shapes: M models, D days, R resamples, S shifts.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,10 @@ from scipy.stats import rankdata
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import day_counts, percentile_interval, resampled_days
 from search.evidence.difference import share_as_large
-from search.evidence.scores import Array, daily_losses, score, sign_of, weighted_scores
+from search.evidence.scores import Array, daily_losses, score, score_weights, sign_of, weighted_scores
 
 N_RESAMPLES = 1000
+CLUSTER_DAYS = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,14 +30,16 @@ class Selection:
         ``roc_auc``, ``loss`` or ``brier``.
     raw : float
         Score of the best model on the days that chose it.
-    corrected, corrected_low, corrected_high : float
-        Mean score of a model chosen on resampled days, on the days that were not drawn, and where 95 % of them lie.
+    corrected : float
+        Score of models chosen on resampled days, on days apart from those; NaN if none were.
+    corrected_low, corrected_high : float
+        95 % interval of the best model's score, moved by the correction.
     null_maximum : float
-        What the best of as many would score on average if outcomes had nothing to do with forecasts.
+        What the best of these models scores on average against outcomes that have nothing to do with them.
     null_p_value : float
-        How often it would then score as well as ``raw``.
+        How often it then scores as well as ``raw``.
     n_models, n_days, block : int
-        Models chosen from, days, and mean block length.
+        Models chosen from, days, and the mean block length that was used.
     """
 
     metric: str
@@ -61,6 +65,12 @@ def selection_corrected(
 ) -> Selection:
     """Score the choice of the best of many models, not the model that happened to be it.
 
+    Each resample of days chooses a model, which is scored on the days that were not
+    drawn and are more than a quarter of a block from any that was: volatility clusters, and a model
+    that was lucky on one day is lucky on the next. Blocks are at least two months (a tenth of the days, if that
+    is less) for the same reason. All resamples' pairs of days (for the loss, days) are pooled, so
+    that one with few days outside does not count like the others.
+
     Parameters
     ----------
     y_D : ndarray of shape (days,)
@@ -72,7 +82,7 @@ def selection_corrected(
     metric : str
         ``roc_auc``, ``loss`` or ``brier``: chosen by and scored with.
     n_resamples, seed : int
-        Of the bootstrap and of the shuffles.
+        Of the bootstrap.
 
     Raises
     ------
@@ -82,7 +92,8 @@ def selection_corrected(
     References
     ----------
     Tsamardinos, Greasidou and Borboudakis (2018), "Bootstrapping the out-of-sample predictions for efficient
-    and accurate cross-validation", Machine Learning 107, algorithm 4.
+    and accurate cross-validation", Machine Learning 107, algorithm 4; blocks, distance, pooling and the
+    interval are ours.
 
     Examples
     --------
@@ -95,74 +106,77 @@ def selection_corrected(
     sign = sign_of(metric)
     if p_MD.ndim != 2 or not len(p_MD) or p_MD.shape[1] != len(y_D):
         raise InputError(f"probabilities must be of at least one model on {len(y_D)} days, got shape {p_MD.shape}")
-    raw = sign * max(sign * score(metric, y_D, p_D) for p_D in p_MD)
+    block = max(block, min(CLUSTER_DAYS, len(y_D) // 10))
     counts_RD = day_counts(resampled_days(len(y_D), block=block, n_resamples=n_resamples, seed=seed))
-    outside_R = _outside_scores(metric, y_D, p_MD, counts_RD)
-    corrected = float(np.nanmean(outside_R)) if np.isfinite(outside_R).any() else float("nan")
-    interval = percentile_interval(corrected, outside_R)
-    null_R = sign * null_best(metric, y_D, p_MD, block=block, n_shuffles=n_resamples, seed=seed)
+    inside_MR = np.stack([weighted_scores(metric, y_D, p_D, counts_RD) for p_D in p_MD])
+    raw_M = np.array([score(metric, y_D, p_D) for p_D in p_MD])
+    best = int(_defined(sign * raw_M).argmax())
+    outside_RD = days_apart(counts_RD, block // 4)
+    corrected = _pooled_score(metric, y_D, p_MD, _defined(sign * inside_MR).argmax(axis=0), outside_RD)
+    interval = percentile_interval(raw_M[best], inside_MR[best] + corrected - raw_M[best])
+    null_S = null_best(metric, y_D, p_MD, block=block, n_shifts=n_resamples)
     return Selection(
         metric=metric,
-        raw=raw,
+        raw=float(raw_M[best]),
         corrected=corrected,
         corrected_low=interval.low,
         corrected_high=interval.high,
-        null_maximum=float(sign * null_R.mean()),
-        null_p_value=share_as_large(null_R, sign * raw),
+        null_maximum=float(null_S.mean()),
+        null_p_value=share_as_large(sign * null_S, sign * float(raw_M[best])),
         n_models=len(p_MD),
         n_days=len(y_D),
         block=block,
     )
 
 
-def null_best(metric: str, y_D: Array, p_MD: Array, *, block: int, n_shuffles: int, seed: int) -> Array:
-    """Best score of any model when outcomes are shuffled in blocks against the forecasts, shape (shuffles,)."""
-    y_SD = shuffled_in_blocks(y_D, block=block, n_shuffles=n_shuffles, seed=seed)
-    sign = sign_of(metric)
-    if metric == "roc_auc":
-        n_positive = y_D.sum()
-        rank_MD = rankdata(p_MD, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scores_SM = (y_SD @ rank_MD.T - n_positive * (n_positive + 1) / 2) / (n_positive * (len(y_D) - n_positive))
-    else:
-        one_MD, nought_MD = (_by_day(metric, np.full(len(y_D), y), p_MD) for y in (1.0, 0.0))
-        scores_SM = (y_SD @ (one_MD - nought_MD).T + nought_MD.sum(axis=1)) / len(y_D)
-    return sign * (sign * scores_SM).max(axis=1)
-
-
-def shuffled_in_blocks(y_D: Array, *, block: int, n_shuffles: int, seed: int) -> Array:
-    """Cut a series, closed to a ring, into blocks from a random day on, and put them in random order.
-
-    Within blocks the autocorrelation stays.
+def days_apart(counts_RD: Array, distance: int) -> Array:
+    """Mark with 1 the days that are further than this from every drawn day, shape (resamples, days).
 
     Examples
     --------
-    >>> shuffled_in_blocks(np.arange(6.0), block=2, n_shuffles=2, seed=1)
-    array([[4., 5., 0., 1., 2., 3.],
-           [2., 3., 0., 1., 4., 5.]])
+    >>> days_apart(np.array([[1.0, 0.0, 0.0, 0.0, 2.0, 0.0]]), 1)
+    array([[0., 0., 1., 0., 0., 0.]])
     """
-    rng = np.random.default_rng(seed)
-    n_blocks = max(1, len(y_D) // block)
-    order = [
-        np.concatenate([parts[i] for i in rng.permutation(n_blocks)])
-        for parts in (
-            np.array_split(np.roll(np.arange(len(y_D)), rng.integers(len(y_D))), n_blocks) for _ in range(n_shuffles)
-        )
-    ]
-    return y_D[np.stack(order)]
+    drawn_RD = np.pad(counts_RD > 0, ((0, 0), (distance + 1, distance)))
+    seen_RD = np.cumsum(drawn_RD, axis=1)
+    width = 2 * distance + 1
+    return (seen_RD[:, width:] == seen_RD[:, :-width]).astype(np.float64)
 
 
-def _outside_scores(metric: str, y_D: Array, p_MD: Array, counts_RD: Array) -> Array:
-    """Score, on the days not drawn, of the model that was best on the days drawn."""
-    sign = sign_of(metric)
-    inside_MR = np.stack([sign * weighted_scores(metric, y_D, p_D, counts_RD) for p_D in p_MD])
-    chosen_R = np.where(np.isfinite(inside_MR), inside_MR, -np.inf).argmax(axis=0)
-    outside_RD = (counts_RD == 0).astype(np.float64)
-    scores_R = np.full(len(counts_RD), np.nan)
-    for model in np.unique(chosen_R):
-        rows = np.flatnonzero(chosen_R == model)
-        scores_R[rows] = weighted_scores(metric, y_D, p_MD[model], outside_RD[rows])
-    return scores_R
+def null_best(metric: str, y_D: Array, p_MD: Array, *, block: int, n_shifts: int) -> Array:
+    """Best score of any model against outcomes that are shifted in a ring by at least a block, shape (shifts,).
+
+    A shift keeps every autocorrelation of the outcomes and of the forecasts, and every
+    correlation between models; it breaks only the tie of a forecast to its day.
+    """
+    n_days, sign = len(y_D), sign_of(metric)
+    least = min(block, n_days // 4)
+    shifts = np.unique(np.linspace(least, n_days - least, n_shifts).astype(np.int64))
+    y_SD = y_D[(np.arange(n_days) - shifts[:, None]) % n_days]
+    if metric == "roc_auc":
+        n_positive = float(y_D.sum())
+        pairs = n_positive * (n_days - n_positive)
+        ranks_SM = y_SD @ rankdata(p_MD, axis=1).T
+        scores_SM = (ranks_SM - n_positive * (n_positive + 1) / 2) / pairs if pairs else np.full_like(ranks_SM, np.nan)
+    else:
+        if_one_MD, if_nought_MD = (_by_day(metric, np.full(n_days, y), p_MD) for y in (1.0, 0.0))
+        scores_SM = (y_SD @ (if_one_MD - if_nought_MD).T + if_nought_MD.sum(axis=1)) / n_days
+    return sign * (sign * scores_SM).max(axis=1)
+
+
+def _pooled_score(metric: str, y_D: Array, p_MD: Array, chosen_R: Array, outside_RD: Array) -> float:
+    """Score of the models chosen, on the days outside, weighted by what each resample has there."""
+    weight_R = score_weights(metric, y_D, outside_RD)
+    total = 0.0
+    for model in np.unique(chosen_R[weight_R > 0]):
+        rows = np.flatnonzero((chosen_R == model) & (weight_R > 0))
+        total += float(weight_R[rows] @ weighted_scores(metric, y_D, p_MD[model], outside_RD[rows]))
+    return total / float(weight_R.sum()) if weight_R.any() else math.nan
+
+
+def _defined(scores: Array) -> Array:
+    """Put what is undefined last."""
+    return np.where(np.isfinite(scores), scores, -np.inf)
 
 
 def _by_day(metric: str, y_D: Array, p_MD: Array) -> Array:

@@ -19,6 +19,7 @@ Array = npt.NDArray[np.float64]
 
 N_RESAMPLES = 2000
 FEWEST_LONE_BUDGETS = 5
+FEWEST_TRIALS = 5
 BEND_LEVEL = 0.99
 
 
@@ -95,7 +96,9 @@ def _is_enough(points: Points) -> bool:
     """Whether the spread of trials can be told from the effect of size."""
     repeated = max(points.counts) > 1
     return (
-        len(points.budgets) > 1 and len(points.names) > 3 and (repeated or len(points.budgets) >= FEWEST_LONE_BUDGETS)
+        len(points.budgets) > 1
+        and len(points.names) >= FEWEST_TRIALS
+        and (repeated or len(points.budgets) >= FEWEST_LONE_BUDGETS)
     )
 
 

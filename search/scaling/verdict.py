@@ -80,7 +80,10 @@ def _not_enough(scaling: Scaling) -> str:
     counts = ", ".join(f"{each.n_finished} of {each.budget}" for each in scaling.budgets)
     if len(scaling.budgets) < 2:
         return f"not enough budgets to tell: trials are {counts}; give studies of at least two budgets"
-    return f"not enough trials to tell: finished are {counts}, and how much trials of one budget differ is unknown"
+    return (
+        f"not enough trials to tell: finished are {counts}, too few to say how much trials of one budget differ; "
+        "run more"
+    )
 
 
 def _why_constant(scaling: Scaling) -> str:

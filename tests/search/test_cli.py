@@ -28,6 +28,7 @@ SURFACE = {
     "report": "studies open_page resamples tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
+    "power": "days horizon base_rate auc correlation as_json",
 }
 
 

@@ -1,0 +1,80 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.exceptions import InputError
+from search.evidence.difference import paired_difference
+from search.evidence.scores import METRICS, daily_losses, score
+
+
+def models(seed, n_days=500, skill=1.0):
+    """Outcomes, a model that knows something of them, and one that knows less."""
+    rng = np.random.default_rng(seed)
+    z_D = rng.normal(size=n_days)
+    y_D = (rng.random(n_days) < 1 / (1 + np.exp(1.4 - skill * z_D))).astype(float)
+    return y_D, 1 / (1 + np.exp(1.4 - skill * z_D)), 1 / (1 + np.exp(1.4 - 0.3 * rng.normal(size=n_days)))
+
+
+@pytest.mark.lesson("L23")
+def test_interval_p_value_and_smallest_difference_stand_beside_every_comparison():
+    y_D, good_D, poor_D = models(0)
+    for metric in METRICS:
+        found = paired_difference(y_D, good_D, poor_D, horizon=1, metric=metric)
+        assert found.value == pytest.approx(score(metric, y_D, good_D) - score(metric, y_D, poor_D))
+        assert found.low < found.value < found.high
+        assert found.detectable > 0
+        assert found.p_value < 0.01
+        assert all(np.isfinite(each) for each in dataclasses.astuple(found)[1:])
+
+
+@given(st.integers(0, 100), st.sampled_from(METRICS), st.integers(1, 30))
+@settings(max_examples=10, deadline=None)
+def test_a_model_does_not_differ_from_itself(seed, metric, horizon):
+    y_D, p_D, _ = models(seed, n_days=250)
+    found = paired_difference(y_D, p_D, p_D.copy(), horizon=horizon, metric=metric, n_resamples=100)
+    assert (found.value, found.low, found.high, found.p_value, found.detectable) == (0, 0, 0, 1, 0)
+    assert found.block >= horizon
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_other_way_round_is_the_opposite(metric):
+    y_D, good_D, poor_D = models(1)
+    there = paired_difference(y_D, good_D, poor_D, horizon=1, metric=metric)
+    back = paired_difference(y_D, poor_D, good_D, horizon=1, metric=metric)
+    assert (back.value, back.low, back.high) == pytest.approx((-there.value, -there.high, -there.low))
+    assert back.detectable == pytest.approx(there.detectable)
+    assert there.p_value < 0.05 < 0.9 < back.p_value
+
+
+@pytest.mark.lesson("L23")
+@pytest.mark.parametrize("metric", METRICS)
+def test_more_days_show_smaller_differences(metric):
+    few, more = (paired_difference(*models(2, n_days=n), horizon=1, metric=metric) for n in (500, 4000))
+    assert more.detectable < few.detectable / 2
+    assert (few.n_days, more.n_days) == (500, 4000)
+
+
+@pytest.mark.lesson("L23")
+def test_the_smallest_difference_is_shown_four_times_in_five():
+    """Independent days: shift a model's loss by what was called detectable and count how often it is seen."""
+    seen, planned = 0, []
+    for seed in range(120):
+        y_D, good_D, poor_D = models(seed, n_days=400, skill=0.5)
+        found = paired_difference(y_D, good_D, poor_D, horizon=1, n_resamples=200, seed=seed)
+        planned.append(found.detectable)
+    errors = np.array(planned) / 2.8016
+    y_D, good_D, poor_D = models(0, n_days=400_000, skill=0.5)
+    gap_D = daily_losses(y_D, good_D) - daily_losses(y_D, poor_D)
+    assert errors.mean() == pytest.approx(gap_D.std() / 20, rel=0.1)
+    rng = np.random.default_rng(0)
+    means = rng.choice(gap_D - gap_D.mean(), (4000, 400)).mean(axis=1) + np.mean(planned)
+    seen = np.mean(means / errors.mean() > 1.96)
+    assert 0.7 <= seen <= 0.9
+
+
+def test_other_days_are_refused():
+    with pytest.raises(InputError, match="both models on the same days, got 3 outcomes, 3 and 2 probabilities"):
+        paired_difference(np.ones(3), np.ones(3), np.ones(2), horizon=1)
