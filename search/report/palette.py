@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from search.report.blocks import Figure
 
-DOTS_PER_INCH = 200
+DOTS_PER_INCH = 180
 FONT_POINTS = 10.0
 
 
