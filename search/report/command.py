@@ -26,7 +26,7 @@ from search.report.sections.probabilities import probabilities_section
 from search.report.sections.reality import reality_section
 from search.report.sections.scaling import scaling_section
 from search.report.sections.verdict import page_head
-from search.report.sections.walk_forward import walk_forward_section
+from search.report.sections.walk_forward import walk_forward_section, walked_best
 from search.scaling import Scaling, scaling_of
 from search.stores import Stores, study_lock
 from search.study import Study
@@ -141,13 +141,14 @@ def make_report(materials: Sequence[Material], *, n_resamples: int, scaling: Sca
     if scaling is not None:
         sections.append(scaling_section(scaling, measured))
     sections.append(methods_section(material, measured))
+    head = page_head(material, measured, walked_best(material, n_resamples=n_resamples))
     pictures = draw_pictures(sections)
     blocks: list[Figure | Table] = [
         block for section in sections for block in section.blocks if isinstance(block, Figure | Table)
     ]
     tables = {block.name: block.data for block in blocks}
     assert all(tables[block.name].equals(block.data) for block in blocks)
-    return Report(html=render_page(page_head(material, measured), sections, pictures), pictures=pictures, tables=tables)
+    return Report(html=render_page(head, sections, pictures), pictures=pictures, tables=tables)
 
 
 def _scaling(studies: Sequence[Study]) -> Scaling | str | None:

@@ -12,12 +12,21 @@ from search.report.sections.forecasts import short_name
 if TYPE_CHECKING:
     from search.report.material import Material
     from search.report.measured import Measured
+    from search.report.sections.walk_forward import Walked
 
 SIGNIFICANT = 0.05
 
 
-def page_head(material: Material, measured: Measured) -> Head:
-    """Make the first screen of a study."""
+def page_head(material: Material, measured: Measured, walked: Walked | None = None) -> Head:
+    """Make the first screen of a study.
+
+    Parameters
+    ----------
+    material, measured
+        Of the study.
+    walked : Walked, optional
+        Its best spec walked forward, if one was.
+    """
     plan, forecasts = material.plan, material.forecasts
     return Head(
         study=material.name,
@@ -26,7 +35,7 @@ def page_head(material: Material, measured: Measured) -> Head:
         question=f"Will the {plan.target.rule} reach the close {plan.target.threshold * 100:+g} % within "
         f"{plural(plan.target.horizon, 'trading day')}, and does the best PatchTST architecture of {plan.budget} "
         f"parameters (±{plan.tolerance * 100:g} %) say so better than simple baselines?",
-        verdict=judge(material, measured),
+        verdict=judge(material, measured, walked),
         numbers=_numbers(material, measured),
         cautions=_cautions(material),
         facts=(
@@ -41,8 +50,8 @@ def page_head(material: Material, measured: Measured) -> Head:
     )
 
 
-def judge(material: Material, measured: Measured) -> Verdict:
-    """Say in plain sentences what the study comes to."""
+def judge(material: Material, measured: Measured, walked: Walked | None = None) -> Verdict:
+    """Say in plain sentences what the study comes to; a walk-forward has the last word."""
     forecasts, selection = material.forecasts, measured.selection
     best, baseline = forecasts.best("trial"), forecasts.best("baseline")
     difference = measured.against_baseline[forecasts.names[best]]
@@ -50,7 +59,12 @@ def judge(material: Material, measured: Measured) -> Verdict:
     p_value = measured.superiority.p_value
     skill = 1 - forecasts.losses_MD[best].mean() / measured.base_rate_loss if measured.base_rate_loss else float("nan")
     return Verdict(
-        answer=answer(difference, p_value, opponent, len(material.trials.names)),
+        answer=" ".join(
+            [
+                answer(difference, p_value, opponent, len(material.trials.names)),
+                *([] if walked is None else [last(walked)]),
+            ]
+        ),
         reasons=(
             f"Best of {plural(selection.n_models, 'trial')}: AUC {fixed(selection.raw, 3)} raw, "
             f"{fixed(selection.corrected, 3)} corrected for having been chosen. Against {opponent}, the best baseline: "
@@ -60,7 +74,28 @@ def judge(material: Material, measured: Measured) -> Verdict:
             f"Lowest loss: {short_name(forecasts.names[best])}, "
             f"{fixed(forecasts.losses_MD[best].mean(), 4)} against {fixed(measured.base_rate_loss, 4)} of always "
             f"saying the base rate (skill {signed(skill, 3)}).",
+            *([] if walked is None else [walked_in_words(walked)]),
         ),
+    )
+
+
+def last(walked: Walked) -> str:
+    """Say how a walk-forward ended."""
+    found = walked.difference
+    if found.low > 0:
+        return f"Walked forward, it is worse than the {walked.opponent} baseline."
+    if found.high < 0:
+        return f"Walked forward, it is better than the {walked.opponent} baseline."
+    return f"Walked forward, it can't be told from the {walked.opponent} baseline."
+
+
+def walked_in_words(walked: Walked) -> str:
+    """Give the figures of a walk-forward."""
+    found = walked.difference
+    return (
+        f"Walked forward over years that did not choose the setting, {walked.days}: {walked.name} less "
+        f"{walked.opponent} {signed(found.value, 4)} {between(found.low, found.high, 4, sign=True)} log loss; smallest "
+        f"detectable {fixed(found.detectable, 4)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
 from pipeline.splits import MIN_EVALUATION_DAYS
-from search.evidence import Forecasts, Interval, block_length, metric_intervals, resampled_days
+from search.evidence import Difference, Forecasts, Interval, block_length, metric_intervals, resampled_days
 from search.report.blocks import Block, Figure, Section, Table, Text
 from search.report.measured import compare
 from search.report.numerals import NOT_APPLICABLE, between, fixed, signed
@@ -29,11 +30,8 @@ TRIAL, BASELINE = "trial", "baseline"
 
 def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: int) -> Section:
     """Show the walk-forwards of a study: pooled without the years that chose its settings, and year by year."""
-    years = [int(year) for year in np.unique(walked.dates_D.year)]
-    optimistic = overlap_years(material.plan.split, years)
-    clean = without_years(walked, optimistic)
-    enough = len(clean.dates_D) >= MIN_EVALUATION_DAYS
-    shown = clean if enough else walked
+    shown, optimistic = unbiased(material, walked)
+    enough = shown is not walked
     blocks: list[Block] = [
         Text(
             text="Each year is forecast by models that were fitted to the years before it only. The setting was chosen "
@@ -44,6 +42,48 @@ def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: 
         _year_table(walked, optimistic),
     ]
     return Section(slug="walk-forward", title="Year by year, out of sample", short="Walk-forward", blocks=tuple(blocks))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walked:
+    """The best walked spec against the best walked baseline, on years that did not choose its setting.
+
+    Parameters
+    ----------
+    name, opponent, days : str
+        Of both, and which days.
+    difference : Difference
+        Log loss of the first less that of the second.
+    """
+
+    name: str
+    opponent: str
+    days: str
+    difference: Difference
+
+
+def walked_best(material: Material, *, n_resamples: int) -> Walked | None:
+    """Compare the best spec that was walked forward; None if there is none, no baseline, or too few unbiased days."""
+    if material.walked is None or not {TRIAL, BASELINE} <= set(material.walked.roles):
+        return None
+    shown, optimistic = unbiased(material, material.walked)
+    if optimistic and shown is material.walked:
+        return None
+    row, other = shown.best(TRIAL), shown.best(BASELINE)
+    return Walked(
+        name=short_name(shown.names[row]),
+        opponent=short_name(shown.names[other]),
+        days=span(shown),
+        difference=compare(shown, row, other, n_resamples=n_resamples),
+    )
+
+
+def unbiased(material: Material, walked: Forecasts) -> tuple[Forecasts, list[int]]:
+    """Leave out the years that chose the setting, which are returned, where at least 200 days remain."""
+    years = [int(year) for year in np.unique(walked.dates_D.year)]
+    optimistic = overlap_years(material.plan.split, years)
+    clean = without_years(walked, optimistic)
+    return (clean if optimistic and len(clean.dates_D) >= MIN_EVALUATION_DAYS else walked), optimistic
 
 
 NO_BASELINE = "No baseline was walked forward over these years; patchscale walkforward baselines does it."
@@ -117,7 +157,6 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
             _cell(row, "roc_auc", 3),
             _cell(row, "loss", 4),
             fixed(row["base_rate_loss"], 4),
-            _cell(row, "brier", 4),
             *_difference_cells(row),
         )
         for row in data.to_dict("records")
@@ -126,7 +165,7 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
         name="walk_forward",
         caption=f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
         "baseline on the same days, below 0 is better.",
-        head=("model", "AUC", "log loss", "base-rate loss", "Brier", "difference", "smallest detectable"),
+        head=("model", "AUC", "log loss", "base-rate loss", "difference", "smallest detectable"),
         rows=rows,
         data=data,
         marked=frozenset(number for number, role in enumerate(data["role"]) if role == BASELINE),
@@ -187,7 +226,8 @@ def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
 def _year_table(forecasts: Forecasts, optimistic: list[int]) -> Table:
     frame = year_frame(forecasts)
     rows = []
-    for year, part in frame.groupby("year", sort=True):
+    shown = frame[frame["model"] != "baseline base_rate"]
+    for year, part in shown.groupby("year", sort=True):
         star = "*" if year in optimistic else ""
         first = part.iloc[0]
         losses = [fixed(value, 4) for value in part["loss"]]
@@ -200,11 +240,11 @@ def _year_table(forecasts: Forecasts, optimistic: list[int]) -> Table:
                 *losses,
             )
         )
-    names = [short_name(name) for name in forecasts.names]
+    names = [short_name(name) for name in forecasts.names if name != "baseline base_rate"]
     return Table(
         name="walk_forward_by_year",
         caption="Log loss by year, beside the base rate's in that year. Starred years chose the setting: optimistic.",
-        head=("year", "days", "base rate", "base-rate loss", *names),
+        head=("year", "days", "positive", "base-rate loss", *names),
         rows=tuple(rows),
         data=frame,
     )

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from model.metrics import evaluate
-from search.report.sections.walk_forward import pooled_frame, walk_forward_section, year_frame
+from search.report.sections.walk_forward import (
+    pooled_frame,
+    unbiased,
+    walk_forward_section,
+    walked_best,
+    year_frame,
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,19 @@ def test_every_year_and_model_has_its_figures(walked):
     pooled = pooled_frame(walked, n_resamples=200).set_index("model")
     assert pooled["difference_value"].isna().sum() == 1
     assert (pooled["difference_detectable"].dropna() > 0).all()
+
+
+def test_the_best_walked_spec_is_compared_on_years_that_did_not_choose_it(material, walked):
+    found = walked_best(replace(material, walked=walked), n_resamples=200)
+    clean, optimistic = unbiased(material, walked)
+    assert optimistic and not set(clean.dates_D.year) & set(optimistic)
+    assert found.difference.n_days == len(clean.dates_D)
+    assert found.opponent == "logistic" and found.name.startswith("trial")
+    assert walked_best(material, n_resamples=200) is None
+    assert walked_best(replace(material, walked=walked.of_role("trial")), n_resamples=200) is None
+    late = walked.dates_D >= str(material.plan.split.validation_start)
+    only = replace(walked, dates_D=walked.dates_D[late], y_D=walked.y_D[late], p_MD=walked.p_MD[:, late])
+    assert walked_best(replace(material, walked=only), n_resamples=200) is None
 
 
 def test_without_baselines_it_says_so(material, walked):
