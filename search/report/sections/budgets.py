@@ -99,7 +99,6 @@ def _table(data: pd.DataFrame) -> Table:
             whole(row["n_params"]),
             fixed(row["loss"], 4),
             fixed(row["base_rate_loss"], 4),
-            fixed(row["median_loss"], 4),
             *_difference_cells(row),
         )
         for row in data.to_dict("records")
@@ -115,7 +114,6 @@ def _table(data: pd.DataFrame) -> Table:
             "parameters",
             "log loss",
             "base-rate loss",
-            "median of trials",
             "difference",
             "smallest detectable",
         ),

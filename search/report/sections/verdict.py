@@ -125,7 +125,11 @@ def answer(difference: Difference, p_value: float, opponent: str, n_trials: int)
     if difference.high >= 0:
         return f"No evidence that the search beats the {opponent} baseline."
     if p_value < SIGNIFICANT:
-        return f"The search beats the {opponent} baseline on these days, all {plural(n_trials, 'trial')} counted."
+        edge = ", by less than so many days show reliably" if abs(difference.value) < difference.detectable else ""
+        return (
+            f"The search beats the {opponent} baseline on these days{edge}, all {plural(n_trials, 'trial')} counted "
+            f"({p_text(p_value)})."
+        )
     return (
         f"No evidence that the search beats the {opponent} baseline: taken alone its best trial looks better, but not "
         f"once all {plural(n_trials, 'trial')} are counted ({p_text(p_value)})."
