@@ -107,14 +107,22 @@ class PatchTST(nn.Module):
         offset_B : Tensor of shape (windows,), optional
             What is added instead of the model's own offset: in training, what was fitted without the window.
         """
+        tokens_BPD = self.dropout(self.embed(x_BTF))
+        for block in self.blocks:
+            tokens_BPD = self._recomputed(block, tokens_BPD) if self._recompute else block(tokens_BPD)
+        return self.read_out(tokens_BPD, x_BTF, offset_B)
+
+    def embed(self, x_BTF: Tensor) -> Tensor:
+        """Tokens of shape (windows, patches, d_model) from raw features, before dropout."""
         z_BTF = (x_BTF - self.feature_mean) / self.feature_std
         if self.architecture.instance_norm == "revin":
             variance_B1F, mean_B1F = torch.var_mean(z_BTF, 1, correction=0, keepdim=True)
             z_BTF = (z_BTF - mean_B1F) / (variance_B1F + EPSILON).sqrt()
         z_BTF = z_BTF.clamp(-STANDARD_DEVIATIONS_KEPT, STANDARD_DEVIATIONS_KEPT)
-        tokens_BPD = self.dropout(self.embedding(self.patches(z_BTF)) + self.positions)
-        for block in self.blocks:
-            tokens_BPD = self._recomputed(block, tokens_BPD) if self._recompute else block(tokens_BPD)
+        return self.embedding(self.patches(z_BTF)) + self.positions
+
+    def read_out(self, tokens_BPD: Tensor, x_BTF: Tensor, offset_B: Tensor | None = None) -> Tensor:
+        """Logits of shape (windows,) from what the blocks made of the tokens; arguments as of :meth:`forward`."""
         logits_B = self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
         if self.offset is None:
             return logits_B

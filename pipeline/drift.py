@@ -26,6 +26,52 @@ EMPTY_BIN = 0.5
 Values = npt.NDArray[np.floating]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """What has to be known of a sample to compare others with it.
+
+    Parameters
+    ----------
+    minimum, maximum : float
+        Its range.
+    edges : tuple of float
+        Inner edges of its quantile bins, ascending; equal quantiles are merged.
+    shares : tuple of float
+        Its share in each bin, one more than edges.
+
+    Examples
+    --------
+    >>> reference = Reference.of(np.arange(8.0), bins=4)
+    >>> reference.edges, reference.shares
+    ((1.75, 3.5, 5.25), (0.25, 0.25, 0.25, 0.25))
+    >>> round(reference.stability_index(np.full(100, 7.0)), 2)
+    3.9
+    """
+
+    minimum: float
+    maximum: float
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+
+    @classmethod
+    def of(cls, expected: Values, bins: int = BINS) -> Reference:
+        """Describe a sample."""
+        edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
+        shares = _shares(np.searchsorted(edges, expected, side="right"), len(edges) + 1)
+        return cls(
+            minimum=float(expected.min()),
+            maximum=float(expected.max()),
+            edges=tuple(edges.tolist()),
+            shares=tuple(shares.tolist()),
+        )
+
+    def stability_index(self, actual: Values) -> float:
+        """Compare a sample with this one by the population stability index."""
+        p = np.asarray(self.shares)
+        q = _shares(np.searchsorted(np.asarray(self.edges), actual, side="right"), len(p))
+        return float(((q - p) * np.log(q / p)).sum())
+
+
 def population_stability_index(expected: Values, actual: Values, bins: int = BINS) -> float:
     """Compare the distribution of two samples over the quantiles of the first.
 
@@ -53,10 +99,7 @@ def population_stability_index(expected: Values, actual: Values, bins: int = BIN
         raise InputError(
             f"stability needs samples on both sides, got {len(expected)} and {len(actual)}; widen the split"
         )
-    edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
-    shares = [_shares(np.searchsorted(edges, sample, side="right"), len(edges) + 1) for sample in (expected, actual)]
-    p, q = shares
-    return float(((q - p) * np.log(q / p)).sum())
+    return Reference.of(expected, bins).stability_index(actual)
 
 
 def _shares(positions: npt.NDArray[np.intp], bins: int) -> npt.NDArray[np.float64]:

@@ -1,6 +1,20 @@
 import os
+from functools import cache
 
+import numpy as np
+import pytest
 import torch
+
+from model.architecture import Architecture
+from model.spec import Data, Spec, Training
+from model.trainer import build_model
+from model.windows import make_windows
+from pipeline.dataset import build_dataset
+from pipeline.snapshot import save_snapshot
+from pipeline.sources import Download
+from pipeline.sources.sample import SampleSource
+from pipeline.splits import parse_split
+from pipeline.target import Target
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
@@ -8,3 +22,55 @@ for name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory):
+    """``market("r33")``: data directory with the real S&P 500 and a made-up ^VIX, and a tier's dataset version."""
+    root = tmp_path_factory.mktemp("market")
+    index = SampleSource().fetch("^GSPC")
+    snapshot = save_snapshot(root, "sample", index)
+    level = 20 * np.exp(0.4 * np.sin(np.arange(len(index.bars)) / 40))
+    prices = dict.fromkeys(("open", "high", "low", "close", "adj_close"), level)
+    vix = Download(ticker="^VIX", bars=index.bars.assign(**prices, volume=0.0), adjusted=False, library=index.library)
+    auxiliary = (save_snapshot(root, "sample", vix),)
+    return cache(lambda tier: (root, build_dataset(root, snapshot, tier, auxiliary=auxiliary)))
+
+
+@pytest.fixture(scope="session")
+def members(market):
+    """``members("r33", (0, 1))``: specs, untrained models with lively weights, and windows."""
+
+    def make(tier, seeds, context_length=60, **training):
+        _, dataset = market(tier)
+        data = Data(
+            dataset=dataset.digest,
+            snapshots=",".join(f"{ticker}={digest}" for ticker, digest in dataset.snapshots.items()),
+            ticker=dataset.ticker,
+            source=dataset.source,
+            tier=tier,
+        )
+        shape = Architecture(
+            n_features=len(dataset.features), context_length=context_length, d_model=16, n_layers=2, n_heads=2, d_ff=32
+        )
+        specs = [
+            Spec(
+                data=data,
+                target=Target(horizon=2, threshold=0.02),
+                split=parse_split("2012-12-31/2014-12-31/2016-12-31", dataset.dates),
+                architecture=shape,
+                training=Training(**training),
+                budget="10K",
+                tolerance=0.5,
+                seed=seed,
+            )
+            for seed in seeds
+        ]
+        windows = make_windows(dataset, specs[0].target, specs[0].split, context_length)
+        models = [build_model(spec, windows).eval() for spec in specs]
+        with torch.no_grad():
+            for parameter in (p for model in models for p in model.parameters() if p.ndim > 1):
+                parameter.mul_(5.0)
+        return specs, models, windows
+
+    return make

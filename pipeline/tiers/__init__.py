@@ -28,6 +28,7 @@ __all__ = [
     "find_tier",
     "tier_code_version",
     "tier_lookback",
+    "tier_memory",
 ]
 
 TIERS: Mapping[str, tuple[Feature, ...]] = {"a25": A25, "r25": R25, "r33": R33, "r55": R55}
@@ -106,6 +107,29 @@ def compute_tier(name: str, bars: pd.DataFrame, auxiliary: Mapping[str, pd.DataF
 def tier_lookback(name: str) -> int:
     """Days of history before the first day on which every feature has a value."""
     return max(feature.lookback for feature in find_tier(name))
+
+
+def tier_memory(name: str) -> int:
+    """Sessions after which the start of the series no longer matters to any feature of a tier.
+
+    Raises
+    ------
+    InputError
+        If a feature never forgets where its series started.
+
+    Examples
+    --------
+    >>> tier_memory("r25")
+    1500
+    """
+    features = find_tier(name)
+    unbounded = [feature.name for feature in features if feature.memory is None]
+    if unbounded:
+        raise InputError(
+            f"a tier must forget where its series started, but {', '.join(unbounded)} of tier {name} is a running "
+            "total; take tier r25, which holds the same in relative form"
+        )
+    return max(feature.memory for feature in features if feature.memory is not None)
 
 
 def tier_code_version(name: str) -> str:

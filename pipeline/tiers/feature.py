@@ -11,6 +11,13 @@ import pandas as pd
 from pipeline.indicators.windows import Array
 
 WEEK_DAYS = 7
+WITHIN_LOOKBACK = -1
+WILDER_MEMORY = 400
+"""Sessions after which the start of a smoothing over 14 days, or of an exponential mean over 26, is forgotten."""
+WEEKLY_MEMORY = 1500
+"""Sessions of 300 weeks, after which the start of a smoothing over 14 weeks is forgotten."""
+DEMA_MEMORY = 13
+"""Periods after which the start of a double exponential mean is forgotten."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +37,16 @@ class Feature:
         Number of earlier days after which a value must exist.
     parameters : mapping
         Keyword arguments of the function.
+    memory : int or None
+        Sessions after which it no longer matters, below the resolution of float32, where the
+        series started: the look-back if not given, more for a recursive indicator, and None for
+        one that never forgets its start.  It is no part of what names the tier's code.
+
+    Examples
+    --------
+    >>> Feature(name="sum", inputs=("close",), function=np.cumsum, lookback=0, memory=None).memory
+    >>> Feature(name="level", inputs=("close",), function=np.asarray, lookback=0).memory
+    0
     """
 
     name: str
@@ -37,6 +54,11 @@ class Feature:
     function: Callable[..., Array]
     lookback: int
     parameters: Mapping[str, float] = field(default_factory=dict)
+    memory: int | None = WITHIN_LOOKBACK
+
+    def __post_init__(self) -> None:
+        if self.memory == WITHIN_LOOKBACK:
+            object.__setattr__(self, "memory", self.lookback)
 
     @property
     def tickers(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ by later dividends; the tier is there for comparison, ``r25`` for work.
 from __future__ import annotations
 
 from pipeline.indicators import levels, relative
-from pipeline.tiers.feature import WEEK_DAYS, Feature
+from pipeline.tiers.feature import DEMA_MEMORY, WEEK_DAYS, WEEKLY_MEMORY, WILDER_MEMORY, Feature
 
 
 def _column(name: str) -> Feature:
@@ -21,6 +21,7 @@ def _dema(period: int) -> Feature:
         function=levels.dema,
         lookback=2 * (period - 1),
         parameters={"period": period},
+        memory=DEMA_MEMORY * period,
     )
 
 
@@ -49,13 +50,21 @@ A25 = (
     _dema(90),
     _sma(100),
     _sma(200),
-    Feature(name="rsi_daily", inputs=("close",), function=levels.rsi, lookback=14, parameters={"period": 14}),
+    Feature(
+        name="rsi_daily",
+        inputs=("close",),
+        function=levels.rsi,
+        lookback=14,
+        parameters={"period": 14},
+        memory=WILDER_MEMORY,
+    ),
     Feature(
         name="rsi_weekly",
         inputs=("date", "close"),
         function=levels.rsi_weekly,
         lookback=16 * WEEK_DAYS,
         parameters={"period": 14},
+        memory=WEEKLY_MEMORY,
     ),
     Feature(
         name="stochrsi_daily",
@@ -63,6 +72,7 @@ A25 = (
         function=levels.stochastic_rsi,
         lookback=20,
         parameters={"period": 14, "fast_k": 5, "fast_d": 3},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="stochrsi_weekly",
@@ -70,6 +80,7 @@ A25 = (
         function=levels.stochastic_rsi_weekly,
         lookback=22 * WEEK_DAYS,
         parameters={"period": 14, "fast_k": 5, "fast_d": 3},
+        memory=WEEKLY_MEMORY,
     ),
     Feature(
         name="macd_line",
@@ -77,14 +88,16 @@ A25 = (
         function=levels.macd_line,
         lookback=33,
         parameters={"fast": 12, "slow": 26, "signal": 9},
+        memory=WILDER_MEMORY,
     ),
-    Feature(name="obv", inputs=("close", "volume"), function=levels.obv, lookback=0),
+    Feature(name="obv", inputs=("close", "volume"), function=levels.obv, lookback=0, memory=None),
     Feature(
         name="adosc",
         inputs=("high", "low", "close", "volume"),
         function=levels.adosc,
         lookback=9,
         parameters={"fast": 3, "slow": 10},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="atr_14",
@@ -92,6 +105,7 @@ A25 = (
         function=levels.atr,
         lookback=14,
         parameters={"period": 14},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="adx_14",
@@ -99,6 +113,7 @@ A25 = (
         function=levels.adx,
         lookback=27,
         parameters={"period": 14},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="bb_percent_b",

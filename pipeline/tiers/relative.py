@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.indicators import relative
-from pipeline.tiers.feature import WEEK_DAYS, Feature
+from pipeline.tiers.feature import DEMA_MEMORY, WEEK_DAYS, WEEKLY_MEMORY, WILDER_MEMORY, Feature
 
 
 def _over_dema(period: int) -> Feature:
@@ -13,6 +13,7 @@ def _over_dema(period: int) -> Feature:
         function=relative.over_dema,
         lookback=2 * (period - 1),
         parameters={"period": period},
+        memory=DEMA_MEMORY * period,
     )
 
 
@@ -56,13 +57,21 @@ R25 = (
     _over_dema(90),
     _over_sma(100),
     _over_sma(200),
-    Feature(name="rsi_daily", inputs=("close",), function=relative.rsi, lookback=14, parameters={"period": 14}),
+    Feature(
+        name="rsi_daily",
+        inputs=("close",),
+        function=relative.rsi,
+        lookback=14,
+        parameters={"period": 14},
+        memory=WILDER_MEMORY,
+    ),
     Feature(
         name="rsi_weekly",
         inputs=("date", "close"),
         function=relative.rsi_weekly,
         lookback=16 * WEEK_DAYS,
         parameters={"period": 14},
+        memory=WEEKLY_MEMORY,
     ),
     Feature(
         name="stochrsi_daily",
@@ -70,6 +79,7 @@ R25 = (
         function=relative.stochastic_rsi,
         lookback=20,
         parameters={"period": 14, "fast_k": 5, "fast_d": 3},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="stochrsi_weekly",
@@ -77,6 +87,7 @@ R25 = (
         function=relative.stochastic_rsi_weekly,
         lookback=22 * WEEK_DAYS,
         parameters={"period": 14, "fast_k": 5, "fast_d": 3},
+        memory=WEEKLY_MEMORY,
     ),
     Feature(
         name="macd_over_close",
@@ -84,6 +95,7 @@ R25 = (
         function=relative.macd_over_close,
         lookback=33,
         parameters={"fast": 12, "slow": 26, "signal": 9},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="obv_change_20",
@@ -98,6 +110,7 @@ R25 = (
         function=relative.adosc_over_volume,
         lookback=19,
         parameters={"fast": 3, "slow": 10},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="atr_over_close_14",
@@ -105,9 +118,15 @@ R25 = (
         function=relative.atr_over_close,
         lookback=14,
         parameters={"period": 14},
+        memory=WILDER_MEMORY,
     ),
     Feature(
-        name="adx_14", inputs=("high", "low", "close"), function=relative.adx, lookback=27, parameters={"period": 14}
+        name="adx_14",
+        inputs=("high", "low", "close"),
+        function=relative.adx,
+        lookback=27,
+        parameters={"period": 14},
+        memory=WILDER_MEMORY,
     ),
     Feature(
         name="bb_percent_b",

@@ -61,6 +61,10 @@ def superior_predictive_ability(
     defined; arch resamples and centres them. A model whose loss is the benchmark's
     on every day differs by nothing and is left out of the test.
 
+    A benchmark that is a constant should be the base rate of these same days. Against one fixed before,
+    noise that drifts wins by luck more often than the p-value says: in 100 simulations of 50 noise forecasts
+    against clustered outcomes of 502 days 8 to 19 fell below 0.05, with the days' own base rate 5 to 8.
+
     Parameters
     ----------
     losses_MD : ndarray of shape (models, days)

@@ -32,7 +32,7 @@ def random_bars(days: int = 700, *, start: str = "2015-01-02", seed: int = 0) ->
     return normalise(frame)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_bars() -> MakeBars:
     return random_bars
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.dataset import DatasetVersion
-from pipeline.drift import SHIFTED_FROM, STABLE_BELOW, drift_report, population_stability_index
+from pipeline.drift import SHIFTED_FROM, STABLE_BELOW, Reference, drift_report, population_stability_index
 from pipeline.exceptions import InputError
 from pipeline.splits import SplitRows
 
@@ -70,3 +70,12 @@ def test_a_level_that_drifts_is_told_and_a_stable_feature_is_not(dataset):
 def test_a_part_without_samples_is_left_out(dataset):
     rows = SplitRows(train=np.arange(400), validation=np.arange(400, 700), test=np.array([], dtype=int))
     assert list(drift_report(dataset, rows).table.columns) == ["validation"]
+
+
+def test_a_reference_stands_for_its_sample():
+    random = np.random.default_rng(2)
+    expected, actual = random.normal(size=3000), random.normal(0.5, 1, size=200)
+    reference = Reference.of(expected)
+    assert reference.stability_index(actual) == population_stability_index(expected, actual)
+    assert (reference.minimum, reference.maximum) == (expected.min(), expected.max())
+    assert len(reference.shares) == len(reference.edges) + 1 and sum(reference.shares) == pytest.approx(1)

@@ -106,7 +106,7 @@ def _table(data: pd.DataFrame) -> Table:
     return Table(
         name="budgets",
         caption="Best trial of each study, and its log loss less that of the next smaller budget's best on the same "
-        "days.",
+        "days, with 95 % intervals.",
         head=(
             "study",
             "trials",

@@ -9,10 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pipeline.tiers as tiers
+from pipeline.bars import adjusted
 from pipeline.exceptions import DataError, InputError
-from pipeline.tiers import TIERS, auxiliary_tickers, compute_tier, find_tier, tier_code_version, tier_lookback
+from pipeline.sources.sample import SampleSource
+from pipeline.tiers import (
+    TIERS,
+    auxiliary_tickers,
+    compute_tier,
+    find_tier,
+    tier_code_version,
+    tier_lookback,
+    tier_memory,
+)
 
 DAYS = 50
+FEATURES = {id(feature): (name, feature) for name in TIERS for feature in TIERS[name]}.values()
+RESOLUTION = float(np.finfo(np.float32).eps) / 2
 LONGEST = max(tier_lookback(name) for name in TIERS)
 PRICES = ["open", "high", "low", "close", "adj_close"]
 random_days = st.integers(LONGEST, 698)
@@ -135,3 +147,51 @@ def test_the_code_version_follows_the_declaration_and_the_code(monkeypatch):
     changed = "pipeline.indicators.volatility"
     assert tier_code_version("a25") == before["a25"]
     assert tier_code_version("r55") != before["r55"]
+
+
+@pytest.fixture(scope="module", params=["^GSPC", "^IXIC", "made up"])
+def long_history(request, make_bars) -> pd.DataFrame:
+    return make_bars(3000) if request.param == "made up" else adjusted(SampleSource().fetch(request.param).bars)
+
+
+def _difference(feature, bars: pd.DataFrame, memory: int, days: int = 40) -> float:
+    """Largest difference between a history of ``memory`` sessions and the whole one, in standard deviations."""
+    level = bars["close"] / bars["close"].mean() * 20
+    vix = pd.DataFrame({"close": level.to_numpy()[::-1].copy()}, index=bars.index)
+    whole = feature.compute(bars, {"^VIX": vix})
+    scale, worst = np.nanstd(whole), 0.0
+    for end in range(len(bars), memory + days, -301):
+        span = slice(end - days - memory, end)
+        cut = feature.compute(bars.iloc[span], {"^VIX": vix.iloc[span]})[memory:]
+        worst = max(worst, float(np.abs(cut - whole[end - days : end]).max() / scale))
+    return worst
+
+
+@pytest.mark.lesson("L17")
+def test_after_its_memory_the_start_of_the_series_no_longer_matters(long_history):
+    bounded = {
+        f"{tier} {f.name}": _difference(f, long_history, f.memory) for tier, f in FEATURES if f.memory is not None
+    }
+    assert len(bounded) == 25 - 1 + 55
+    assert {name: worst for name, worst in bounded.items() if not worst < RESOLUTION} == {}
+
+
+@pytest.mark.parametrize("name", ["rsi_weekly", "stochrsi_weekly", "close_over_dema_90", "adx_14", "rsi_daily"])
+def test_a_recursive_feature_needs_more_than_its_look_back(name, long_history):
+    feature = next(feature for feature in TIERS["r25"] if feature.name == name)
+    assert feature.memory > feature.lookback
+    assert _difference(feature, long_history, feature.lookback) > 1000 * RESOLUTION
+
+
+def test_a_running_total_never_forgets_and_its_tier_says_so(long_history):
+    obv = next(feature for feature in TIERS["a25"] if feature.name == "obv")
+    assert _difference(obv, long_history, 2000) > 0.01
+    with pytest.raises(InputError, match="obv of tier a25 is a running total; take tier r25"):
+        tier_memory("a25")
+
+
+def test_the_memory_is_no_part_of_what_names_the_code(monkeypatch):
+    before = tier_code_version("r25")
+    longer = tuple(replace(feature, memory=5000) for feature in TIERS["r25"])
+    monkeypatch.setattr(tiers, "TIERS", {**TIERS, "r25": longer})
+    assert tier_code_version("r25") == before and tier_memory("r25") == 5000

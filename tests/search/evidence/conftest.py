@@ -26,7 +26,7 @@ def market():
 def noise():
     """Forecasts of 50 models that know nothing, autocorrelated as forecasts are."""
 
-    def make(seed, n_days=502, n_models=50, memory=0.95, spread=0.1):
+    def make(seed, n_days=502, n_models=50, memory=0.95, spread=0.3):
         z_MD = persistent(np.random.default_rng(1000 + seed), memory, (n_models, n_days))
         return 1 / (1 + np.exp(1.386 - spread * z_MD))
 

@@ -17,7 +17,7 @@ SEEDS = 100
 
 def evidence(y_D, p_MD, n_resamples):
     losses_MD = daily_losses(y_D, p_MD)
-    benchmark_D = daily_losses(y_D, np.full(len(y_D), 0.2))
+    benchmark_D = daily_losses(y_D, np.full(len(y_D), y_D.mean()))
     block = block_length(losses_MD.mean(axis=0) - benchmark_D, 1)
     tested = superior_predictive_ability(losses_MD, benchmark_D, block=block, n_resamples=n_resamples)
     chosen = selection_corrected(y_D, p_MD, block=block, n_resamples=n_resamples)
@@ -35,7 +35,7 @@ def test_the_best_of_fifty_that_know_nothing_is_nothing(market, noise):
     assert raw == pytest.approx(0.61, abs=0.02)
     assert corrected == pytest.approx(0.5, abs=0.02)
     assert expected == pytest.approx(raw, abs=0.01)
-    assert np.mean([overfit for _, _, overfit in found]) == pytest.approx(0.5, abs=0.1)
+    assert 0.3 < np.mean([overfit for _, _, overfit in found]) < 0.6
     assert np.mean([chosen.corrected_low <= 0.5 <= chosen.corrected_high for _, chosen, _ in found]) >= 0.85
 
 

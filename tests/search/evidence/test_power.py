@@ -30,7 +30,7 @@ def test_what_the_days_of_two_years_and_of_eighteen_can_show():
 
 
 @pytest.mark.lesson("L23")
-@given(st.integers(200, 5000), st.integers(1, 10), st.floats(0.1, 0.5), st.floats(0.5, 0.9))
+@given(st.integers(400, 5000), st.integers(1, 9), st.floats(0.1, 0.5), st.floats(0.5, 0.9))
 def test_more_days_show_less_and_overlap_shows_more(days, horizon, base_rate, roc_auc):
     planned, longer, overlapping = (
         plan_power(each_days, each_horizon, base_rate=base_rate, roc_auc=roc_auc)
@@ -42,7 +42,8 @@ def test_more_days_show_less_and_overlap_shows_more(days, horizon, base_rate, ro
 
 
 @pytest.mark.parametrize(
-    ("horizon", "memory", "low", "high"), [(1, 0.98, 0.9, 1.1), (5, 0.995, 0.85, 1.1), (5, 0.5, 1.1, 2)]
+    ("horizon", "memory", "low", "high"),
+    [(1, 0.98, 0.9, 1.1), (5, 0.98, 0.9, 1.3), (5, 0.5, 1.1, 2)],
 )
 def test_the_overlap_of_labels_costs_what_is_said(horizon, memory, low, high):
     """Labels of the best of the next days: planned against simulated error, persistent forecasts and quick ones."""

@@ -33,6 +33,13 @@ def test_a_planted_edge_is_held_and_its_interval_covers_it(edge):
 
 
 @pytest.mark.lesson("L23")
+def test_what_knows_nothing_is_worth_nothing(edge):
+    found = [selection_corrected(*edge(seed, distance=0.0)[:2], block=1, n_resamples=100) for seed in range(20)]
+    assert np.mean([each.raw for each in found]) > 0.55
+    assert np.mean([each.corrected for each in found]) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.lesson("L23")
 @pytest.mark.parametrize("metric", METRICS)
 def test_raw_and_corrected_stand_side_by_side(edge, metric):
     y_D, p_MD, _ = edge(0)

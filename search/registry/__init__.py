@@ -1,0 +1,1 @@
+"""Registered models: packages in MLflow's form, versions and aliases."""
