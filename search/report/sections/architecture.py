@@ -9,7 +9,7 @@ import pandas as pd
 
 from search.report.blocks import Block, Figure, Section, Table, Text
 from search.report.importance import FANOVA, MIN_TRIALS, PED_ANOVA, importances
-from search.report.numerals import between, fixed, p_text, signed, whole
+from search.report.numerals import NOT_APPLICABLE, between, fixed, p_text, signed, whole
 from search.report.palette import Palette
 from search.report.shape import ShapeEffect, aspect_octave, retrial_deviation, shape_effect
 
@@ -226,19 +226,24 @@ def _shape_table(name: str, effect: ShapeEffect, base_rate_loss: float) -> Table
             row["name"],
             fixed(row["loss"], 4),
             fixed(base_rate_loss, 4),
-            signed(row["difference"], 4),
-            between(row["low"], row["high"], 4, sign=True),
-            fixed(row["detectable"], 4),
+            *_difference_cells(row),
         )
         for row in effect.table.to_dict("records")
     )
     return Table(
         name=name.replace(" ", "_"),
-        caption=f"Best trial at each {name}, and its distance from the lowest loss of all.",
-        head=(name, "trials", "best trial", "log loss", "base-rate loss", "difference", "95 % interval", SMALLEST),
+        caption=f"Best trial at each {name}, and its distance from the lowest loss of all with a 95 % interval.",
+        head=(name, "trials", "best trial", "log loss", "base-rate loss", "difference", SMALLEST),
         rows=rows,
         data=effect.table.assign(base_rate_loss=base_rate_loss),
     )
+
+
+def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
+    if row["difference"] == 0:
+        return NOT_APPLICABLE, NOT_APPLICABLE
+    interval = between(row["low"], row["high"], 4, sign=True)
+    return f"{signed(row['difference'], 4)} {interval}", fixed(row["detectable"], 4)
 
 
 def _size_figure(material: Material, measured: Measured) -> Figure:

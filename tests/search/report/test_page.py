@@ -116,6 +116,21 @@ def test_a_page_of_fifty_trials_is_small(written):
     assert written.stat().st_size < MAX_BYTES
 
 
+@pytest.mark.lesson("L18")
+@pytest.mark.lesson("L23")
+def test_no_loss_without_the_base_rates_and_no_difference_without_the_detectable_one(written):
+    heads = [re.findall(r">([^<>]+)</th>", head) for head in re.findall(r"<thead>(.*?)</thead>", written.read_text())]
+    assert len(heads) >= 10
+    for head in heads:
+        assert "base-rate loss" in head or "log loss" not in head, head
+        assert "smallest detectable" in head or "difference" not in head, head
+    assert sum("log loss" in head for head in heads) >= 4
+    assert sum("difference" in head for head in heads) >= 4
+    html = written.read_text()
+    for caption in re.findall(r"<figcaption>(.*?)</figcaption>", html, re.S):
+        assert "base rate" in caption or "dotted line" in caption or not re.match(r"(Loss|Validation loss)", caption)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_shows_it_whole_at_every_width(written, browser, scheme):
