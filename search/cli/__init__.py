@@ -17,6 +17,7 @@ from search.cli.hpo import hpo
 from search.cli.legacy import import_results
 from search.cli.power import power
 from search.cli.reconcile import reconcile
+from search.cli.report import report
 from search.cli.scaling import scaling
 from search.cli.show import ui, verify
 from search.cli.status import status
@@ -33,9 +34,10 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    report,
+    walkforward,
     scaling,
     power,
-    walkforward,
 )
 for command in COMMANDS:
     cli.add_command(command)
