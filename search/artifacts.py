@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,14 @@ def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Pat
             f"an artifact store must be able to give {path}, got {run.info.artifact_uri} ({describe_error(error)}); "
             "check it"
         ) from error
+
+
+def replace_artifacts(client: MlflowClient, run_id: str, directory: Path, path: str) -> None:
+    """Log a directory as this path of a run, in place of what was there; a store that can't delete keeps both."""
+    if any(each.path == path for each in client.list_artifacts(run_id)):
+        with suppress(Exception):
+            _repository(client, client.get_run(run_id)).delete_artifacts(path)
+    client.log_artifacts(run_id, str(directory), path)
 
 
 def _repository(client: MlflowClient, run: Run) -> Any:

@@ -20,6 +20,7 @@ from search.cli.power import power
 from search.cli.predict import predict
 from search.cli.reconcile import reconcile
 from search.cli.register import register
+from search.cli.report import report
 from search.cli.scaling import scaling
 from search.cli.show import ui, verify
 from search.cli.status import status
@@ -37,6 +38,7 @@ def cli() -> None:
 COMMANDS = (
     *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
     *(import_results, data, grid, ui, verify),
+    report,
     *(walkforward, scaling, power),
     *(register, promote, rollback, compare, evaluate, predict),
 )

@@ -15,6 +15,19 @@ from search.stores import SQLITE, open_storage, open_tracking, resolve_stores
 from search.study import open_or_create_study
 from search.trial import TrialRunner
 
+PROGRAMS = ("chromium", "chromedriver")
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1600,1200",
+)
 REQUEST = {
     "budget": "5K",
     "horizon": 1,
@@ -154,3 +167,24 @@ def alter(stores):
         connection.close()
 
     return change
+
+
+@pytest.fixture
+def browser(tmp_path, monkeypatch):
+    """Headless Chromium with a fresh profile; its absence is a failure where the project is checked."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        reason = f"{', '.join(missing)} not found; apt-get install chromium chromium-driver"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+    monkeypatch.setenv("SE_OFFLINE", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,19 +14,6 @@ from search.board import LOSSES, METRIC_AXES, PARAM_AXES, UI_ADDRESS, board_key,
 from search.stores import open_tracking
 
 COMMAND = ["hpo", "--budget", "5K", "--trials", "4", "--max-epochs", "1", "--workers", "1", "--device", "cpu"]
-PROGRAMS = ("chromium", "chromedriver")
-SWITCHES = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--window-size=1600,1200",
-)
 UI_SECONDS, CHART_SECONDS = 120, 90
 
 # The chart is drawn on a canvas; what it was given stands in the properties of the React component around it.
@@ -40,26 +26,6 @@ while (node && !(node.memoizedProps && node.memoizedProps.selectedParams && Arra
 const labels = [...chart.querySelectorAll('g.dimension text.label')].map(label => label.textContent);
 return {labels: labels, rows: node ? node.memoizedProps.data : null};
 """
-
-
-@pytest.fixture
-def browser(tmp_path, monkeypatch):
-    """Headless Chromium with a fresh profile; its absence is a failure where the project is checked."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        reason = f"{', '.join(missing)} not found; apt-get install chromium chromium-driver"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-
-    monkeypatch.setenv("SE_OFFLINE", "true")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    options = ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(switch)
-    driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

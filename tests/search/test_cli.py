@@ -25,6 +25,7 @@ SURFACE = {
     "scaling": "studies resamples seed as_json tracking_uri storage",
     "supplement": "study where dry_run workers device tracking_uri storage",
     "gc": "study keep dry_run tracking_uri storage",
+    "report": "studies open_page resamples tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
     "register": "study trial seeds as_is force tracking_uri storage",

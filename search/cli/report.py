@@ -1,0 +1,41 @@
+"""``patchscale report``: a study's evidence as one page."""
+
+from __future__ import annotations
+
+import webbrowser
+
+import click
+
+from search.cli.show import STORE_OPTIONS
+from search.cli.values import whole_number
+
+
+@click.command()
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@click.option("--resamples", default="2000", show_default=True, help="Bootstrap resamples.")
+def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page: bool, resamples: str) -> None:
+    """Write the page of the first STUDY, with the others compared beside it, and log it to its run.
+
+    One self-contained HTML file, PNGs and CSVs: intervals, tests over all trials, importances, calibration, learning
+    curves. Baselines that are missing are logged first. The test split stays sealed.
+    """
+    from search.progress import make_console
+    from search.report import write_report
+    from search.stores import resolve_stores
+
+    console = make_console()
+    page = write_report(
+        resolve_stores(tracking_uri, storage),
+        studies,
+        n_resamples=whole_number("resamples", resamples, 1),
+        say=lambda line: console.print(line, markup=False, highlight=False),
+    )
+    console.print(f"report of {studies[0]}, {page.stat().st_size / 2**20:.1f} MiB, also in its run under report/:")
+    click.echo(str(page))
+    if open_page:
+        webbrowser.open(page.as_uri())
+
+
+for _option in STORE_OPTIONS:
+    report = _option(report)

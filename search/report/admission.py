@@ -1,0 +1,89 @@
+"""Which studies a report may be of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.exceptions import InputError, StoreError
+from search.legacy.runs import LEGACY, ORIGIN
+from search.record import STUDY
+from search.report.material import Material
+from search.stores import Stores, open_storage, open_tracking
+from search.study import Study, load_study
+
+
+def open_studies(stores: Stores, names: Sequence[str]) -> list[Study]:
+    """Open the studies of a page, and refuse what was only imported, or never was.
+
+    Raises
+    ------
+    InputError
+        If a name is given twice, or the study has no finished trial.
+    StoreError
+        If there is no such study here; it says so if the record holds an imported one.
+    """
+    if len(set(names)) < len(names):
+        raise InputError(f"each study must be named once, got {', '.join(names)}")
+    client, storage = open_tracking(stores), open_storage(stores)
+    studies = []
+    for name in names:
+        try:
+            study = load_study(stores, name, client=client, storage=storage)
+        except StoreError as error:
+            ids = [experiment.experiment_id for experiment in client.search_experiments()]
+            query = f"tags.`{ORIGIN}` = '{LEGACY}' and tags.`{STUDY}` = '{name}'"
+            if "'" not in name and client.search_runs(ids, query, max_results=1):
+                raise StoreError(
+                    f"a report needs forecasts by day, got the imported study {name}, which has none, dry runs among "
+                    "its runs perhaps; repeat it with patchscale hpo"
+                ) from error
+            raise
+        if not study.finished():
+            raise InputError(
+                f"a report needs at least one finished trial, got study {name} with none; run patchscale hpo --study "
+                f"{name}"
+            )
+        studies.append(study)
+    return studies
+
+
+def require_comparable(materials: Sequence[Material]) -> None:
+    """Refuse to put studies of other days or another question on one page.
+
+    Raises
+    ------
+    InputError
+        Naming the first difference.
+    """
+    first = materials[0]
+    for other in materials[1:]:
+        for what in ("target", "split"):
+            mine, theirs = getattr(first.plan, what), getattr(other.plan, what)
+            if mine != theirs:
+                raise InputError(
+                    f"studies on one page must share their {what}, got {theirs} in {other.name} and {mine} in "
+                    f"{first.name}; report them one by one"
+                )
+        if (
+            not first.forecasts.dates_D.equals(other.forecasts.dates_D)
+            or (first.forecasts.y_D != other.forecasts.y_D).any()
+        ):
+            raise InputError(
+                f"studies on one page must have the same days and outcomes, got others in {other.name} than in "
+                f"{first.name}; report them one by one"
+            )
+
+
+def require_trials(material: Material) -> None:
+    """Refuse a study without one valid trial that kept its predictions.
+
+    Raises
+    ------
+    InputError
+        Saying how many it has of what.
+    """
+    if not material.trials.names:
+        raise InputError(
+            f"a report needs a finished, valid trial with predictions, got none in study {material.name}; "
+            f"patchscale audit {material.name} says what is wrong"
+        )

@@ -1,0 +1,173 @@
+"""Section: the budgets beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from model.budget import Budget
+from search.evidence import paired_difference
+from search.report.blocks import Figure, Section, Table, Text
+from search.report.numerals import NOT_APPLICABLE, between, fixed, signed, whole
+from search.report.palette import Palette
+from search.report.sections.forecasts import short_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from search.evidence import Difference
+    from search.report.material import Material
+    from search.report.measured import Measured
+
+
+def in_order(materials: Sequence[Material]) -> list[Material]:
+    """Smallest budget first."""
+    return sorted(materials, key=lambda each: (Budget(text=each.plan.budget).n_params, each.name))
+
+
+def previous_budget(material: Material, others: Sequence[Material]) -> Material | None:
+    """Study of the largest budget below this one's; None if there is none."""
+    own = Budget(text=material.plan.budget).n_params
+    smaller = [each for each in others if Budget(text=each.plan.budget).n_params < own]
+    return in_order(smaller)[-1] if smaller else None
+
+
+def best_trials_apart(material: Material, other: Material, *, n_resamples: int) -> Difference:
+    """Log loss of one study's best trial less that of another's, on the same days."""
+    mine, theirs = material.trials, other.trials
+    return paired_difference(
+        mine.y_D,
+        mine.p_MD[mine.best("trial")],
+        theirs.p_MD[theirs.best("trial")],
+        horizon=mine.horizon,
+        n_resamples=n_resamples,
+    )
+
+
+def budgets_section(materials: Sequence[Material], measured: Measured) -> Section:
+    """Compare the best trials of several studies, each with the next smaller budget's.
+
+    Parameters
+    ----------
+    materials : sequence of Material
+        At least two, on the same days, smallest budget first.
+    measured : Measured
+        Of the page's own study.
+    """
+    rows = []
+    for smaller, each in zip([None, *materials[:-1]], materials, strict=True):
+        trials = each.trials
+        best = trials.best("trial")
+        apart = None if smaller is None else best_trials_apart(each, smaller, n_resamples=measured.n_resamples)
+        rows.append(
+            {
+                "study": each.name,
+                "budget": each.plan.budget,
+                "n_trials": len(trials.names),
+                "best_trial": trials.names[best],
+                "n_params": trials.n_params[best],
+                "loss": float(trials.losses_MD[best].mean()),
+                "median_loss": float(np.median(trials.losses_MD.mean(axis=1))),
+                "base_rate_loss": measured.base_rate_loss,
+                **{
+                    f"difference_{name}": np.nan if apart is None else getattr(apart, name)
+                    for name in ("value", "low", "high", "detectable")
+                },
+            }
+        )
+    data = pd.DataFrame(rows)
+    blocks = (
+        Text(
+            text="The best of a study with more trials is favoured by its number of tries, so budgets compare fairly "
+            "only where they had equally many."
+        ),
+        _figure(materials, measured.base_rate_loss),
+        _table(data),
+    )
+    return Section(slug="budgets", title="Does a larger budget help?", short="Budgets", blocks=blocks)
+
+
+def _table(data: pd.DataFrame) -> Table:
+    rows = tuple(
+        (
+            row["study"],
+            whole(row["n_trials"]),
+            short_name(row["best_trial"]),
+            whole(row["n_params"]),
+            fixed(row["loss"], 4),
+            fixed(row["base_rate_loss"], 4),
+            *_difference_cells(row),
+        )
+        for row in data.to_dict("records")
+    )
+    return Table(
+        name="budgets",
+        caption="Best trial of each study, and its log loss less that of the next smaller budget's best on the same "
+        "days, with 95 % intervals.",
+        head=(
+            "study",
+            "trials",
+            "best trial",
+            "parameters",
+            "log loss",
+            "base-rate loss",
+            "difference",
+            "smallest detectable",
+        ),
+        rows=rows,
+        data=data,
+    )
+
+
+def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
+    if pd.isna(row["difference_value"]):
+        return NOT_APPLICABLE, NOT_APPLICABLE
+    interval = between(row["difference_low"], row["difference_high"], 4, sign=True)
+    return f"{signed(row['difference_value'], 4)} {interval}", fixed(row["difference_detectable"], 4)
+
+
+def _figure(materials: Sequence[Material], base_rate_loss: float) -> Figure:
+    data = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "study": each.name,
+                    "model": each.trials.names,
+                    "n_params": np.array(each.trials.n_params, dtype=float),
+                    "loss": each.trials.losses_MD.mean(axis=1),
+                }
+            )
+            for each in materials
+        ],
+        ignore_index=True,
+    )
+    baseline = min(float(each.baselines.losses_MD.mean(axis=1).min()) for each in materials if each.baselines.names)
+
+    def draw(canvas: Canvas, palette: Palette) -> None:
+        axes = canvas.subplots()
+        colours = (palette.model, palette.third, palette.baseline)
+        for number, (study, part) in enumerate(data.groupby("study", sort=False)):
+            marker = "os^Dv"[number % 5]
+            axes.plot(
+                part["n_params"], part["loss"], marker, color=colours[number % 3], alpha=0.6, ms=5, mew=0, label=study
+            )
+        axes.axhline(baseline, color=palette.faint, ls="--", label="best baseline")
+        axes.set_xscale("log")
+        low, high = float(data["loss"].min()), float(data["loss"].quantile(0.9))
+        axes.set_ylim(min(low, baseline) - 0.1 * (high - low), max(high, baseline) + 0.35 * (high - low))
+        axes.set_xlabel("parameters, counted")
+        axes.set_ylabel("log loss")
+        axes.legend(loc="best")
+
+    return Figure(
+        name="budget_losses",
+        alt=f"Log loss of every trial of {len(materials)} studies against its parameter count, on a log scale, with "
+        f"the best baseline at {baseline:.4f}.",
+        caption="Loss of every trial against its measured number of parameters. Trials far above are cut off; the base "
+        f"rate's loss is {fixed(base_rate_loss, 4)}.",
+        data=data,
+        draw=draw,
+    )

@@ -1,0 +1,216 @@
+"""Section: the forecasts with their intervals, beside the base rate, the best baseline and the previous budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from search.evidence import Difference, Interval
+from search.report.blocks import Block, Figure, Section, Table, Text
+from search.report.measured import blocks_in_words
+from search.report.numerals import NOT_APPLICABLE, between, fixed, signed, whole, with_interval
+from search.report.palette import Palette
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from search.report.material import Material
+    from search.report.measured import Measured
+
+SHOWN_TRIALS = 10
+METRICS = ("loss", "roc_auc", "brier")
+
+
+def forecasts_section(material: Material, measured: Measured, previous: tuple[str, Difference] | None) -> Section:
+    """Show what every model scored.
+
+    Parameters
+    ----------
+    material, measured
+        Of the study.
+    previous : (str, Difference), optional
+        Name of the study of the next smaller budget, and log loss of this study's best trial less that one's.
+    """
+    frame = forecast_table(material, measured)
+    shown = frame[(frame["role"] == "baseline") | (frame["rank"] <= SHOWN_TRIALS)]
+    baseline = short_name(material.baselines.names[material.baselines.best("baseline")])
+    blocks: list[Block] = [
+        Text(
+            text=f"Each interval holds 95 % of {measured.n_resamples:,} stationary-bootstrap resamples of the days, "
+            f"drawn {blocks_in_words(measured.block)}. Where a row's interval of the difference holds 0, these days "
+            f"can't tell it from {baseline}."
+        ),
+        _difference_figure(shown, baseline),
+        _score_table(shown, frame),
+        _difference_table(shown, baseline),
+    ]
+    if previous is not None:
+        blocks.append(Text(text=previous_in_words(*previous), lead="Against the next smaller budget."))
+    if material.forecasts.missing:
+        names = ", ".join(material.forecasts.missing)
+        blocks.append(Text(text=f"Finished, but without predictions in the record: {names}.", tone="caution"))
+    blocks.append(
+        Text(
+            text="Smallest detectable: the true difference that this many days would show in 80 of 100 cases, at 5 %, "
+            "two-sided. A smaller one is not refuted by these days, it is beyond them.",
+            tone="method",
+        )
+    )
+    return Section(slug="forecasts", title="What the forecasts score", short="Forecasts", blocks=tuple(blocks))
+
+
+def forecast_table(material: Material, measured: Measured) -> pd.DataFrame:
+    """One row a model, by loss: scores, base-rate loss, and difference to the best baseline, with intervals."""
+    forecasts = material.forecasts
+    rows = []
+    for name, role, run_id, n_params in zip(
+        forecasts.names, forecasts.roles, forecasts.run_ids, forecasts.n_params, strict=True
+    ):
+        scores = measured.intervals[name]
+        rows.append(
+            {
+                "model": name,
+                "role": role,
+                "run_id": run_id,
+                "n_params": n_params,
+                **{k: v for metric in METRICS for k, v in _columns(metric, scores[metric]).items()},
+                "base_rate_loss": measured.base_rate_loss,
+                "skill": 1 - scores["loss"].value / measured.base_rate_loss,
+                **_difference_columns(measured.against_baseline.get(name)),
+                "in_confidence_set": name in measured.confidence_set,
+            }
+        )
+    frame = pd.DataFrame(rows).astype({"n_params": "Int64"}).sort_values("loss", kind="stable", ignore_index=True)
+    trials = frame["role"] == "trial"
+    frame.insert(1, "rank", trials.cumsum().where(trials).astype("Int64"))
+    return frame
+
+
+def previous_in_words(other: str, found: Difference) -> str:
+    """Say whether this budget's best trial is better than the smaller one's."""
+    figures = f"{signed(found.value, 4)} {between(found.low, found.high, 4, sign=True)} log loss"
+    if found.high < 0:
+        verdict = "the larger budget is better on these days, the choice of the best of each not allowed for"
+    elif found.low > 0:
+        verdict = "the larger budget is worse on these days"
+    else:
+        verdict = "these days can't tell the two budgets apart"
+    return (
+        f"This best trial less the best of {other}: {figures}; smallest detectable "
+        f"{fixed(found.detectable, 4)}. So {verdict}."
+    )
+
+
+def _columns(name: str, found: Interval) -> dict[str, float]:
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _difference_columns(found: Difference | None) -> dict[str, float]:
+    names = ("value", "low", "high", "p_value", "detectable")
+    return {f"difference_{name}": np.nan if found is None else getattr(found, name) for name in names}
+
+
+def _score_table(shown: pd.DataFrame, frame: pd.DataFrame) -> Table:
+    n_trials = int((frame["role"] == "trial").sum())
+    rows = tuple(
+        (
+            short_name(row["model"]),
+            NOT_APPLICABLE if pd.isna(row["n_params"]) else whole(row["n_params"]),
+            _cell(row, "roc_auc", 3),
+            _cell(row, "loss", 4),
+            fixed(row["base_rate_loss"], 4),
+            signed(row["skill"], 3),
+            _cell(row, "brier", 4),
+        )
+        for row in shown.to_dict("records")
+    )
+    return Table(
+        name="forecasts",
+        caption=f"Scores with 95 % intervals, lowest loss first: the {min(n_trials, SHOWN_TRIALS)} best of {n_trials} "
+        "trials, and every baseline (marked). Skill is the share of the base rate's loss that is avoided. All trials:",
+        head=("model", "parameters", "AUC", "log loss", "base-rate loss", "skill", "Brier"),
+        rows=rows,
+        data=frame,
+        marked=_baseline_rows(shown),
+    )
+
+
+def _difference_table(shown: pd.DataFrame, baseline: str) -> Table:
+    compared = shown[shown["difference_value"].notna()]
+    rows = tuple(
+        (
+            short_name(row["model"]),
+            signed(row["difference_value"], 4),
+            between(row["difference_low"], row["difference_high"], 4, sign=True),
+            fixed(row["difference_detectable"], 4),
+            fixed(row["difference_p_value"], 3),
+            "yes" if row["in_confidence_set"] else "no",
+        )
+        for row in compared.to_dict("records")
+    )
+    return Table(
+        name="differences",
+        caption=f"Log loss less that of {baseline}, the best baseline, on the same days; below 0 is better. p is "
+        "one-sided and of the row alone: it does not know how many trials there were.",
+        head=("model", "difference", "95 % interval", "smallest detectable", "p", "among the best?"),
+        rows=rows,
+        data=compared,
+        marked=_baseline_rows(compared),
+    )
+
+
+def _difference_figure(shown: pd.DataFrame, baseline: str) -> Figure:
+    data = shown[shown["difference_value"].notna()]
+    trials = data[data["role"] == "trial"]
+    n_better = int((trials["difference_high"] < 0).sum())
+
+    def draw(canvas: Canvas, palette: Palette) -> None:
+        axes = canvas.subplots()
+        detectable = float(trials["difference_detectable"].iloc[0])
+        axes.axvspan(-detectable, detectable, color=palette.line, alpha=0.55, lw=0)
+        axes.axvline(0, color=palette.faint, lw=1)
+        for height, row in enumerate(data.iloc[::-1].to_dict("records")):
+            colour = palette.model if row["role"] == "trial" else palette.baseline
+            axes.plot([row["difference_low"], row["difference_high"]], [height, height], color=colour)
+            marker = "o" if row["role"] == "trial" else "s"
+            axes.plot(row["difference_value"], height, marker, color=colour, ms=5)
+        axes.set_yticks(range(len(data)), [short_name(name) for name in data["model"].iloc[::-1]], fontsize=8.5)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlim(*_difference_limits(data, detectable))
+        axes.set_xlabel(f"log loss less {baseline}'s  (left is better)")
+
+    return Figure(
+        name="differences",
+        alt=f"Differences in log loss to {baseline} with 95 % intervals for the best trials and the other baselines; "
+        f"{n_better} of the {len(trials)} trials shown lie wholly on the better side.",
+        caption=f"Difference in daily log loss to {baseline}, with 95 % intervals: trials as dots, other baselines as "
+        f"squares. The grey band is what these days can't show: a true difference inside it would often be missed. "
+        f"{n_better} of {len(trials)} trials shown lie wholly left of 0.",
+        data=data,
+        draw=draw,
+        height=1.3 + 0.27 * len(data),
+    )
+
+
+def _difference_limits(data: pd.DataFrame, detectable: float) -> tuple[float, float]:
+    """Wide enough for every trial; a hopeless baseline may be cut off."""
+    trials = data[data["role"] == "trial"]
+    low = min(trials["difference_low"].min(), -detectable)
+    high = max(trials["difference_high"].max(), detectable, data["difference_value"].max())
+    return 1.08 * low, 1.08 * high
+
+
+def _cell(row: dict[str, float], name: str, digits: int) -> str:
+    found = Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"])
+    return with_interval(found, digits)
+
+
+def _baseline_rows(frame: pd.DataFrame) -> frozenset[int]:
+    return frozenset(number for number, role in enumerate(frame["role"]) if role == "baseline")
+
+
+def short_name(name: str) -> str:
+    """Say ``logistic`` of ``baseline logistic``; trials keep their number."""
+    return name.removeprefix("baseline ").replace("_", " ")

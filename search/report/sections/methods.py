@@ -1,0 +1,51 @@
+"""Section: what the page does not show, how it was made, and with which versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.report.blocks import Section, Text
+from search.report.measured import blocks_in_words
+
+if TYPE_CHECKING:
+    from search.report.material import Material
+    from search.report.measured import Measured
+
+REFERENCES = (
+    "Politis and Romano (1994), The stationary bootstrap, JASA 89. Politis and White (2004) and Patton, Politis and "
+    "White (2009), Automatic block-length selection for the dependent bootstrap, Econometric Reviews 23 and 28. Hansen "
+    "(2005), A test for superior predictive ability, JBES 23. Romano and Wolf (2005), Stepwise multiple testing as "
+    "formalized data snooping, Econometrica 73. Hansen, Lunde and Nason (2011), The model confidence set, Econometrica "
+    "79. Tsamardinos, Greasidou and Borboudakis (2018), Bootstrapping the out-of-sample predictions, Machine Learning "
+    "107. Bailey, Borwein, López de Prado and Zhu (2017), The probability of backtest overfitting, Journal of "
+    "Computational Finance 20. Watanabe, Bansal and Hutter (2023), PED-ANOVA, IJCAI. Hutter, Hoos and Leyton-Brown "
+    "(2014), An efficient approach for assessing hyperparameter importance, ICML. Murphy (1973), A new vector "
+    "partition of the probability score. Wilson (1927), Probable inference."
+)
+
+
+def methods_section(material: Material, measured: Measured) -> Section:
+    """Say what is not shown, and list methods and versions."""
+    plan = material.plan
+    versions = ", ".join(f"{library} {version}" for library, version in sorted(material.libraries.items()))
+    blocks = (
+        Text(
+            text=f"This page does not show: the test split from {plan.split.test_start} on, which only patchscale "
+            "evaluate opens; other seeds of the same setting, so the luck of initial weights is part of every figure; "
+            "costs of trading, or whether a probability can be earned with; days after the validation split; settings "
+            "that were tried in other studies on the same days."
+        ),
+        Text(
+            text=f"Bootstrap: stationary, days drawn {blocks_in_words(measured.block)} (block length optimal for the "
+            f"daily difference of best trial and best baseline, at least the horizon of {plan.target.horizon}); paired "
+            f"differences have blocks of their own. {measured.n_resamples:,} resamples for intervals, at most 1,000 "
+            "for tests of many models, seed 0 throughout. Log loss is in nats a day. Smallest detectable: (1.96 + "
+            "0.84) standard errors.",
+            tone="method",
+        ),
+        Text(text=f"References: {REFERENCES}", tone="method"),
+        Text(text=f"Versions that the trials were made with: {versions}.", tone="method"),
+    )
+    return Section(
+        slug="methods", title="What this page does not show, and how it was made", short="Methods", blocks=blocks
+    )

@@ -1,0 +1,197 @@
+"""The first screen: the question, the answer in sentences made from the figures, and what must be said with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.evidence import Difference
+from search.report.numerals import between, fixed, p_text, plural, signed
+from search.report.page import Head, Number, Verdict
+from search.report.sections.forecasts import short_name
+
+if TYPE_CHECKING:
+    from search.report.material import Material
+    from search.report.measured import Measured
+    from search.report.sections.walk_forward import Walked
+
+SIGNIFICANT = 0.05
+
+
+def page_head(material: Material, measured: Measured, walked: Walked | None = None) -> Head:
+    """Make the first screen of a study.
+
+    Parameters
+    ----------
+    material, measured
+        Of the study.
+    walked : Walked, optional
+        Its best spec walked forward, if one was.
+    """
+    plan, forecasts = material.plan, material.forecasts
+    return Head(
+        study=material.name,
+        title=f"{plan.data.ticker}: does a Transformer of {plan.budget} parameters foresee "
+        f"{plan.target.threshold * 100:+g} % within {plural(plan.target.horizon, 'day')}?",
+        question=f"Will the {plan.target.rule} reach the close {plan.target.threshold * 100:+g} % within "
+        f"{plural(plan.target.horizon, 'trading day')}, and does the best PatchTST architecture of {plan.budget} "
+        f"parameters (±{plan.tolerance * 100:g} %) say so better than simple baselines?",
+        verdict=judge(material, measured, walked),
+        numbers=_numbers(material, measured),
+        cautions=_cautions(material),
+        facts=(
+            ("Days shown", _days(material)),
+            ("Base rate", f"{100 * forecasts.y_D.mean():.1f} % of the days were positive"),
+            ("Sealed test", _openings(material)),
+            ("Trials", f"{len(material.trials.names)} of {material.target_trials} finished"),
+            ("Data", f"source {plan.data.source}, tier {plan.data.tier}, dataset {plan.data.dataset}"),
+            ("Code", ", ".join(f"{commit} ({plural(n, 'trial')})" for commit, n in material.code.items())),
+        ),
+        footer="Made by patchscale report from the MLflow record alone; the same record gives the same page.",
+    )
+
+
+def judge(material: Material, measured: Measured, walked: Walked | None = None) -> Verdict:
+    """Say in plain sentences what the study comes to; a walk-forward has the last word."""
+    forecasts, selection = material.forecasts, measured.selection
+    best, baseline = forecasts.best("trial"), forecasts.best("baseline")
+    difference = measured.against_baseline[forecasts.names[best]]
+    opponent = short_name(forecasts.names[baseline])
+    p_value = measured.superiority.p_value
+    skill = 1 - forecasts.losses_MD[best].mean() / measured.base_rate_loss if measured.base_rate_loss else float("nan")
+    return Verdict(
+        answer=" ".join(
+            [
+                answer(difference, p_value, opponent, len(material.trials.names)),
+                *([] if walked is None else [last(walked)]),
+            ]
+        ),
+        reasons=(
+            f"Best of {plural(selection.n_models, 'trial')}: AUC {fixed(selection.raw, 3)} raw, "
+            f"{fixed(selection.corrected, 3)} corrected for having been chosen. Against {opponent}, the best baseline: "
+            f"{signed(difference.value, 4)} {between(difference.low, difference.high, 4, sign=True)} log loss (below 0 "
+            f"is better); the smallest difference that these {difference.n_days} days could have shown is "
+            f"{fixed(difference.detectable, 4)}.",
+            f"Lowest loss: {short_name(forecasts.names[best])}, "
+            f"{fixed(forecasts.losses_MD[best].mean(), 4)} against {fixed(measured.base_rate_loss, 4)} of always "
+            f"saying the base rate (skill {signed(skill, 3)}).",
+            *([] if walked is None else [walked_in_words(walked)]),
+        ),
+    )
+
+
+def last(walked: Walked) -> str:
+    """Say how a walk-forward ended."""
+    found = walked.difference
+    if found.low > 0:
+        return f"Walked forward, it is worse than the {walked.opponent} baseline."
+    if found.high < 0:
+        return f"Walked forward, it is better than the {walked.opponent} baseline."
+    return f"Walked forward, it can't be told from the {walked.opponent} baseline."
+
+
+def walked_in_words(walked: Walked) -> str:
+    """Give the figures of a walk-forward."""
+    found = walked.difference
+    return (
+        f"Walked forward over years that did not choose the setting, {walked.days}: {walked.name} less "
+        f"{walked.opponent} {signed(found.value, 4)} {between(found.low, found.high, 4, sign=True)} log loss; smallest "
+        f"detectable {fixed(found.detectable, 4)}."
+    )
+
+
+def answer(difference: Difference, p_value: float, opponent: str, n_trials: int) -> str:
+    """Choose the sentence that the figures allow.
+
+    Parameters
+    ----------
+    difference : Difference
+        Log loss of the best trial less that of the best baseline.
+    p_value : float
+        Of the test that knows how many trials there were.
+    opponent : str
+        Name of the baseline.
+    n_trials : int
+        Tried.
+
+    Examples
+    --------
+    >>> found = Difference(metric="loss", value=-0.001, low=-0.006, high=0.004, p_value=0.3, detectable=0.007,
+    ...                    n_days=502, block=3)
+    >>> answer(found, 0.4, "boosting", 50)
+    'No evidence that the search beats the boosting baseline.'
+    """
+    if difference.low > 0:
+        return f"The search does not beat the {opponent} baseline: its best trial is worse on these days."
+    if difference.high >= 0:
+        return f"No evidence that the search beats the {opponent} baseline."
+    if p_value < SIGNIFICANT:
+        edge = ", by less than so many days show reliably" if abs(difference.value) < difference.detectable else ""
+        return (
+            f"The search beats the {opponent} baseline on these days{edge}, all {plural(n_trials, 'trial')} counted "
+            f"({p_text(p_value)})."
+        )
+    return (
+        f"No evidence that the search beats the {opponent} baseline: taken alone its best trial looks better, but not "
+        f"once all {plural(n_trials, 'trial')} are counted ({p_text(p_value)})."
+    )
+
+
+def _numbers(material: Material, measured: Measured) -> tuple[Number, ...]:
+    found, forecasts = measured.selection, material.forecasts
+    by_auc = max(material.trials.names, key=lambda name: measured.intervals[name]["roc_auc"].value)
+    raw = measured.intervals[by_auc]["roc_auc"]
+    baseline = measured.intervals[forecasts.names[forecasts.best("baseline")]]["roc_auc"]
+    opponent = short_name(forecasts.names[forecasts.best("baseline")])
+    gain = measured.auc_against_baseline
+    return (
+        Number(
+            what="AUC, raw",
+            value=fixed(found.raw, 3),
+            more=f"{between(raw.low, raw.high, 3)}: best of {found.n_models}, on the days that chose it",
+        ),
+        Number(
+            what="AUC, corrected",
+            value=fixed(found.corrected, 3),
+            more=f"{between(found.corrected_low, found.corrected_high, 3)}: chosen on some days, scored on others",
+        ),
+        Number(
+            what="AUC, best baseline",
+            value=fixed(baseline.value, 3),
+            more=f"{between(baseline.low, baseline.high, 3)}: {opponent}",
+        ),
+        Number(
+            what="AUC gained, raw",
+            value=signed(gain.value, 3),
+            more=f"{between(gain.low, gain.high, 3, sign=True)}: lowest-loss trial less {opponent}; smallest "
+            f"detectable {fixed(gain.detectable, 3)}",
+        ),
+    )
+
+
+def _cautions(material: Material) -> tuple[str, ...]:
+    split = material.plan.split
+    lines = [
+        f"The days shown, {split.validation_start} to {split.validation_end}, chose the model: the epoch of every "
+        "trial, the best trial, perhaps the settings of the study. Every raw figure flatters."
+    ]
+    n_finished = len(material.trials.names)
+    if n_finished < material.target_trials:
+        lines.append(f"The study is not complete: {n_finished} of {material.target_trials} trials.")
+    if any("with changes" in commit or commit == "unknown" for commit in material.code):
+        lines.append(
+            "Some trials were run by code with uncommitted or unknown changes; they can't be run again exactly."
+        )
+    if len(material.code) > 1:
+        lines.append(f"The trials were run by {len(material.code)} versions of the code.")
+    return tuple(lines)
+
+
+def _days(material: Material) -> str:
+    dates = material.forecasts.dates_D
+    return f"{len(dates)} validation days, {dates[0].date()} to {dates[-1].date()}"
+
+
+def _openings(material: Material) -> str:
+    split = material.plan.split
+    opened = "never opened" if material.n_openings == 0 else f"opened {plural(material.n_openings, 'time')}"
+    return f"{opened}; {split.test_start} to {split.test_end} is not on this page"

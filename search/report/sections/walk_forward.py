@@ -1,0 +1,250 @@
+"""Section: the walk-forward, whose days did not choose the weights that forecast them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from model.metrics import evaluate
+from pipeline.splits import MIN_EVALUATION_DAYS
+from search.evidence import Difference, Forecasts, Interval, block_length, metric_intervals, resampled_days
+from search.report.blocks import Block, Figure, Section, Table, Text
+from search.report.measured import compare
+from search.report.numerals import NOT_APPLICABLE, between, fixed, signed
+from search.report.palette import Palette
+from search.report.sections.forecasts import short_name
+from search.walk_forward.tables import span, without_years
+from search.walk_forward.walk import overlap_years
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from search.report.material import Material
+
+TRIAL, BASELINE = "trial", "baseline"
+
+
+def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: int) -> Section:
+    """Show the walk-forwards of a study: pooled without the years that chose its settings, and year by year."""
+    shown, optimistic = unbiased(material, walked)
+    enough = shown is not walked
+    blocks: list[Block] = [
+        Text(
+            text="Each year is forecast by models that were fitted to the years before it only. The setting was chosen "
+            f"with data up to the validation days; {_named(optimistic, enough)}"
+        ),
+        _pooled_table(shown, n_resamples=n_resamples),
+        _year_figure(walked, optimistic) if BASELINE in walked.roles else Text(text=NO_BASELINE),
+        _year_table(walked, optimistic),
+    ]
+    return Section(slug="walk-forward", title="Year by year, out of sample", short="Walk-forward", blocks=tuple(blocks))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walked:
+    """The best walked spec against the best walked baseline, on years that did not choose its setting.
+
+    Parameters
+    ----------
+    name, opponent, days : str
+        Of both, and which days.
+    difference : Difference
+        Log loss of the first less that of the second.
+    """
+
+    name: str
+    opponent: str
+    days: str
+    difference: Difference
+
+
+def walked_best(material: Material, *, n_resamples: int) -> Walked | None:
+    """Compare the best spec that was walked forward; None if there is none, no baseline, or too few unbiased days."""
+    if material.walked is None or not {TRIAL, BASELINE} <= set(material.walked.roles):
+        return None
+    shown, optimistic = unbiased(material, material.walked)
+    if optimistic and shown is material.walked:
+        return None
+    row, other = shown.best(TRIAL), shown.best(BASELINE)
+    return Walked(
+        name=short_name(shown.names[row]),
+        opponent=short_name(shown.names[other]),
+        days=span(shown),
+        difference=compare(shown, row, other, n_resamples=n_resamples),
+    )
+
+
+def unbiased(material: Material, walked: Forecasts) -> tuple[Forecasts, list[int]]:
+    """Leave out the years that chose the setting, which are returned, where at least 200 days remain."""
+    years = [int(year) for year in np.unique(walked.dates_D.year)]
+    optimistic = overlap_years(material.plan.split, years)
+    clean = without_years(walked, optimistic)
+    return (clean if optimistic and len(clean.dates_D) >= MIN_EVALUATION_DAYS else walked), optimistic
+
+
+NO_BASELINE = "No baseline was walked forward over these years; patchscale walkforward baselines does it."
+
+
+def pooled_frame(forecasts: Forecasts, *, n_resamples: int) -> pd.DataFrame:
+    """Score every model on all days, and its log loss against the best baseline's, with intervals."""
+    y_D = forecasts.y_D
+    block = max(block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD)
+    days_RD = resampled_days(len(y_D), block=block, n_resamples=n_resamples)
+    best = forecasts.best(BASELINE) if BASELINE in forecasts.roles else None
+    rows = []
+    for row, (name, role) in enumerate(zip(forecasts.names, forecasts.roles, strict=True)):
+        found = metric_intervals(y_D, forecasts.p_MD[row], days_RD)
+        apart = None if best in (None, row) else compare(forecasts, row, best, n_resamples=n_resamples)
+        rows.append(
+            {
+                "model": name,
+                "role": role,
+                **{f"{m}{end}": v for m in found for end, v in _ends(found[m])},
+                "base_rate_loss": evaluate(y_D, forecasts.p_MD[row]).base_rate_loss,
+                **{
+                    f"difference_{field}": np.nan if apart is None else getattr(apart, field)
+                    for field in ("value", "low", "high", "p_value", "detectable")
+                },
+            }
+        )
+    return pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True)
+
+
+def year_frame(forecasts: Forecasts) -> pd.DataFrame:
+    """Score every model in every year, beside the base rate's loss in it."""
+    rows = []
+    for year in np.unique(forecasts.dates_D.year):
+        inside_D = np.asarray(forecasts.dates_D.year == year)
+        for name, role, p_D in zip(forecasts.names, forecasts.roles, forecasts.p_MD[:, inside_D], strict=True):
+            found = evaluate(forecasts.y_D[inside_D], p_D)
+            rows.append(
+                {
+                    "year": int(year),
+                    "model": name,
+                    "role": role,
+                    "n_days": found.n_days,
+                    "base_rate": found.base_rate,
+                    "loss": found.loss,
+                    "base_rate_loss": found.base_rate_loss,
+                    "roc_auc": found.roc_auc,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _ends(found: Interval) -> list[tuple[str, float]]:
+    return [("", found.value), ("_low", found.low), ("_high", found.high)]
+
+
+def _named(optimistic: list[int], enough: bool) -> str:
+    if not optimistic:
+        return "none of the years shown is one of those."
+    years = ", ".join(map(str, optimistic))
+    if not enough:
+        return f"{years} are among the years shown, and are optimistic."
+    return f"{years} are among those, starred below, and left out of the pooled table."
+
+
+def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
+    data = pooled_frame(forecasts, n_resamples=n_resamples)
+    rows = tuple(
+        (
+            short_name(row["model"]),
+            _cell(row, "roc_auc", 3),
+            _cell(row, "loss", 4),
+            fixed(row["base_rate_loss"], 4),
+            *_difference_cells(row),
+        )
+        for row in data.to_dict("records")
+    )
+    return Table(
+        name="walk_forward",
+        caption=f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
+        "baseline on the same days, below 0 is better.",
+        head=("model", "AUC", "log loss", "base-rate loss", "difference", "smallest detectable"),
+        rows=rows,
+        data=data,
+        marked=frozenset(number for number, role in enumerate(data["role"]) if role == BASELINE),
+    )
+
+
+def _cell(row: dict[str, float], name: str, digits: int) -> str:
+    return f"{fixed(row[name], digits)} {between(row[f'{name}_low'], row[f'{name}_high'], digits)}"
+
+
+def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
+    if pd.isna(row["difference_value"]):
+        return NOT_APPLICABLE, NOT_APPLICABLE
+    interval = between(row["difference_low"], row["difference_high"], 4, sign=True)
+    return f"{signed(row['difference_value'], 4)} {interval}", fixed(row["difference_detectable"], 4)
+
+
+def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
+    opponent = forecasts.names[forecasts.best(BASELINE)]
+    frame = year_frame(forecasts)
+    reference = frame[frame["model"] == opponent].set_index("year")["loss"]
+    data = frame[frame["model"] != opponent].assign(difference=lambda f: f["loss"] - f["year"].map(reference))
+
+    def draw(canvas: Canvas, palette: Palette) -> None:
+        axes = canvas.subplots()
+        axes.axhline(0, color=palette.faint, lw=1)
+        for year in optimistic:
+            axes.axvspan(year - 0.5, year + 0.5, color=palette.line, alpha=0.6, lw=0)
+        colours = {TRIAL: (palette.model, palette.third), BASELINE: (palette.baseline, palette.faint)}
+        shown = data[data["model"] != "baseline base_rate"]
+        for number, (name, part) in enumerate(shown.groupby("model", sort=False)):
+            colour = colours[part["role"].iloc[0]][number % 2]
+            style = "-" if part["role"].iloc[0] == TRIAL else ":"
+            axes.plot(
+                part["year"],
+                part["difference"],
+                style,
+                color=colour,
+                marker="osD^v"[number % 5],
+                ms=4,
+                label=short_name(str(name)),
+            )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel(f"log loss less {short_name(opponent)}'s")
+        axes.legend(loc="best", fontsize=8)
+
+    return Figure(
+        name="walk_forward_years",
+        alt=f"Log loss of each walked model less that of {short_name(opponent)}, {frame['year'].min()} to "
+        f"{frame['year'].max()}, year by year.",
+        caption=f"Difference in log loss to {short_name(opponent)}, the best baseline over all years, year by year; "
+        "below 0 is better. Shaded years chose the setting. A gain that is real shows in most years, not in one.",
+        data=data,
+        draw=draw,
+    )
+
+
+def _year_table(forecasts: Forecasts, optimistic: list[int]) -> Table:
+    frame = year_frame(forecasts)
+    rows = []
+    shown = frame[frame["model"] != "baseline base_rate"]
+    for year, part in shown.groupby("year", sort=True):
+        star = "*" if year in optimistic else ""
+        first = part.iloc[0]
+        losses = [fixed(value, 4) for value in part["loss"]]
+        rows.append(
+            (
+                f"{year}{star}",
+                str(first["n_days"]),
+                fixed(first["base_rate"], 3),
+                fixed(first["base_rate_loss"], 4),
+                *losses,
+            )
+        )
+    names = [short_name(name) for name in forecasts.names if name != "baseline base_rate"]
+    return Table(
+        name="walk_forward_by_year",
+        caption="Log loss by year, beside the base rate's in that year. Starred years chose the setting: optimistic.",
+        head=("year", "days", "positive", "base-rate loss", *names),
+        rows=tuple(rows),
+        data=frame,
+    )

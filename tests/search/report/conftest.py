@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.budget import Budget
+from search.evidence import Forecasts
+from search.grid import make_grid
+from search.report.material import Material
+from search.report.measured import measure
+
+N_RESAMPLES = 200
+
+
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@pytest.fixture(scope="session")
+def make_material(planned):
+    """Material of a made-up study: baselines that know part of the signal, trials that know a little more or less."""
+    grid = make_grid(Budget(text="50K"), n_features=planned[0].n_features)
+    plan = replace(planned[0], study="made-up", budget="50K", grid_hash=grid.hash)
+
+    def make(*, n_trials=50, n_days=400, edge=0.3, seed=0, noise=0.3, budget=None, **changed):
+        rng = np.random.default_rng(seed)
+        known, hidden = rng.normal(size=(2, n_days))
+        y = (rng.random(n_days) < logistic(-1.4 + known + edge * hidden)).astype(float)
+        base = np.full(n_days, y.mean())
+        trials = [logistic(-1.4 + known + edge * hidden + noise * rng.normal(size=n_days)) for _ in range(n_trials)]
+        architectures = grid.architectures
+        specs = [
+            plan.spec(
+                architectures[int(rng.integers(len(architectures)))],
+                {
+                    "learning_rate": float(10 ** rng.uniform(-4.5, -2.6)),
+                    "weight_decay": float(10 ** rng.uniform(-3, -0.6)),
+                    "warmup_fraction": float(rng.uniform(0, 0.3)),
+                    "dropout": float(rng.uniform(0, 0.5)),
+                    "batch_size": int(rng.choice([64, 128, 192, 256])),
+                },
+            )
+            for _ in range(n_trials)
+        ]
+        run_ids = [f"{number:032x}" for number in range(n_trials)]
+        baselines = {"base_rate": base, "logistic": logistic(-1.4 + known)}
+        forecasts = Forecasts(
+            dates_D=pd.bdate_range(plan.split.validation_start, periods=n_days),
+            y_D=y,
+            p_MD=np.stack([*trials, *baselines.values()]),
+            names=(
+                *(f"trial {number} {spec.architecture.label}" for number, spec in enumerate(specs)),
+                *(f"baseline {name}" for name in baselines),
+            ),
+            roles=("trial",) * n_trials + ("baseline",) * len(baselines),
+            run_ids=(*run_ids, *(f"b{name:>31}" for name in baselines)),
+            n_params=(*(spec.n_params for spec in specs), None, None),
+            horizon=1,
+        )
+        curves = pd.DataFrame(
+            [
+                {"run_id": run_id, "epoch": epoch, "loss": 0.5 + 0.02 * (epoch - 2) ** 2 + 0.001 * number}
+                for number, run_id in enumerate(run_ids)
+                for epoch in range(1, 5)
+            ]
+        )
+        return Material(
+            plan=plan if budget is None else replace(plan, study=f"other-{budget}", budget=budget),
+            target_trials=n_trials,
+            n_openings=changed.pop("n_openings", 0),
+            forecasts=forecasts,
+            specs=dict(zip(run_ids, specs, strict=True)),
+            curves=curves,
+            code={"0123456789ab": n_trials},
+            libraries={"torch": "2.13.0"},
+            **changed,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def material(make_material):
+    return make_material()
+
+
+@pytest.fixture(scope="session")
+def measured(material):
+    return measure(material.forecasts, n_resamples=N_RESAMPLES)

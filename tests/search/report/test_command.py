@@ -1,0 +1,71 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from model.baselines import BASELINES
+from pipeline.exceptions import InputError
+from search.report import make_report, write_report
+
+QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
+
+
+def files(directory):
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def logged(study, directory):
+    return files(Path(study.client.download_artifacts(study.run_id, "report", str(directory))))
+
+
+@pytest.fixture
+def study(make_study, run_trials, monkeypatch, tmp_path):
+    """Two real trials of three."""
+    monkeypatch.setattr("search.baselines.BASELINES", QUICK)
+    for name in ("first", "again"):
+        (tmp_path / name).mkdir()
+    return run_trials(make_study(3), 2)
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L9")
+def test_the_page_is_written_and_logged_and_the_same_again(study, project, command, monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    code, out, error = command("report", study.plan.study, "--resamples", "200", "--open")
+    assert code == 0, error
+    assert "has no baselines yet: logging them" in out
+    page = Path(out.splitlines()[-1])
+    assert opened == [page.as_uri()]
+    first = logged(study, tmp_path / "first")
+    assert files(page.parent) == first
+    assert "The study is not complete: 2 of 3 trials." in page.read_text()
+    for name in ("differences", "auc", "calibration", "thresholds", "learning", "size"):
+        assert f"figures/{name}.png" in first and f"data/{name}.csv" in first
+    assert len(pd.read_csv(page.parent / "data" / "forecasts.csv")) == 5
+    study.client.log_text(study.run_id, "old", "report/figures/stale.png")
+    again = subprocess.run(
+        [sys.executable, "-m", "search", "report", study.plan.study, "--resamples", "200"],
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert again.returncode == 0, again.stderr
+    assert "no baselines" not in again.stdout
+    assert logged(study, tmp_path / "again") == first
+
+
+def test_every_figure_and_table_is_a_csv(make_material):
+    report = make_report([make_material(n_trials=6)], n_resamples=100)
+    assert set(report.pictures) <= set(report.tables)
+    assert all(len(table) for table in report.tables.values())
+    assert len(report.tables["forecasts"]) == 8
+
+
+def test_too_few_resamples_are_refused(stores):
+    with pytest.raises(InputError, match="resamples must be at least 100, got 99"):
+        write_report(stores, ["any"], n_resamples=99)

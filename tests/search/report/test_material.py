@@ -1,0 +1,49 @@
+import json
+
+import pytest
+
+from model.baselines import BASELINES
+from pipeline.exceptions import InputError
+from search.baselines import log_baselines
+from search.openings import OPENING
+from search.report.material import read_material
+
+QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
+
+
+@pytest.fixture
+def study(make_study, run_trials, monkeypatch):
+    monkeypatch.setattr("search.baselines.BASELINES", QUICK)
+    study = run_trials(make_study(3), 3)
+    log_baselines(study)
+    return study
+
+
+@pytest.mark.lesson("L9")
+@pytest.mark.lesson("L22")
+def test_it_holds_what_the_record_holds(study, alter):
+    material = read_material(study)
+    runs = {run.info.run_id: run for run in study.client.search_runs([study.experiment_id])}
+    assert len(material.trials.names) == 3
+    assert set(material.baselines.names) == {f"baseline {name}" for name in QUICK}
+    for run_id, spec in material.specs.items():
+        run = runs[run_id]
+        assert spec.params() == {name: run.data.params[name] for name in spec.params()}
+        curve = material.curves[material.curves["run_id"] == run_id]
+        assert curve["loss"].tolist() == [point.value for point in study.client.get_metric_history(run_id, "val/loss")]
+        mean = material.forecasts.losses_MD[material.forecasts.run_ids.index(run_id)].mean()
+        assert mean == pytest.approx(run.data.metrics["best/loss"], abs=1e-6)
+    (code,) = material.code
+    assert code.split()[0] == runs[run_id].data.tags["git.commit"][:12]
+    assert (material.target_trials, material.n_openings, material.walked) == (3, 0, None)
+    assert material.libraries["torch"] == runs[run_id].data.tags["version.torch"]
+    alter(run_id, "n_heads", "4")
+    opening = {"model_version": "m/1", "opened_at": "2026-01-01", "commit": "unknown", "dirty": "unknown"}
+    study.client.set_tag(study.run_id, f"{OPENING}1", json.dumps(opening))
+    later = read_material(study)
+    assert (len(later.trials.names), later.n_openings) == (2, 1)
+
+
+def test_a_study_without_predictions_has_no_material(make_study):
+    with pytest.raises(InputError, match="must have finished trials or baselines with predictions"):
+        read_material(make_study(2))
