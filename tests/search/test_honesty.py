@@ -13,7 +13,17 @@ from model.metrics import evaluate
 from model.trainer import Trainer, build_model, predict_rows
 from model.windows import make_windows
 from pipeline.calendars import sessions
+from search.axes import Axes
 from search.evidence.bootstrap import metric_intervals, resampled_days
+from search.evidence.forecasts import load_forecasts
+from search.evidence.selection import selection_corrected
+from search.plan import make_plan
+from search.progress import make_console
+from search.registry.aliases import champion_of
+from search.registry.register import Request, register
+from search.study import open_or_create_study
+from search.trial import TrialRunner
+from tests.search.conftest import REQUEST
 
 LAG = 10
 """Days between the volume that decides and the day on which it decides: no last-day feature shows it."""
@@ -48,6 +58,57 @@ def test_the_planted_market_has_the_edge_that_it_says():
     assert found.ece < 0.03
     assert found.roc_auc == pytest.approx(0.775, abs=0.01)
     assert planted_market(0.0)[1].nunique() == 1
+
+
+@pytest.fixture
+def search(stores, home):
+    """Search an edge of some strength as a user would, four trials of 20K: its study and the true probabilities."""
+
+    def run(strength, n_trials):
+        bars, p = planted_market(strength)
+        (home / "bars").mkdir()
+        bars.to_csv(home / "bars" / "EDGE.csv", index=False)
+        axes = Axes(d_model=(16, 32), n_layers=(1, 2), n_heads=(2,), ff_ratio=(2, 4), min_head_dim=8)
+        asked = {**REQUEST, "budget": "20K", "source": "csv:bars?adjusted=yes", "ticker": "EDGE", "tolerance": 0.5}
+        plan, dataset = make_plan(**{**asked, "max_epochs": 40, "patience": 8}, axes=axes, root=home / "data")
+        study = open_or_create_study(stores, plan, trials=n_trials, data_root=home / "data", pruner="none")
+        said = {"report": lambda event: None, "should_stop": lambda: False}
+        runner = TrialRunner(study, dataset, device="cpu", **said)
+        while len(study.finished()) < n_trials:
+            runner.run_next()
+        return study, p
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L23")
+@pytest.mark.lesson("L24")
+def test_a_planted_edge_is_found_and_covered_and_promoted(search, stores):
+    study, truth = search(1.2, 4)
+    version = register(stores, study.plan.study, Request(seeds=1), make_console())
+    assert champion_of(study.client, version.name).version == version.version
+    found = load_forecasts(study)
+    trials = found.of_role("trial")
+    known = evaluate(found.y_D, truth.loc[found.dates_D].to_numpy())
+    chosen = selection_corrected(found.y_D, trials.p_MD, block=20)
+    assert chosen.corrected_low < known.roc_auc < chosen.corrected_high
+    best = trials.p_MD[trials.best("trial")]
+    loss = metric_intervals(found.y_D, best, resampled_days(len(best), block=20))["loss"]
+    assert loss.low < known.loss < loss.high
+    assert evaluate(found.y_D, best).skill > 0.05
+    assert evaluate(found.y_D, found.p_MD[found.best("baseline")]).skill < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L23")
+@pytest.mark.lesson("L24")
+def test_a_market_without_an_edge_has_no_champion(search, stores):
+    study, _ = search(0.0, 4)
+    version = register(stores, study.plan.study, Request(seeds=1), make_console())
+    assert champion_of(study.client, version.name) is None
+    assert version.tags["gate"].startswith("not met: ")
+    assert "beats the best baseline" in version.tags["gate"]
 
 
 @pytest.mark.slow
