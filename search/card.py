@@ -7,6 +7,7 @@ from rich.filesize import decimal
 
 from search import record
 from search.artifacts import artifact_bytes
+from search.openings import openings_in_words
 from search.recorded import runs_of
 from search.study import Study
 from search.trials import trials_table
@@ -40,7 +41,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
         "",
         f"- data: source `{plan.data.source}`, tier `{plan.data.tier}`, dataset `{plan.data.dataset}`",
         f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "
-        f"{split.validation_end}; test {split.test_start} to {split.test_end} is not read",
+        f"{split.validation_end}; {openings_in_words(study)}",
         f"- artifacts of all its runs: {_artifact_size(study)}",
     ]
     if len(finished):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.exceptions import RecordError
 from pipeline.seal import Opening
+from search import record
 from search.provenance import code_tags
+from search.recorded import runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -72,6 +74,38 @@ def openings(study: Study) -> list[Opening]:
 def count_openings(study: Study) -> int:
     """How often the study's test split was opened, by any version."""
     return len(openings(study))
+
+
+def count_openings_elsewhere(study: Study) -> int:
+    """How often days of this test split were opened through other studies of the same ticker and target."""
+    split = study.plan.split
+    others = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` != '{study.plan.study}'"
+    overlapping = (
+        run
+        for run in runs_of(study, others)
+        if run.data.params.get("test_start", "") <= str(split.test_end)
+        and run.data.params.get("test_end", "") >= str(split.test_start)
+    )
+    return sum(len(_read(run.data.tags)) for run in overlapping)
+
+
+def openings_in_words(study: Study) -> str:
+    """Say which days are sealed and how often they were opened, a line for every report.
+
+    Returns
+    -------
+    str
+        As in ``sealed test split 2025-01-01 to 2026-12-31: never opened``.
+    """
+    split, own, elsewhere = study.plan.split, count_openings(study), count_openings_elsewhere(study)
+    opened = f"opened {_times(own)}" if own else "never opened"
+    return f"sealed test split {split.test_start} to {split.test_end}: {opened}" + (
+        f", and {_times(elsewhere)} through other studies of {study.plan.experiment}" if elsewhere else ""
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def count_version_openings(client: MlflowClient, model_version: str) -> int:

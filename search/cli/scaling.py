@@ -23,6 +23,7 @@ def scaling(
     The studies must forecast the same target on the same days. Of every budget the first trials enter, as many as
     the least searched one has.
     """
+    from search.openings import openings_in_words
     from search.progress import make_console
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables
@@ -31,14 +32,15 @@ def scaling(
 
     n_resamples, number = whole_number("resamples", resamples, 200), whole_number("seed", seed, 0)
     stores = resolve_stores(tracking_uri, storage)
-    found = scaling_of([load_study(stores, name) for name in studies], n_resamples=n_resamples, seed=number)
+    opened = [load_study(stores, name) for name in studies]
+    found = scaling_of(opened, n_resamples=n_resamples, seed=number)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
         return
     console = make_console()
     for table in scaling_tables(found):
         console.print(table)
-    for line in lines_below(found):
+    for line in [*lines_below(found), openings_in_words(opened[0])]:
         console.print(line, markup=False)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from pipeline.raw_bars import raw_bars
 from search import record
 from search.artifacts import fetch_artifact
+from search.card import update_card
 from search.openings import count_openings, count_version_openings, record_opening
 from search.recorded import runs_of
 from search.registry.aliases import registry_lock
@@ -60,6 +61,7 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
             )
         else:
             console.print(_evaluate(stores, study, version), markup=False)
+            update_card(study)
     console.print(_counts(study, version), markup=False)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from model.spec import Spec
 from pipeline.exceptions import InputError, SealedError
 from search.evidence import Forecasts, load_forecasts
-from search.openings import count_openings
+from search.openings import count_openings, count_openings_elsewhere
 from search.plan import Plan
 from search.recorded import RecordedTrial, recorded_trials
 from search.study import Study
@@ -28,7 +28,7 @@ class Material:
     ----------
     plan : Plan
         What its trials share.
-    target_trials, n_openings : int
+    target_trials, n_openings, n_openings_elsewhere : int
         How many trials it was to have, and how often its test split was opened.
     forecasts : Forecasts
         Of every finished trial and baseline, on the same days.
@@ -47,6 +47,7 @@ class Material:
     plan: Plan
     target_trials: int
     n_openings: int
+    n_openings_elsewhere: int
     forecasts: Forecasts
     specs: dict[str, Spec]
     curves: pd.DataFrame
@@ -91,6 +92,7 @@ def read_material(study: Study) -> Material:
         plan=study.plan,
         target_trials=study.target_trials,
         n_openings=count_openings(study),
+        n_openings_elsewhere=count_openings_elsewhere(study),
         forecasts=forecasts,
         specs=specs,
         curves=_curves(study, recorded),

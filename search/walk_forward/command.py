@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from model.trainer import choose_device
 from pipeline.exceptions import PatchscaleError
+from search.openings import openings_in_words
 from search.record import describe_error
 from search.signals import Signals
 from search.stores import Stores, study_lock
@@ -137,8 +138,8 @@ def remarks(study: Study, roles: Sequence[str], years: tuple[int, int], overlap:
             "there are optimistic; the tables without these years are the ones to quote"
         )
     said.append(
-        f"no day from the sealed test split of {plan.split.test_start} on was read; a spec's setting was chosen with "
-        "data up to the validation days, only its weights know nothing of the year they forecast"
+        f"{openings_in_words(study)}, and not read here; a spec's setting was chosen with data up to the validation "
+        "days, only its weights know nothing of the year they forecast"
     )
     if BASELINE not in roles:
         said.append(

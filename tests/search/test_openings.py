@@ -1,12 +1,21 @@
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from model.windows import make_windows
 from pipeline.exceptions import RecordError, SealedError
 from search import openings
-from search.openings import count_openings, count_version_openings, record_opening
+from search.openings import count_openings, count_version_openings, openings_in_words, record_opening
 
 NAME = "patchscale-test-h1"
+NAMED = "patchscale-^GSPC-h1"
+
+
+def _later(split):
+    """A split whose test days begin after those of another end."""
+    return replace(split, test_start=split.test_end + timedelta(days=1), test_end=split.test_end + timedelta(days=9))
 
 
 @pytest.fixture
@@ -66,3 +75,16 @@ def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_study, run_tri
         for entered in run.inputs.dataset_inputs:
             if entered.dataset.name.endswith("-test"):
                 assert '"base_rate": "sealed"' in entered.dataset.profile
+
+
+@pytest.mark.lesson("L22")
+def test_every_report_can_say_how_often_these_days_were_opened_also_by_others(study, make_study, planned):
+    other, later = make_study(1, study="other", seed=1), make_study(1, study="later", split=_later(planned[0].split))
+    assert openings_in_words(study).endswith(": never opened")
+    record_opening(study, f"{NAME}/1")
+    assert openings_in_words(study).endswith(": opened once")
+    for _ in range(2):
+        record_opening(other, f"{NAME}/2")
+    record_opening(later, f"{NAME}/2")
+    assert openings_in_words(study).endswith(f": opened once, and 2 times through other studies of {NAMED}")
+    assert openings_in_words(later).endswith(": opened once")

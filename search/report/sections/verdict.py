@@ -194,4 +194,6 @@ def _days(material: Material) -> str:
 def _openings(material: Material) -> str:
     split = material.plan.split
     opened = "never opened" if material.n_openings == 0 else f"opened {plural(material.n_openings, 'time')}"
+    if material.n_openings_elsewhere:
+        opened += f", and {plural(material.n_openings_elsewhere, 'time')} through other studies"
     return f"{opened}; {split.test_start} to {split.test_end} is not on this page"

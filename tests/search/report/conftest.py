@@ -69,6 +69,7 @@ def make_material(planned):
             plan=plan if budget is None else replace(plan, study=f"other-{budget}", budget=budget),
             target_trials=n_trials,
             n_openings=changed.pop("n_openings", 0),
+            n_openings_elsewhere=0,
             forecasts=forecasts,
             specs=dict(zip(run_ids, specs, strict=True)),
             curves=curves,

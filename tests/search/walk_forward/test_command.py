@@ -44,7 +44,7 @@ def test_a_trial_is_walked_forward_beside_the_baselines_and_again_only_printed(s
         "less baseline logistic",
         "2016*",
         "baseline base_rate",
-        "no day from the sealed test split of 2017-01-01 on was read",
+        "sealed test split 2017-01-01 to 2018-12-31: never opened, and not read here",
     ):
         assert words in again
     runs = walk_forward_runs(study)
