@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
 from pipeline.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
-from pipeline.seal import Opening, seal_labels
+from pipeline.seal import Opening, seal_labels, sealed_from
 from pipeline.splits import Index, Split, SplitRows, split_rows, training_rows
 from pipeline.target import Target
 
@@ -43,7 +42,7 @@ class Windows:
     context_length : int
         Days in a window.
     sealed_from : datetime64, optional
-        First day whose outcome is sealed, see :mod:`pipeline.seal`; None where nothing is.
+        First forecast day whose label looks at the sealed test split, see :mod:`pipeline.seal`; None where nothing is.
     """
 
     x_DF: Tensor
@@ -119,7 +118,7 @@ def make_windows(
     further : sequence of DatasetVersion, optional
         Of other tickers whose training rows are trained on too.
     opening : Opening, optional
-        Recorded opening of the test split; without one, no label from its first day on is there.
+        Recorded opening of the test split; without one, no label that looks at it is there.
 
     Raises
     ------
@@ -137,7 +136,10 @@ def make_windows(
             raise InputError(f"pooled datasets must have the same features, got others for {each.ticker}; one tier")
         train_rows.append(start + training_rows(each.dates, own, split, horizon=horizon, first_row=first_row))
         start += len(each.dates)
-    sealed = [seal_labels(own, each.dates, split, opening) for each, own in zip(pool, labels, strict=True)]
+    sealed = [
+        seal_labels(own, each.dates, split, horizon=horizon, opening=opening)
+        for each, own in zip(pool, labels, strict=True)
+    ]
     y_host_D = np.concatenate(sealed).astype(np.float32)
     x_DF = torch.tensor(np.concatenate([each.feature_matrix for each in pool]), device=device)
     return Windows(
@@ -149,7 +151,7 @@ def make_windows(
         rows=rows,
         train_rows=np.concatenate(train_rows),
         context_length=context_length,
-        sealed_from=None if opening else pd.Timestamp(split.test_start).to_datetime64(),
+        sealed_from=None if opening else sealed_from(dataset.dates, split, horizon).to_datetime64(),
     )
 
 

@@ -32,10 +32,40 @@ class Opening:
     dirty: str
 
 
+def sealed_from(dates: pd.DatetimeIndex, split: Split, horizon: int) -> pd.Timestamp:
+    """First forecast day that is sealed: the first whose label looks at a day of the test split.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex
+        Sessions, ascending.
+    split : Split
+        Whose test part is sealed.
+    horizon : int
+        Sessions that a label looks ahead.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> split = Split(train_start=date(2020, 1, 1), train_end=date(2020, 1, 2), validation_start=date(2020, 1, 3),
+    ...               validation_end=date(2020, 1, 4), test_start=date(2020, 1, 5), test_end=date(2020, 1, 6))
+    >>> sealed_from(pd.date_range("2020-01-01", periods=6), split, horizon=2)
+    Timestamp('2020-01-03 00:00:00')
+    """
+    start = pd.Timestamp(split.test_start)
+    first = int(dates.searchsorted(start))
+    return start if first == len(dates) else dates[max(first - horizon, 0)]
+
+
 def seal_labels(
-    labels: npt.NDArray[np.float64], dates: pd.DatetimeIndex, split: Split, opening: Opening | None = None
+    labels: npt.NDArray[np.float64],
+    dates: pd.DatetimeIndex,
+    split: Split,
+    *,
+    horizon: int,
+    opening: Opening | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Copy labels without those from the first test day on, unless the test split was opened.
+    """Copy labels without those that look at the test split, unless it was opened.
 
     Parameters
     ----------
@@ -45,6 +75,8 @@ def seal_labels(
         Their sessions.
     split : Split
         Whose test part is sealed.
+    horizon : int
+        Sessions that a label looks ahead.
     opening : Opening, optional
         From :func:`search.openings.record_opening`.
 
@@ -58,10 +90,10 @@ def seal_labels(
     >>> from datetime import date
     >>> split = Split(train_start=date(2020, 1, 1), train_end=date(2020, 1, 2), validation_start=date(2020, 1, 3),
     ...               validation_end=date(2020, 1, 4), test_start=date(2020, 1, 5), test_end=date(2020, 1, 6))
-    >>> seal_labels(np.ones(4), pd.date_range("2020-01-03", periods=4), split).tolist()
-    [1.0, 1.0, nan, nan]
+    >>> seal_labels(np.ones(4), pd.date_range("2020-01-03", periods=4), split, horizon=1).tolist()
+    [1.0, nan, nan, nan]
     """
-    return labels.copy() if opening else np.where(dates >= pd.Timestamp(split.test_start), np.nan, labels)
+    return labels.copy() if opening else np.where(dates >= sealed_from(dates, split, horizon), np.nan, labels)
 
 
 def require_unsealed(dates: pd.DatetimeIndex, split: Split, doing: str) -> None:

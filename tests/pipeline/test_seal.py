@@ -26,14 +26,16 @@ def split(test_start):
 
 
 @pytest.mark.lesson("L22")
-@given(start=st.dates(date(2020, 1, 1), date(2021, 1, 31)))
-def test_nothing_is_left_from_the_first_test_day_on_and_everything_before(start):
+@given(start=st.dates(date(2020, 1, 10), date(2021, 1, 31)), horizon=st.integers(1, 7))
+def test_no_label_that_looks_at_a_test_day_is_left_and_every_other(start, horizon):
     labels = np.ones(len(DAYS))
-    sealed = seal_labels(labels, DAYS, split(start))
-    assert np.isnan(sealed[DAYS >= pd.Timestamp(start)]).all()
-    assert (sealed[DAYS < pd.Timestamp(start)] == 1).all()
+    sealed = seal_labels(labels, DAYS, split(start), horizon=horizon)
+    looks_at = np.append(DAYS[horizon:], [pd.NaT] * horizon)
+    in_test = (DAYS >= pd.Timestamp(start)) | (looks_at >= pd.Timestamp(start))
+    assert np.isnan(sealed[in_test]).all()
+    assert (sealed[~in_test] == 1).all()
     assert (labels == 1).all()
-    assert (seal_labels(labels, DAYS, split(start), OPENED) == 1).all()
+    assert (seal_labels(labels, DAYS, split(start), horizon=horizon, opening=OPENED) == 1).all()
 
 
 @pytest.mark.lesson("L22")
