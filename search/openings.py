@@ -89,6 +89,21 @@ def count_openings_elsewhere(study: Study) -> int:
     return sum(len(_read(run.data.tags)) for run in overlapping)
 
 
+def sealed_by_others(study: Study) -> list[str]:
+    """Name the studies of the same ticker and target whose test split holds days that this one trains or selects on.
+
+    Their seal holds inside them only: what is chosen here has seen their test days.
+    """
+    split, others = study.plan.split, f"tags.`{record.ROLE}` = 'study'"
+    return sorted(
+        run.data.tags[record.STUDY]
+        for run in runs_of(study, others)
+        if run.info.run_id != study.run_id
+        and run.data.params.get("test_start", "9999") <= str(split.validation_end)
+        and run.data.params.get("test_end", "") >= str(split.train_start)
+    )
+
+
 def openings_in_words(study: Study) -> str:
     """Say which days are sealed and how often they were opened, a line for every report.
 
@@ -99,8 +114,11 @@ def openings_in_words(study: Study) -> str:
     """
     split, own, elsewhere = study.plan.split, count_openings(study), count_openings_elsewhere(study)
     opened = f"opened {_times(own)}" if own else "never opened"
-    return f"sealed test split {split.test_start} to {split.test_end}: {opened}" + (
-        f", and {_times(elsewhere)} through other studies of {study.plan.experiment}" if elsewhere else ""
+    inside = sealed_by_others(study)
+    return (
+        f"sealed test split {split.test_start} to {split.test_end}: {opened}"
+        + (f", and {_times(elsewhere)} through other studies of {study.plan.experiment}" if elsewhere else "")
+        + (f"; this study trains or selects on days that are the test of {', '.join(inside)}" if inside else "")
     )
 
 

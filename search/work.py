@@ -19,6 +19,7 @@ from search.card import STATE, study_card
 from search.coordinator import Coordinator
 from search.data_record import log_data
 from search.launcher import Launcher, close_stale_launchers
+from search.openings import sealed_by_others
 from search.plots import write_plots
 from search.progress import StudyProgress
 from search.reconcile import reconcile
@@ -120,6 +121,10 @@ def work_on_study(
         save_board(study.client, study.experiment_id, study.plan.study)
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)
+        for other in sealed_by_others(study):
+            console.print(
+                f"warning: trains or selects on days that study {other} keeps sealed as its test", markup=False
+            )
         with StudyProgress(console, finished=finished, target=target) as progress:
             coordinator = Coordinator(
                 stores,

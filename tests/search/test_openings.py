@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import pytest
 from model.windows import make_windows
 from pipeline.exceptions import RecordError, SealedError
 from search import openings
-from search.openings import count_openings, count_version_openings, openings_in_words, record_opening
+from search.openings import count_openings, count_version_openings, openings_in_words, record_opening, sealed_by_others
 
 NAME = "patchscale-test-h1"
 NAMED = "patchscale-^GSPC-h1"
@@ -88,3 +88,20 @@ def test_every_report_can_say_how_often_these_days_were_opened_also_by_others(st
     record_opening(later, f"{NAME}/2")
     assert openings_in_words(study).endswith(f": opened once, and 2 times through other studies of {NAMED}")
     assert openings_in_words(later).endswith(": opened once")
+
+
+@pytest.mark.lesson("L22")
+def test_a_study_that_selects_on_another_s_test_days_says_so(study, make_study, planned):
+    split = planned[0].split
+    assert sealed_by_others(study) == []
+    early = replace(
+        split,
+        train_end=date(2010, 12, 31),
+        validation_start=date(2011, 1, 1),
+        validation_end=date(2012, 12, 31),
+        test_start=date(2013, 1, 1),
+        test_end=date(2014, 12, 31),
+    )
+    make_study(1, study="early", split=early)
+    assert sealed_by_others(study) == ["early"]
+    assert openings_in_words(study).endswith("this study trains or selects on days that are the test of early")
