@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05
 MANY = 12
+NULL = ("smallest_p_value", "n_shifts", "n_independent")
 
 
 def reality_section(material: Material, measured: Measured) -> Section:
@@ -217,8 +218,7 @@ def _test_table(measured: Measured) -> Table:
 
 def _selection_table(measured: Measured) -> Table:
     pairs = (("AUC", measured.selection, 3), ("log loss", measured.loss_selection, 4))
-    names = ("raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models")
-    names += ("smallest_p_value", "n_shifts", "n_independent")
+    names = ("raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models", *NULL)
     data = pd.DataFrame([{"metric": found.metric, **{n: getattr(found, n) for n in names}} for _, found, _ in pairs])
     rows = tuple(
         (
@@ -234,7 +234,8 @@ def _selection_table(measured: Measured) -> Table:
     return Table(
         name="selection",
         caption="The best trial before and after the correction for having been chosen. The base rate's loss on these "
-        f"days is {fixed(measured.base_rate_loss, 4)}. A p marked smallest is the smallest that these days can resolve.",
+        f"days is {fixed(measured.base_rate_loss, 4)}. A p marked smallest "
+        "is the smallest that these days can resolve.",
         head=("metric", "raw", "corrected", "95 % of choices", "best without skill", "p against luck"),
         rows=rows,
         data=data,
