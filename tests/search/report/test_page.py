@@ -31,6 +31,14 @@ return {
 };
 """
 
+PRINTED = """
+return [...document.querySelectorAll('td small')].map(small => [
+  parseFloat(getComputedStyle(small).fontSize),
+  parseFloat(getComputedStyle(small.parentElement).fontSize),
+  getComputedStyle(small).whiteSpace,
+]);
+"""
+
 
 class Structure(HTMLParser):
     """Tags that are open; fails on one that is closed out of order."""
@@ -159,3 +167,11 @@ def test_a_browser_shows_it_whole_at_every_width(written, browser, scheme):
         red = int(re.findall(r"\d+", seen["paper"])[0])
         assert red > 200 if scheme == "light" else red < 50
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.timeout(120)
+def test_on_paper_intervals_are_no_larger_than_values_and_whole(written, browser):
+    browser.get(written.as_uri())
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    sizes = browser.execute_script(PRINTED)
+    assert sizes and all(interval <= value and wrap == "nowrap" for interval, value, wrap in sizes)
