@@ -12,8 +12,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import day_counts, percentile_interval, resampled_days
-from search.evidence.difference import share_as_large
+from search.evidence.bootstrap import SAME, day_counts, percentile_interval, resampled_days
 from search.evidence.scores import Array, daily_losses, score, score_weights, sign_of, weighted_scores
 
 N_RESAMPLES = 1000
@@ -35,9 +34,14 @@ class Selection:
     corrected_low, corrected_high : float
         95 % interval of the best model's score, moved by the correction.
     null_maximum : float
-        What the best of these models scores on average against outcomes that have nothing to do with them.
+        What the best of these models scores on average against outcomes that have nothing to do with them: the same
+        outcomes, shifted in a ring.
     null_p_value : float
-        How often it then scores as well as ``raw``.
+        How often it then scores as well as ``raw``, all shifts together counted as ``n_independent`` draws; never
+        below :attr:`smallest_p_value`.
+    n_shifts, n_independent : int
+        Shifts, and how many independent draws their scores are worth: neighbouring shifts score alike where forecasts
+        and outcomes persist.
     n_models, n_days, block : int
         Models chosen from, days, and the mean block length that was used.
     """
@@ -49,9 +53,16 @@ class Selection:
     corrected_high: float
     null_maximum: float
     null_p_value: float
+    n_shifts: int
+    n_independent: int
     n_models: int
     n_days: int
     block: int
+
+    @property
+    def smallest_p_value(self) -> float:
+        """The p-value of a score that no shift reaches: these days can't resolve a smaller one."""
+        return 1 / (1 + self.n_independent)
 
 
 def selection_corrected(
@@ -70,6 +81,10 @@ def selection_corrected(
     that was lucky on one day is lucky on the next. Blocks are at least two months (a tenth of the days, if that
     is less) for the same reason. All resamples' pairs of days (for the loss, days) are pooled, so
     that one with few days outside does not count like the others.
+
+    The null shifts the outcomes in a ring against the forecasts, which keeps the autocorrelation of
+    both; shuffled blocks would lose it. Shifts are as many as days allow, but they are no independent
+    draws, so the p-value counts them as as many as :func:`independent_draws` says.
 
     Parameters
     ----------
@@ -93,7 +108,8 @@ def selection_corrected(
     ----------
     Tsamardinos, Greasidou and Borboudakis (2018), "Bootstrapping the out-of-sample predictions for efficient
     and accurate cross-validation", Machine Learning 107, algorithm 4; blocks, distance, pooling and the
-    interval are ours.
+    interval are ours. Geyer (1992), "Practical Markov chain Monte Carlo", Statistical Science 7, section 3.3,
+    for the number of independent draws.
 
     Examples
     --------
@@ -115,6 +131,7 @@ def selection_corrected(
     corrected = _pooled_score(metric, y_D, p_MD, _defined(sign * inside_MR).argmax(axis=0), outside_RD)
     interval = percentile_interval(raw_M[best], inside_MR[best] + corrected - raw_M[best])
     null_S = null_best(metric, y_D, p_MD, block=block, n_shifts=n_resamples)
+    n_independent = independent_draws(null_S)
     return Selection(
         metric=metric,
         raw=float(raw_M[best]),
@@ -122,7 +139,9 @@ def selection_corrected(
         corrected_low=interval.low,
         corrected_high=interval.high,
         null_maximum=float(null_S.mean()),
-        null_p_value=share_as_large(sign * null_S, sign * float(raw_M[best])),
+        null_p_value=shift_p_value(sign * null_S, sign * float(raw_M[best]), n_independent),
+        n_shifts=len(null_S),
+        n_independent=n_independent,
         n_models=len(p_MD),
         n_days=len(y_D),
         block=block,
@@ -162,6 +181,42 @@ def null_best(metric: str, y_D: Array, p_MD: Array, *, block: int, n_shifts: int
         if_one_MD, if_nought_MD = (_by_day(metric, np.full(n_days, y), p_MD) for y in (1.0, 0.0))
         scores_SM = (y_SD @ (if_one_MD - if_nought_MD).T + if_nought_MD.sum(axis=1)) / n_days
     return sign * (sign * scores_SM).max(axis=1)
+
+
+def independent_draws(series_S: Array) -> int:
+    """Count the independent draws that a series in order is worth: its length over its autocorrelation time.
+
+    The time sums the autocorrelation in pairs of lags until a pair is no longer positive (Geyer 1992).
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(0).normal(size=1000)
+    >>> independent_draws(draws) > 800, independent_draws(np.repeat(draws[:50], 20)) < 100
+    (True, True)
+    """
+    centred_S = series_S - series_S.mean()
+    n, spread = len(centred_S), float(centred_S @ centred_S)
+    if not spread > SAME:
+        return 1
+    correlation_S = np.correlate(centred_S, centred_S, "full")[n - 1 :] / spread
+    pairs = correlation_S[: n // 2 * 2].reshape(-1, 2).sum(axis=1)
+    negative = np.flatnonzero(pairs <= 0)
+    kept = pairs[: negative[0]] if len(negative) else pairs
+    return max(1, int(n / max(1.0, 2 * float(kept.sum()) - 1)))
+
+
+def shift_p_value(null_S: Array, observed: float, n_independent: int) -> float:
+    """P-value of shifts that are worth so many independent draws; what was observed counts as one more.
+
+    Examples
+    --------
+    >>> shift_p_value(np.zeros(400), 1.0, 19)
+    0.05
+    """
+    if not math.isfinite(observed):
+        return math.nan
+    share = float(np.mean(null_S >= observed - SAME))
+    return (1 + n_independent * share) / (1 + n_independent)
 
 
 def _pooled_score(metric: str, y_D: Array, p_MD: Array, chosen_R: Array, outside_RD: Array) -> float:

@@ -26,7 +26,8 @@ from search.report.sections.probabilities import probabilities_section
 from search.report.sections.reality import reality_section
 from search.report.sections.scaling import scaling_section
 from search.report.sections.verdict import page_head
-from search.report.sections.walk_forward import walk_forward_section, walked_best
+from search.report.sections.walk_forward import walk_forward_section
+from search.report.walked import walked_best
 from search.scaling import Scaling, scaling_of
 from search.stores import Stores, study_lock
 from search.study import Study

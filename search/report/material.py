@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -42,6 +42,8 @@ class Material:
         Versions that the trials were made with, several where they differ.
     walked : Forecasts, optional
         Of the walk-forwards of this study's data, target and split; None if there is none.
+    walked_specs : dict
+        Hash of the spec of each walk-forward among them, by run id.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Material:
     code: dict[str, int]
     libraries: dict[str, str]
     walked: Forecasts | None = None
+    walked_specs: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -88,6 +91,7 @@ def read_material(study: Study) -> Material:
     recorded = [trial for trial in recorded_trials(study) if trial.run_id in wanted]
     specs = {trial.run_id: trial.spec for trial in recorded if trial.spec is not None}
     assert set(specs) == wanted
+    walked = _walked(study)
     return Material(
         plan=study.plan,
         target_trials=study.target_trials,
@@ -98,7 +102,8 @@ def read_material(study: Study) -> Material:
         curves=_curves(study, recorded),
         code=_code(recorded),
         libraries=_libraries(recorded),
-        walked=_walked(study),
+        walked=walked,
+        walked_specs={} if walked is None else _walked_specs(study, walked.of_role("trial")),
     )
 
 
@@ -109,6 +114,10 @@ def _walked(study: Study) -> Forecasts | None:
         raise
     except InputError:
         return None
+
+
+def _walked_specs(study: Study, walked: Forecasts) -> dict[str, str]:
+    return {run_id: study.client.get_run(run_id).data.params["spec_hash"] for run_id in walked.run_ids}
 
 
 def _curves(study: Study, recorded: Sequence[RecordedTrial]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05
 MANY = 12
+NULL = ("smallest_p_value", "n_shifts", "n_independent")
 
 
 def reality_section(material: Material, measured: Measured) -> Section:
@@ -89,11 +90,13 @@ def selection_in_words(found: Selection) -> str:
 
 def luck_in_words(found: Selection) -> str:
     """Say what the best of as many would score if outcomes had nothing to do with forecasts."""
-    luck = "luck alone explains it" if found.null_p_value >= SIGNIFICANT else "it is more than luck"
     return (
         f"If outcomes had nothing to do with these forecasts, the best of {found.n_models} would have AUC "
-        f"{fixed(found.null_maximum, 3)} on average, and reach {fixed(found.raw, 3)} with {p_text(found.null_p_value)} "
-        f"(outcomes shuffled in blocks): {luck}. That is luck against knowing nothing, not against the baseline."
+        f"{fixed(found.null_maximum, 3)} on average, and reach {fixed(found.raw, 3)} with {p_text(found.null_p_value)}"
+        f"{', the smallest that these days can resolve' if _is_smallest(found) else ''}: {_luck(found)}. Outcomes were "
+        f"shifted against the forecasts in a ring, in {plural(found.n_shifts, 'way')} that are worth about "
+        f"{plural(found.n_independent, 'independent draw')}, since neighbouring shifts score alike. That is luck "
+        "against knowing nothing, not against the baseline."
     )
 
 
@@ -106,6 +109,16 @@ def overfitting_in_words(probability: float) -> str:
         "the worse half of the trials on the other (probability of backtest overfitting, Bailey, Borwein, López de "
         "Prado and Zhu 2017). 50 % is what choosing among equals gives."
     )
+
+
+def _is_smallest(found: Selection) -> bool:
+    return found.null_p_value <= found.smallest_p_value
+
+
+def _luck(found: Selection) -> str:
+    if found.null_p_value < SIGNIFICANT:
+        return "it is more than luck"
+    return "these days are too few to tell it from luck" if _is_smallest(found) else "luck alone explains it"
 
 
 METHODS = (
@@ -205,7 +218,7 @@ def _test_table(measured: Measured) -> Table:
 
 def _selection_table(measured: Measured) -> Table:
     pairs = (("AUC", measured.selection, 3), ("log loss", measured.loss_selection, 4))
-    names = ("raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models")
+    names = ("raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models", *NULL)
     data = pd.DataFrame([{"metric": found.metric, **{n: getattr(found, n) for n in names}} for _, found, _ in pairs])
     rows = tuple(
         (
@@ -214,14 +227,15 @@ def _selection_table(measured: Measured) -> Table:
             fixed(found.corrected, digits),
             between(found.corrected_low, found.corrected_high, digits),
             fixed(found.null_maximum, digits),
-            fixed(found.null_p_value, 3),
+            f"{fixed(found.null_p_value, 3)}{', smallest' if _is_smallest(found) else ''}",
         )
         for text, found, digits in pairs
     )
     return Table(
         name="selection",
         caption="The best trial before and after the correction for having been chosen. The base rate's loss on these "
-        f"days is {fixed(measured.base_rate_loss, 4)}.",
+        f"days is {fixed(measured.base_rate_loss, 4)}. A p marked smallest "
+        "is the smallest that these days can resolve.",
         head=("metric", "raw", "corrected", "95 % of choices", "best without skill", "p against luck"),
         rows=rows,
         data=data,

@@ -8,24 +8,24 @@ from search.evidence import Difference
 from search.report.numerals import between, fixed, p_text, plural, signed
 from search.report.page import Head, Number, Verdict
 from search.report.sections.forecasts import short_name
+from search.report.walked import Walked
 
 if TYPE_CHECKING:
     from search.report.material import Material
     from search.report.measured import Measured
-    from search.report.sections.walk_forward import Walked
 
 SIGNIFICANT = 0.05
 
 
-def page_head(material: Material, measured: Measured, walked: Walked | None = None) -> Head:
+def page_head(material: Material, measured: Measured, walked: Walked | str | None = None) -> Head:
     """Make the first screen of a study.
 
     Parameters
     ----------
     material, measured
         Of the study.
-    walked : Walked, optional
-        Its best spec walked forward, if one was.
+    walked : Walked or str, optional
+        Its lowest-loss trial walked forward, or why it can't be compared; None if nothing was.
     """
     plan, forecasts = material.plan, material.forecasts
     return Head(
@@ -50,7 +50,7 @@ def page_head(material: Material, measured: Measured, walked: Walked | None = No
     )
 
 
-def judge(material: Material, measured: Measured, walked: Walked | None = None) -> Verdict:
+def judge(material: Material, measured: Measured, walked: Walked | str | None = None) -> Verdict:
     """Say in plain sentences what the study comes to; a walk-forward has the last word."""
     forecasts, selection = material.forecasts, measured.selection
     best, baseline = forecasts.best("trial"), forecasts.best("baseline")
@@ -62,7 +62,7 @@ def judge(material: Material, measured: Measured, walked: Walked | None = None) 
         answer=" ".join(
             [
                 answer(difference, p_value, opponent, len(material.trials.names)),
-                *([] if walked is None else [last(walked)]),
+                *([last(walked)] if isinstance(walked, Walked) else []),
             ]
         ),
         reasons=(
@@ -82,15 +82,14 @@ def judge(material: Material, measured: Measured, walked: Walked | None = None) 
 def last(walked: Walked) -> str:
     """Say how a walk-forward ended."""
     found = walked.difference
-    if found.low > 0:
-        return f"Walked forward, it is worse than the {walked.opponent} baseline."
-    if found.high < 0:
-        return f"Walked forward, it is better than the {walked.opponent} baseline."
-    return f"Walked forward, it can't be told from the {walked.opponent} baseline."
+    ended = "is worse than" if found.low > 0 else "is better than" if found.high < 0 else "can't be told from"
+    return f"Walked forward, its lowest-loss trial ({walked.trial}) {ended} the {walked.opponent} baseline."
 
 
-def walked_in_words(walked: Walked) -> str:
-    """Give the figures of a walk-forward."""
+def walked_in_words(walked: Walked | str) -> str:
+    """Give the figures of a walk-forward, or say why there are none."""
+    if isinstance(walked, str):
+        return f"A walk-forward is on this page, but the verdict does not rest on it: {walked}"
     found = walked.difference
     return (
         f"Walked forward over years that did not choose the setting, {walked.days}: {walked.name} less "

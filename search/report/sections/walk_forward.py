@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,22 +9,19 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
-from pipeline.splits import MIN_EVALUATION_DAYS
-from search.evidence import Difference, Forecasts, Interval, block_length, metric_intervals, resampled_days
+from search.evidence import Forecasts, Interval, block_length, metric_intervals, resampled_days
 from search.report.blocks import Block, Figure, Section, Table, Text
 from search.report.measured import compare
-from search.report.numerals import NOT_APPLICABLE, between, fixed, signed
+from search.report.numerals import NOT_APPLICABLE, between, fixed, plural, signed
 from search.report.palette import Palette
 from search.report.sections.forecasts import short_name
-from search.walk_forward.tables import span, without_years
-from search.walk_forward.walk import overlap_years
+from search.report.walked import BASELINE, TRIAL, chosen_row, missing_baselines, missing_in_words, unbiased
+from search.walk_forward.tables import span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from search.report.material import Material
-
-TRIAL, BASELINE = "trial", "baseline"
 
 
 def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: int) -> Section:
@@ -37,56 +33,30 @@ def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: 
             text="Each year is forecast by models that were fitted to the years before it only. The setting was chosen "
             f"with data up to the validation days; {_named(optimistic, enough)}"
         ),
+        Text(text=compared_in_words(material, walked)),
         _pooled_table(shown, n_resamples=n_resamples),
-        _year_figure(walked, optimistic) if BASELINE in walked.roles else Text(text=NO_BASELINE),
+        *([_year_figure(walked, optimistic)] if BASELINE in walked.roles else []),
         _year_table(walked, optimistic),
     ]
     return Section(slug="walk-forward", title="Year by year, out of sample", short="Walk-forward", blocks=tuple(blocks))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Walked:
-    """The best walked spec against the best walked baseline, on years that did not choose its setting.
-
-    Parameters
-    ----------
-    name, opponent, days : str
-        Of both, and which days.
-    difference : Difference
-        Log loss of the first less that of the second.
-    """
-
-    name: str
-    opponent: str
-    days: str
-    difference: Difference
-
-
-def walked_best(material: Material, *, n_resamples: int) -> Walked | None:
-    """Compare the best spec that was walked forward; None if there is none, no baseline, or too few unbiased days."""
-    if material.walked is None or not {TRIAL, BASELINE} <= set(material.walked.roles):
-        return None
-    shown, optimistic = unbiased(material, material.walked)
-    if optimistic and shown is material.walked:
-        return None
-    row, other = shown.best(TRIAL), shown.best(BASELINE)
-    return Walked(
-        name=short_name(shown.names[row]),
-        opponent=short_name(shown.names[other]),
-        days=span(shown),
-        difference=compare(shown, row, other, n_resamples=n_resamples),
-    )
-
-
-def unbiased(material: Material, walked: Forecasts) -> tuple[Forecasts, list[int]]:
-    """Leave out the years that chose the setting, which are returned, where at least 200 days remain."""
-    years = [int(year) for year in np.unique(walked.dates_D.year)]
-    optimistic = overlap_years(material.plan.split, years)
-    clean = without_years(walked, optimistic)
-    return (clean if optimistic and len(clean.dates_D) >= MIN_EVALUATION_DAYS else walked), optimistic
-
-
-NO_BASELINE = "No baseline was walked forward over these years; patchscale walkforward baselines does it."
+def compared_in_words(material: Material, walked: Forecasts) -> str:
+    """Say which of the walked specs the verdict speaks of, and what is missing for it."""
+    row, n_others = chosen_row(material), walked.roles.count(TRIAL)
+    if row is None:
+        said = (
+            "The study's lowest-loss trial was not walked forward, so the verdict says nothing of what is shown here."
+        )
+    else:
+        said = f"The verdict speaks of {short_name(walked.names[row])} alone, the study's lowest loss."
+        n_others -= 1
+    if n_others:
+        said += f" {plural(n_others, 'other spec')} beside it: the best of several is favoured by their number."
+    if missing_baselines(walked):
+        missing = missing_in_words(material, walked)
+        said += f" {missing[0].upper()}{missing[1:]}"
+    return said
 
 
 def pooled_frame(forecasts: Forecasts, *, n_resamples: int) -> pd.DataFrame:
@@ -164,7 +134,7 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
     return Table(
         name="walk_forward",
         caption=f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
-        "baseline on the same days, below 0 is better.",
+        "walked baseline on the same days, below 0 is better.",
         head=("model", "AUC", "log loss", "base-rate loss", "difference", "smallest detectable"),
         rows=rows,
         data=data,
@@ -216,8 +186,8 @@ def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
         name="walk_forward_years",
         alt=f"Log loss of each walked model less that of {short_name(opponent)}, {frame['year'].min()} to "
         f"{frame['year'].max()}, year by year.",
-        caption=f"Difference in log loss to {short_name(opponent)}, the best baseline over all years, year by year; "
-        "below 0 is better. Shaded years chose the setting. A gain that is real shows in most years, not in one.",
+        caption=f"Difference in log loss to {short_name(opponent)}, the best walked baseline over all years, year by "
+        "year; below 0 is better. Shaded years chose the setting. A gain that is real shows in most years, not in one.",
         data=data,
         draw=draw,
     )

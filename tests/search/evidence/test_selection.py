@@ -2,12 +2,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from pipeline.exceptions import InputError
 from search.evidence.scores import METRICS, score
-from search.evidence.selection import days_apart, null_best, selection_corrected
+from search.evidence.selection import days_apart, independent_draws, null_best, selection_corrected, shift_p_value
 
 
 @pytest.fixture
@@ -94,3 +95,34 @@ def test_days_of_one_class_are_undefined(edge):
 def test_no_model_or_other_days_are_refused(shape):
     with pytest.raises(InputError, match="probabilities must be of at least one model on 500 days"):
         selection_corrected(np.zeros(500), np.zeros(shape), block=5)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.8, 0.95])
+def test_a_series_that_remembers_is_worth_the_fewer_draws_that_its_mean_says(memory):
+    n, noise = 2000, np.random.default_rng(1).normal(size=(20, 2300))
+    series = lfilter([1], [1, -memory], noise, axis=1)[:, 300:]
+    expected = n * (1 - memory) / (1 + memory)
+    assert np.median([independent_draws(each) for each in series]) == pytest.approx(expected, rel=0.25)
+
+
+def test_a_constant_series_is_one_draw():
+    assert independent_draws(np.ones(50)) == 1
+    assert shift_p_value(np.ones(50), 1.0, 1) == 1.0
+
+
+@pytest.mark.lesson("L23")
+def test_shifts_of_what_persists_resolve_no_small_p_value(market, noise):
+    y_D, driver_D = market(5)
+    p_MD = noise(5, memory=0.98)
+    p_MD[17] = driver_D - driver_D.min()
+    found = selection_corrected(y_D, p_MD / p_MD.max(), block=20)
+    assert found.n_shifts > 400 > 80 > found.n_independent
+    assert found.null_p_value >= found.smallest_p_value == 1 / (1 + found.n_independent) > 0.01
+
+
+@pytest.mark.lesson("L23")
+def test_luck_that_persists_is_rarely_called_more(market, noise):
+    found = [
+        selection_corrected(market(seed)[0], noise(seed, memory=0.98), block=20, n_resamples=400) for seed in range(60)
+    ]
+    assert sum(each.null_p_value <= 0.05 for each in found) <= 4

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model.baselines import BASELINES
 from model.budget import Budget
 from search.evidence import Forecasts
 from search.grid import make_grid
@@ -84,6 +85,24 @@ def make_material(planned):
 @pytest.fixture(scope="session")
 def material(make_material):
     return make_material()
+
+
+@pytest.fixture(scope="session")
+def walked_material(make_material):
+    """Material of two trials, both walked forward over 1,000 days with every baseline."""
+    own = make_material(n_trials=2)
+    found = make_material(n_trials=2, n_days=1000).forecasts
+    others = [name for name in BASELINES if f"baseline {name}" not in found.names]
+    walked = replace(
+        found,
+        dates_D=pd.bdate_range("2012-01-02", periods=1000),
+        p_MD=np.vstack([found.p_MD, *(0.9 * found.p_MD[-2] for _ in others)]),
+        names=(*own.forecasts.names, *(f"baseline {name}" for name in others)),
+        roles=(*found.roles, *("baseline" for _ in others)),
+        run_ids=(*found.run_ids, *(f"c{name:>31}" for name in others)),
+        n_params=(*found.n_params, *(None for _ in others)),
+    )
+    return replace(own, walked=walked, walked_specs={run_id: spec.hash for run_id, spec in own.specs.items()})
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import json
 
+import pandas as pd
 import pytest
 
 from model.baselines import BASELINES
@@ -7,6 +8,9 @@ from pipeline.exceptions import InputError
 from search.baselines import log_baselines
 from search.openings import OPENING
 from search.report.material import read_material
+from search.report.walked import chosen_row
+from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
+from search.walk_forward.subject import Subject
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
 
@@ -47,3 +51,16 @@ def test_it_holds_what_the_record_holds(study, alter):
 def test_a_study_without_predictions_has_no_material(make_study):
     with pytest.raises(InputError, match="must have finished trials or baselines with predictions"):
         read_material(make_study(2))
+
+
+def test_a_walk_forward_is_known_by_its_spec(study):
+    before = read_material(study)
+    run_id = before.trials.run_ids[before.trials.best("trial")]
+    subject = Subject(name="spec of a file", spec=before.specs[run_id])
+    days = pd.DataFrame({"date": pd.bdate_range("2012-01-02", periods=300), "y": [0.0, 0.0, 1.0] * 100, "p": 0.3})
+    params = walk_forward_params(study, subject, Settings(first_year=2012, last_year=2013, seeds=1))
+    WalkForwardRun.open(study, subject, params, []).conclude(days, days.head(1), {})
+    material = read_material(study)
+    assert material.walked.names == ("spec of a file",)
+    assert material.walked_specs == {material.walked.run_ids[0]: before.specs[run_id].hash}
+    assert chosen_row(material) == 0

@@ -31,6 +31,14 @@ return {
 };
 """
 
+PRINTED = """
+return [...document.querySelectorAll('td small')].map(small => [
+  parseFloat(getComputedStyle(small).fontSize),
+  parseFloat(getComputedStyle(small.parentElement).fontSize),
+  getComputedStyle(small).whiteSpace,
+]);
+"""
+
 
 class Structure(HTMLParser):
     """Tags that are open; fails on one that is closed out of order."""
@@ -104,11 +112,10 @@ def test_intervals_dates_and_shares_stay_on_one_line():
 
 
 @pytest.fixture(scope="module")
-def written(make_material, tmp_path_factory):
+def written(make_material, walked_material, tmp_path_factory):
     """A page of 50 trials, of two budgets and a walk-forward, as a file."""
     material, other = make_material(), make_material(budget="2K", n_trials=6)
-    walked = make_material(n_trials=2, n_days=900).forecasts
-    report = make_report([replace(material, walked=walked), other], n_resamples=200)
+    report = make_report([replace(material, walked=walked_material.walked), other], n_resamples=200)
     return report.write(tmp_path_factory.mktemp("page") / "report")
 
 
@@ -156,7 +163,15 @@ def test_a_browser_shows_it_whole_at_every_width(written, browser, scheme):
         assert seen["font"] >= 14 and seen["smallest"] >= 12
         assert all(seen["anchors"]) and len(seen["anchors"]) >= 7
         assert seen["scripts"] == 0
+        assert (seen["wide"] == 0) == (width > 600)
         red = int(re.findall(r"\d+", seen["paper"])[0])
         assert red > 200 if scheme == "light" else red < 50
-    assert seen["wide"] > 0
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.timeout(120)
+def test_on_paper_intervals_are_no_larger_than_values_and_whole(written, browser):
+    browser.get(written.as_uri())
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    sizes = browser.execute_script(PRINTED)
+    assert sizes and all(interval <= value and wrap == "nowrap" for interval, value, wrap in sizes)

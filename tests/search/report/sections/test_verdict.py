@@ -5,7 +5,7 @@ import pytest
 from search.evidence import Difference
 from search.report.measured import measure
 from search.report.sections.verdict import answer, judge, page_head
-from search.report.sections.walk_forward import Walked
+from search.report.walked import Walked
 
 
 def difference(low, high):
@@ -65,18 +65,28 @@ def test_what_is_not_whole_is_said(material, measured):
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.006, 0.018, "Walked forward, it is worse than the boosting baseline."),
-        (-0.006, 0.018, "Walked forward, it can't be told from the boosting baseline."),
-        (-0.018, -0.006, "Walked forward, it is better than the boosting baseline."),
+        (0.006, 0.018, "Walked forward, its lowest-loss trial (trial 44) is worse than the boosting baseline."),
+        (-0.006, 0.018, "Walked forward, its lowest-loss trial (trial 44) can't be told from the boosting baseline."),
+        (-0.018, -0.006, "Walked forward, its lowest-loss trial (trial 44) is better than the boosting baseline."),
     ],
 )
 def test_a_walk_forward_has_the_last_word(material, measured, low, high, words):
     walked = Walked(
-        name="trial 44", opponent="boosting", days="2012-2022, 2,768 days", difference=difference(low, high)
+        trial="trial 44",
+        name="trial 44",
+        opponent="boosting",
+        days="2012-2022, 2,768 days",
+        difference=difference(low, high),
     )
     found = judge(material, measured, walked)
     assert found.answer.endswith(words)
     assert "2,768 days: trial 44 less boosting" in found.reasons[-1] and "detectable 0.0100" in found.reasons[-1]
+
+
+def test_a_walk_forward_that_can_not_be_compared_has_no_word_in_the_answer(material, measured):
+    found = judge(material, measured, "trial 3, the lowest loss, was not walked forward.")
+    assert found.answer == judge(material, measured).answer
+    assert found.reasons[-1].endswith("does not rest on it: trial 3, the lowest loss, was not walked forward.")
 
 
 def test_pure_noise_is_not_praised(make_material):

@@ -1,30 +1,22 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from model.metrics import evaluate
 from search.report.sections.walk_forward import (
     pooled_frame,
-    unbiased,
     walk_forward_section,
-    walked_best,
     year_frame,
 )
-
-
-@pytest.fixture(scope="module")
-def walked(make_material):
-    forecasts = make_material(n_trials=2, n_days=1000).forecasts
-    return replace(forecasts, dates_D=pd.bdate_range("2012-01-02", periods=1000))
 
 
 def texts(section):
     return " ".join(block.text for block in section.blocks if block.kind == "text")
 
 
-def test_years_that_chose_the_setting_are_starred_and_left_out(material, walked):
+def test_years_that_chose_the_setting_are_starred_and_left_out(walked_material):
+    material, walked = walked_material, walked_material.walked
     section = walk_forward_section(material, walked, n_resamples=200)
     pooled, by_year = (block for block in section.blocks if block.kind == "table")
     years = sorted(set(walked.dates_D.year))
@@ -39,9 +31,10 @@ def test_years_that_chose_the_setting_are_starred_and_left_out(material, walked)
 
 @pytest.mark.lesson("L18")
 @pytest.mark.lesson("L23")
-def test_every_year_and_model_has_its_figures(walked):
+def test_every_year_and_model_has_its_figures(walked_material):
+    walked = walked_material.walked
     frame = year_frame(walked)
-    assert len(frame) == 4 * frame["year"].nunique()
+    assert len(frame) == len(walked.names) * frame["year"].nunique()
     row = frame[(frame["year"] == 2013) & (frame["model"] == walked.names[1])].iloc[0]
     inside = walked.dates_D.year == 2013
     found = evaluate(walked.y_D[inside], walked.p_MD[1, inside])
@@ -51,19 +44,13 @@ def test_every_year_and_model_has_its_figures(walked):
     assert (pooled["difference_detectable"].dropna() > 0).all()
 
 
-def test_the_best_walked_spec_is_compared_on_years_that_did_not_choose_it(material, walked):
-    found = walked_best(replace(material, walked=walked), n_resamples=200)
-    clean, optimistic = unbiased(material, walked)
-    assert optimistic and not set(clean.dates_D.year) & set(optimistic)
-    assert found.difference.n_days == len(clean.dates_D)
-    assert found.opponent == "logistic" and found.name.startswith("trial")
-    assert walked_best(material, n_resamples=200) is None
-    assert walked_best(replace(material, walked=walked.of_role("trial")), n_resamples=200) is None
-    late = walked.dates_D >= str(material.plan.split.validation_start)
-    only = replace(walked, dates_D=walked.dates_D[late], y_D=walked.y_D[late], p_MD=walked.p_MD[:, late])
-    assert walked_best(replace(material, walked=only), n_resamples=200) is None
-
-
-def test_without_baselines_it_says_so(material, walked):
-    section = walk_forward_section(material, walked.of_role("trial"), n_resamples=200)
-    assert "No baseline was walked forward" in texts(section)
+def test_what_is_missing_for_the_verdict_is_said(walked_material):
+    walked = walked_material.walked
+    said = texts(walk_forward_section(walked_material, walked, n_resamples=200))
+    best = walked_material.trials.names[walked_material.trials.best("trial")]
+    assert f"The verdict speaks of {best} alone" in said and "1 other spec beside it" in said
+    assert "missing" not in said
+    unknown = replace(walked_material, walked_specs={})
+    assert "verdict says nothing" in texts(walk_forward_section(unknown, walked, n_resamples=200))
+    alone = walk_forward_section(walked_material, walked.of_role("trial"), n_resamples=200)
+    assert "Not every baseline was walked over these years (base rate, " in texts(alone) and not alone.figures
