@@ -7,6 +7,8 @@ a column for each input of another ticker that the tier reads, as ``vix_close`` 
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, timedelta
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,7 @@ CHECKS = tuple(
 """What a dataset version's bars are checked for, but for values, which are checked as they are read."""
 SMALLEST_PRICE, LARGEST = 1e-12, 1e15
 """Beyond these a ratio of two prices, or of two volumes, would leave float32."""
+FIRST_DAY = date(1900, 1, 1)
 SHOWN_VALUE = 40
 
 Array = npt.NDArray[np.float64]
@@ -63,7 +66,8 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
     Parameters
     ----------
     frame : DataFrame
-        A row a session, in any column order; further columns are ignored.
+        A row a session, in any column order; further columns are ignored.  Dates are text as ``2024-12-31``, with
+        or without a time of day, or datetimes; with an offset from UTC they are local to the exchange.
     ticker : str
         Whose bars; it decides the exchange calendar.
     tier : str
@@ -84,6 +88,9 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
     if missing:
         known = ", ".join((*REQUIRED, *further))
         raise DataError(f"bars must have the columns {known}, missing {', '.join(missing)}; add them")
+    twice = [name for name in (*REQUIRED, ADJUSTED_CLOSE, *further) if list(frame.columns).count(name) > 1]
+    if twice:
+        raise DataError(f"a column must be there once, got {', '.join(twice)} more than once; send one of each")
     if not len(frame):
         raise DataError("bars must hold at least one session, got no rows")
     dates = _read_dates(frame[DATE])
@@ -141,38 +148,62 @@ def raw_bars(root: Path, dataset: DatasetVersion) -> pd.DataFrame:
 
 
 def _read_dates(column: pd.Series) -> pd.DatetimeIndex:
-    """Sessions as canonical bars have them."""
-    try:
-        parsed = pd.DatetimeIndex(pd.to_datetime(column, format=None if _is_date(column) else "ISO8601"))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"date must be a day such as 2024-07-03, got {_unreadable(column)}; correct the row") from error
-    if parsed.hasnans:
-        row = int(np.flatnonzero(parsed.isna())[0])
+    """Sessions as canonical bars have them: an offset is dropped, the date is the exchange's own."""
+    if column.dtype.kind == "M" and not column.hasnans:
+        dates = pd.DatetimeIndex(column).tz_localize(None).normalize()
+    else:
+        dates = pd.DatetimeIndex([_read_date(value, row) for row, value in enumerate(column)])
+    last = datetime.now(UTC).date() + timedelta(days=1)
+    outside = np.flatnonzero((dates < pd.Timestamp(FIRST_DAY)) | (dates > pd.Timestamp(last)))
+    if len(outside):
+        row = int(outside[0])
+        raise DataError(
+            f"date must be from {FIRST_DAY} to today, got {dates[row].date()} in row {row}; a bar is of a session that "
+            "was, correct the row"
+        )
+    return dates.as_unit("ns").rename(DATE)
+
+
+def _read_date(value: object, row: int) -> np.datetime64:
+    """One entry as a day."""
+    if isinstance(value, str):
+        try:
+            return np.datetime64(datetime.fromisoformat(value.strip()).date(), "D")
+        except ValueError as error:
+            raise DataError(
+                f"date must be a day such as 2024-07-03, got {_shown(value)} in row {row}; correct the row"
+            ) from error
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         raise DataError(f"date must be a day such as 2024-07-03, got none in row {row}; correct the row")
-    return parsed.tz_localize(None).normalize().as_unit("ns").rename(DATE)
-
-
-def _is_date(column: pd.Series) -> bool:
-    return isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M"
-
-
-def _unreadable(column: pd.Series) -> str:
-    """First entry that is no date, and its row."""
-    bad = np.flatnonzero(pd.to_datetime(column, errors="coerce", format="ISO8601").isna())
-    row = int(bad[0]) if len(bad) else 0
-    return f"{_shown(column.iloc[row])} in row {row}"
+    if isinstance(value, date):
+        return np.datetime64(date(value.year, value.month, value.day), "D")
+    if isinstance(value, np.datetime64):
+        return value.astype("datetime64[D]")
+    raise DataError(
+        f"dates must be text as 2024-12-31 or datetimes, got {_shown(value)} in row {row}; send a day, not a number"
+    )
 
 
 def _read_numbers(column: pd.Series, dates: pd.DatetimeIndex) -> Array:
     """Values of shape (days,), every one a finite number."""
-    if column.dtype.kind in "OUSTb" or isinstance(column.dtype, pd.StringDtype):
+    if column.dtype.kind not in "iuf":
         for day, value in zip(dates, column, strict=True):
-            if isinstance(value, bool | str) or (value is not None and not np.isscalar(value)):
+            if not _is_number(value):
                 raise DataError(f"{column.name} must be a number, got {_shown(value)} at {day.date()}; correct the row")
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError as error:
+        raise DataError(f"{column.name} must be at most {LARGEST:g}, got more; correct the row") from error
     _require(np.isfinite(values), "must be finite", str(column.name), values, dates)
     _require(values <= LARGEST, f"must be at most {LARGEST:g}", str(column.name), values, dates)
     return values
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number, or nothing at all."""
+    if isinstance(value, Real):
+        return not isinstance(value, bool | np.bool_)
+    return value is None or value is pd.NA or value is pd.NaT
 
 
 def _require(holds: npt.NDArray[np.bool_], rule: str, name: str, values: Array, dates: pd.DatetimeIndex) -> None:

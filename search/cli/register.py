@@ -13,9 +13,17 @@ from search.cli.values import reason, whole_number
 @click.option("--trial", default="", help="Number of the trial (default: the best finished one).")
 @click.option("--seeds", default="3", show_default=True, help="Refits on train and validation to average.")
 @click.option("--as-is", is_flag=True, help="Take the trial's own weights instead of refits.")
+@click.option("--device", default="auto", show_default=True, help="Of refits: auto, cpu or cuda.")
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
 def register(
-    tracking_uri: str, storage: str, study: str, trial: str, seeds: str, as_is: bool, force: str | None
+    tracking_uri: str,
+    storage: str,
+    study: str,
+    trial: str,
+    seeds: str,
+    as_is: bool,
+    device: str,
+    force: str | None,
 ) -> None:
     """Package a trial of STUDY, prove the package, and register it as challenger; champion if the gate holds.
 
@@ -28,7 +36,7 @@ def register(
     from search.registry.register import register as register_trial
     from search.stores import resolve_stores
 
-    request = Request(trial=number, seeds=n_seeds, as_is=as_is, force=forced)
+    request = Request(trial=number, seeds=n_seeds, as_is=as_is, device=device, force=forced)
     register_trial(resolve_stores(tracking_uri, storage), study, request, make_console())
 
 

@@ -43,7 +43,8 @@ def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
     find_model(client, model)
     with registry_lock(stores, model):
         before, move = roll_back(client, model, number)
-    click.echo(f"champion of {model} is now {move.version} again, before: {before}; patchscale promote brings it back")
+    shown = "none" if before is None else f"{before}; patchscale promote brings it back"
+    click.echo(f"champion of {model} is now {move.version} again, before: {shown}")
 
 
 @click.command()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.exceptions import InputError
+from pipeline.exceptions import InputError, StoreError
 from search.provenance import code_tags
 from search.registry.versions import find_model, versions_of
 from search.stores import Stores, study_lock
@@ -24,6 +25,8 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champion.history"
 GATE, FORCE, ROLLBACK = "gate", "force", "rollback"
 KEPT_MOVES = 200
+WAIT, PAUSE = 600.0, 0.2
+"""Seconds that a command with much work behind it waits for another's aliases, and between two looks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +66,62 @@ def code_version() -> str:
 
 
 @contextmanager
-def registry_lock(stores: Stores, model: str) -> Iterator[None]:
-    """Hold a model's aliases against a second command on this machine."""
-    with study_lock(stores, f"{model}.registry"):
+def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> Iterator[None]:
+    """Hold a model's aliases against a second command on this machine.
+
+    Raises
+    ------
+    StoreError
+        If another command still holds them after ``wait`` seconds.
+    """
+    until = time.monotonic() + wait
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(study_lock(stores, f"{model}.registry"))
+                break
+            except StoreError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(PAUSE)
         yield
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """Aliases of a model and the history of its champion, as they were.
+
+    Parameters
+    ----------
+    aliases : dict
+        Version by alias: champion and challenger, as far as they are set.
+    history : str or None
+        The tag's text.
+    """
+
+    aliases: dict[str, str]
+    history: str | None
+
+
+def held_aliases(client: MlflowClient, model: str) -> Held:
+    """Remember which versions are champion and challenger now."""
+    found = find_model(client, model)
+    aliases = {str(alias): str(number) for alias, number in (found.aliases or {}).items()}
+    own = {alias: aliases[alias] for alias in (CHAMPION, CHALLENGER) if alias in aliases}
+    return Held(aliases=own, history=found.tags.get(HISTORY))
+
+
+def put_back(client: MlflowClient, model: str, held: Held) -> None:
+    """Set champion, challenger and history as they were remembered."""
+    for alias in (CHAMPION, CHALLENGER):
+        if alias in held.aliases:
+            client.set_registered_model_alias(model, alias, held.aliases[alias])
+        else:
+            client.delete_registered_model_alias(model, alias)
+    if held.history is not None:
+        client.set_registered_model_tag(model, HISTORY, held.history)
+    elif HISTORY in find_model(client, model).tags:
+        client.delete_registered_model_tag(model, HISTORY)
 
 
 def champion_of(client: MlflowClient, model: str) -> ModelVersion | None:
@@ -112,34 +167,45 @@ def chain(moves: Sequence[Move]) -> list[int]:
     return champions
 
 
-def roll_back(client: MlflowClient, model: str, to: int | None = None) -> tuple[int, Move]:
+def roll_back(client: MlflowClient, model: str, to: int | None = None) -> tuple[int | None, Move]:
     """Make the champion before the present one champion again, or an earlier one.
+
+    Without a present champion, because it was deleted, it goes to the last one that still exists.
 
     Returns
     -------
-    int, Move
-        The version that was champion until now, and the move.
+    int or None, Move
+        The version that was champion until now, if there was one, and the move.
 
     Raises
     ------
     InputError
-        If there is no champion, none before it, or ``to`` never was one.
+        If there never was a champion, none is left before the present one, or ``to`` never was one.
     """
-    present = champion_of(client, model)
-    if present is None:
+    champion = champion_of(client, model)
+    present = None if champion is None else int(champion.version)
+    before = _earlier_champions(client, model, present)
+    if present is None and not before:
         raise InputError(f"a rollback needs a champion, {model} has none; patchscale promote {model}/NUMBER makes one")
-    existing = {int(version.version) for version in versions_of(client, model)}
-    before = [version for version in chain(moves_of(client, model)) if version in existing]
-    before = before[: -1 if before[-1:] == [int(present.version)] else None]
-    shown = ", ".join(map(str, before)) or "none"
     if not before or (to is not None and to not in before):
+        shown = ", ".join(map(str, before)) or "none"
+        where = "in its history" if present is None else f"before {present}"
         got = "" if to is None else f", got {to}"
         raise InputError(
-            f"a rollback goes to an earlier champion of {model} ({shown} before {present.version}){got}; "
+            f"a rollback goes to an earlier champion of {model} ({shown} {where}){got}; "
             f"patchscale promote {model}/NUMBER asks the gate for any other version"
         )
     target = before[-1] if to is None else to
-    return int(present.version), move_champion(client, model, target, how=ROLLBACK)
+    return present, move_champion(client, model, target, how=ROLLBACK)
+
+
+def _earlier_champions(client: MlflowClient, model: str, present: int | None) -> list[int]:
+    """Champions of the chain that still exist, without the present one at its end."""
+    existing = {int(version.version) for version in versions_of(client, model)}
+    before = [version for version in chain(moves_of(client, model)) if version in existing]
+    while before[-1:] == [present]:
+        before.pop()
+    return before
 
 
 def set_challenger(client: MlflowClient, model: str, version: int) -> None:

@@ -17,9 +17,9 @@ from search.card import update_card
 from search.openings import count_openings, count_version_openings, record_opening
 from search.recorded import runs_of
 from search.registry.aliases import registry_lock
-from search.registry.child_run import child_run
+from search.registry.child_run import child_run, close_stale
 from search.registry.gate import describe_difference
-from search.registry.loaded import load_version
+from search.registry.loaded import ask_version
 from search.registry.sealed_days import TestScores, score_test_days, sealed_windows
 from search.registry.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.stores import Stores, open_tracking
@@ -51,6 +51,7 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
     version = find_version(client, text)
     study = load_study(stores, require_tag(version, record.STUDY), client=client)
     with registry_lock(stores, parse_version(text)[0]):
+        close_stale(study, ROLE)
         earlier = _earlier(study, version)
         if earlier is not None and not again:
             console.print(_read_result(study, earlier), markup=False)
@@ -67,14 +68,13 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
 
 def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
     sealed_windows(study)
-    loaded = load_version(stores, version)
-    bars = raw_bars(study.data_root, study.load_data()[0])
+    p = ask_version(stores, version, raw_bars(study.data_root, study.load_data()[0])).p
     opening = record_opening(study, version_name(version))
     name = version_name(version)
     tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
     with child_run(study, role=ROLE, name=f"test {name}", tags=tags) as run_id:
         as_is = require_tag(version, AS_IS) == "true"
-        scores = score_test_days(study, loaded, bars, as_is=as_is, opening=opening)
+        scores = score_test_days(study, p, as_is=as_is, opening=opening)
         text = result_text(name, scores)
         _log(study, run_id, scores, text)
     return text

@@ -7,18 +7,21 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import log_loss
 
 from model.facts import PackageFacts
 from pipeline.dataset import DatasetVersion
 from pipeline.drift import SHIFTED_FROM
 from pipeline.raw_bars import raw_bars
-from pipeline.splits import Split
+from pipeline.splits import MIN_EVALUATION_DAYS, Split
 from pipeline.target import Target
 from search import record
+from search.evidence.difference import Difference, paired_difference
 from search.registry.description import question
-from search.registry.loaded import load_version
+from search.registry.gate import describe_difference
+from search.registry.loaded import ask_version
 from search.registry.newest import newest_dataset
 from search.registry.versions import DATA_LAST, find_version, require_tag, version_name
 from search.stores import Stores, open_tracking
@@ -40,26 +43,28 @@ class LiveRecord:
     n_sealed : int
         Days after that data that lie in the sealed test split of its study: not scored.
     loss, base_rate_loss : float or None
-        Log loss of the version, and of always saying the base rate of its training rows.
-    roc_auc : float or None
-        None if only one outcome occurred.
+        Log loss of the version, and of always saying the base rate of its training rows; None below 200 days.
+    difference : Difference or None
+        Of the two, with its interval and what so many days could show; None below 200 days.
     """
 
     n_days: int
     n_sealed: int
     loss: float | None = None
     base_rate_loss: float | None = None
-    roc_auc: float | None = None
+    difference: Difference | None = None
 
     def text(self) -> str:
         """One line."""
         sealed = f"; {self.n_sealed} days lie in the sealed test split and are not scored" if self.n_sealed else ""
         if not self.n_days:
             return f"no unseen day yet{sealed}"
-        ranked = "AUC unknown, one outcome only" if self.roc_auc is None else f"AUC {self.roc_auc:.3f}"
+        if self.difference is None:
+            days = "1 unseen day" if self.n_days == 1 else f"{self.n_days} unseen days"
+            return f"{days}; so few show nothing, from {MIN_EVALUATION_DAYS} on they are scored{sealed}"
         return (
             f"{self.n_days} unseen days: log loss {self.loss:.4f}, always saying the training base rate "
-            f"{self.base_rate_loss:.4f}, {ranked}{sealed}"
+            f"{self.base_rate_loss:.4f}; {describe_difference(self.difference)}{sealed}"
         )
 
 
@@ -173,20 +178,20 @@ def predict_live(
     plan, root = study.plan, study.data_root
     newest = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
     dataset = newest.dataset
-    loaded = load_version(stores, version)
-    p = loaded.forecast(raw_bars(root, dataset))
+    answer = ask_version(stores, version, raw_bars(root, dataset))
+    p, facts = answer.p, answer.facts
     since = pd.Timestamp(require_tag(version, DATA_LAST))
     return Live(
         version=version_name(version),
         question=question(plan.data.ticker, plan.target),
         date=str(p.index[-1].date()),
         probability=float(p.iloc[-1]),
-        base_rate=loaded.facts.base_rate,
+        base_rate=facts.base_rate,
         horizon=plan.target.horizon,
         threshold=plan.target.threshold,
-        record=live_record(p, dataset.frame, plan.target, plan.split, since=since, base_rate=loaded.facts.base_rate),
-        drifted=drifted_features(dataset, loaded.facts, study.load_data()[0]),
-        outside=outside_features(dataset, loaded.facts),
+        record=live_record(p, dataset.frame, plan.target, plan.split, since=since, base_rate=facts.base_rate),
+        drifted=drifted_features(dataset, facts, study.load_data()[0]),
+        outside=outside_features(dataset, facts),
         remarks=newest.remarks,
     )
 
@@ -195,6 +200,8 @@ def live_record(
     p: pd.Series, bars: pd.DataFrame, target: Target, split: Split, *, since: pd.Timestamp, base_rate: float
 ) -> LiveRecord:
     """Score the days after ``since`` whose outcome is known; sealed days are counted and their outcomes not made.
+
+    Fewer than 200 days are counted and not scored: a loss over them would be read as more than it is.
 
     Parameters
     ----------
@@ -215,15 +222,17 @@ def live_record(
     known = pd.DatetimeIndex(bars.index[: -target.horizon])
     sealed = (known > since) & (known >= pd.Timestamp(split.test_start)) & (known <= pd.Timestamp(split.test_end))
     scored = labels.index.intersection(p.index)
-    if not len(scored):
-        return LiveRecord(n_days=0, n_sealed=int(sealed.sum()))
-    y, said = labels.loc[scored].to_numpy(), p.loc[scored].to_numpy()
+    n_sealed = int(sealed.sum())
+    if len(scored) < MIN_EVALUATION_DAYS:
+        return LiveRecord(n_days=len(scored), n_sealed=n_sealed)
+    y_D = labels.loc[scored].to_numpy(dtype=np.float64)
+    p_D, base_D = p.loc[scored].to_numpy(dtype=np.float64), np.full(len(scored), base_rate)
     return LiveRecord(
         n_days=len(scored),
-        n_sealed=int(sealed.sum()),
-        loss=float(log_loss(y, said, labels=[0, 1])),
-        base_rate_loss=float(log_loss(y, [base_rate] * len(y), labels=[0, 1])),
-        roc_auc=float(roc_auc_score(y, said)) if 0 < y.sum() < len(y) else None,
+        n_sealed=n_sealed,
+        loss=float(log_loss(y_D, p_D, labels=[0, 1])),
+        base_rate_loss=float(log_loss(y_D, base_D, labels=[0, 1])),
+        difference=paired_difference(y_D, p_D, base_D, horizon=target.horizon),
     )
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import torch
 
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.execution import choose_execution
 from model.patchtst import PatchTST
 from model.refit import refit, refit_rows
 from model.spec import Spec
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SEEDS = 3
 MOST_SEEDS = 100
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,9 +72,27 @@ def trial_members(study: Study, chosen: Chosen) -> Members:
 
 
 def refitted_members(
-    study: Study, chosen: Chosen, n_seeds: int, after_each: Callable[[int], None] = lambda done: None
+    study: Study,
+    chosen: Chosen,
+    n_seeds: int,
+    *,
+    device: torch.device = CPU,
+    after_each: Callable[[int], None] = lambda done: None,
 ) -> Members:
     """Refit the spec on train and validation with several seeds and the trial's best number of epochs.
+
+    Parameters
+    ----------
+    study : Study
+        Of the trial.
+    chosen : Chosen
+        The trial.
+    n_seeds : int
+        Refits.
+    device : torch.device
+        To train on; what the members say is worked out on the processor in float32, as a server will.
+    after_each : callable
+        Told how many refits are done.
 
     Raises
     ------
@@ -80,16 +104,26 @@ def refitted_members(
     require_seeds(n_seeds)
     dataset, further = study.load_data()
     windows = windows_of(chosen.spec, dataset, further)
+    there = windows_of(chosen.spec, dataset, further, device=device)
     rows = refit_rows(windows, chosen.spec, (dataset, *further))
+    execution = choose_execution(chosen.spec, device, rows=len(there.x_DF))
     models = []
     for seed in _seeds(chosen.spec, n_seeds):
-        model = refit(chosen.spec, windows, rows, n_epochs=chosen.n_epochs, seed=seed)
-        models.append((replace(chosen.spec, seed=seed), model))
+        model = refit(chosen.spec, there, rows, n_epochs=chosen.n_epochs, seed=seed, execution=execution)
+        models.append(_as_served(replace(chosen.spec, seed=seed), model))
         after_each(len(models))
     days = windows.rows.validation
     p_D = np.mean([predict_rows(model, windows, days) for _, model in models], axis=0)
     expected = pd.DataFrame({"date": dataset.dates[days], "p": p_D})
     return Members(models=models, as_is=False, windows=windows, train_rows=rows, expected=expected)
+
+
+def _as_served(spec: Spec, model: PatchTST) -> tuple[Spec, PatchTST]:
+    """Take the model through a file, as packaging does: on the processor, without what was compiled for a GPU."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "member.safetensors"
+        save_checkpoint(path, spec, model)
+        return load_checkpoint(path)
 
 
 def require_seeds(n_seeds: int) -> None:
@@ -104,9 +138,12 @@ def require_seeds(n_seeds: int) -> None:
         raise InputError(f"seeds must be from 1 to {MOST_SEEDS}, got {n_seeds}; for instance --seeds {DEFAULT_SEEDS}")
 
 
-def windows_of(spec: Spec, dataset: DatasetVersion, further: Sequence[DatasetVersion]) -> Windows:
-    """Windows of a spec on the processor, the test split sealed."""
-    return make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=further)
+def windows_of(
+    spec: Spec, dataset: DatasetVersion, further: Sequence[DatasetVersion], *, device: torch.device = CPU
+) -> Windows:
+    """Windows of a spec on a device, the test split sealed."""
+    context_length = spec.architecture.context_length
+    return make_windows(dataset, spec.target, spec.split, context_length, device=device, further=further)
 
 
 def _seeds(spec: Spec, n_seeds: int) -> Iterator[int]:

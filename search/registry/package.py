@@ -1,37 +1,34 @@
-"""A package as an MLflow model: logged as code with its own copy of the feature and model code, and proved."""
+"""A package as an MLflow model: logged as code with its own copy of the feature and model code."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlflow
-import numpy as np
-import pandas as pd
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types.schema import AnyType
 
 import model
 import pipeline
 from model.packaged import LAST, PackagedModel
-from pipeline.exceptions import RecordError
 from pipeline.raw_bars import ADJUSTED_CLOSE, DATE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NAME = "packaged"
+READ_HERE = (DATE, "volume")
+"""Columns that MLflow would convert by rules of its own: any date that pandas guesses, no volume of whole numbers."""
 CODE = Path(__file__).with_name("pyfunc_model.py")
 PACKAGES = tuple(Path(str(package.__file__)).parent for package in (pipeline, model))
 REQUIREMENTS = (
@@ -49,25 +46,6 @@ REQUIREMENTS = (
 )
 """What the packaged code imports, and nothing else; a test compares."""
 
-TOLERANCE = 1e-6
-TIMEOUT = 300
-PROBE = """
-import json, pathlib, sys
-import mlflow, pandas as pd
-uri, bars, first, last, answer = sys.argv[1:]
-loaded = mlflow.pyfunc.load_model(uri)
-frame = pd.read_parquet(bars)
-frame = frame[frame["date"] <= last]
-start = int((frame["date"] < first).sum()) + 1 - loaded.metadata.metadata["required_days"]
-forecasts = loaded.predict(frame.iloc[max(start, 0):], params={"days": "all"})
-import model, pipeline
-roots = [pathlib.Path(package.__file__).parents[1] for package in (model, pipeline)]
-strange = [str(root) for root in roots if not (root.parent / "MLmodel").exists()]
-with open(answer, "w") as file:
-    json.dump({"forecasts": forecasts.to_dict("list"), "strange": strange, "modules": sorted(sys.modules)}, file)
-"""
-"""Forecasts of the days that are asked for, from no more bars than they need."""
-
 
 def requirements() -> list[str]:
     """List what a server needs, pinned to what is installed here (a CPU or CUDA build of torch serves alike)."""
@@ -75,9 +53,12 @@ def requirements() -> list[str]:
 
 
 def signature(packaged: PackagedModel) -> ModelSignature:
-    """Columns in, columns out, and the parameter ``days``."""
+    """Columns in, columns out, and the parameter ``days``.
+
+    MLflow leaves a column of any type to the package, which answers what is wrong with it in words.
+    """
     bars: list[ColSpec | TensorSpec] = [
-        *(ColSpec(DataType.datetime if name == DATE else DataType.double, name) for name in packaged.columns),
+        *(ColSpec(AnyType() if name in READ_HERE else DataType.double, name) for name in packaged.columns),
         ColSpec(DataType.double, ADJUSTED_CLOSE, required=False),
     ]
     forecast: list[ColSpec | TensorSpec] = [
@@ -162,79 +143,6 @@ def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model 
         for file in cache.iterdir():
             file.unlink()
         cache.rmdir()
-
-
-def check_in_fresh_process(model_uri: str, frame: pd.DataFrame, expected: pd.DataFrame, tracking_uri: str) -> float:
-    """Load a logged model in a process of its own, far from this code, and compare what it forecasts.
-
-    Parameters
-    ----------
-    model_uri : str
-        As from :func:`log_package`, or of a registered version.
-    frame : DataFrame
-        Raw bars, see :func:`pipeline.raw_bars.raw_bars`.
-    expected : DataFrame
-        ``date`` and ``p`` from the same weights; every day has to be forecast.
-    tracking_uri : str
-        Of the tracking store.
-
-    Returns
-    -------
-    float
-        Largest difference of two probabilities.
-
-    Raises
-    ------
-    RecordError
-        If the process fails, runs other code than the model carries, leaves out a day, or the difference
-        exceeds 1e-6.
-    """
-    days = pd.DatetimeIndex(expected["date"])
-    if not len(days):
-        raise RecordError("a packaged model must be proved on at least one day, got none; name days that it forecasts")
-    answer = _probe(model_uri, frame, (days.min(), days.max()), tracking_uri)
-    if answer["strange"]:
-        raise RecordError(
-            f"a packaged model must run the code that it carries, it ran that of {answer['strange'][0]}; log it again"
-        )
-    forecasts = answer["forecasts"]
-    found = pd.Series(forecasts["probability"], index=pd.DatetimeIndex(forecasts["date"]))
-    missing = days.difference(found.index)
-    if len(missing):
-        raise RecordError(
-            f"a packaged model must forecast all {len(days)} days of its proof, {len(missing)} are missing, first "
-            f"{missing[0].date()}; send bars that start earlier"
-        )
-    difference = float(np.abs(found.loc[days].to_numpy() - expected["p"].to_numpy(dtype=np.float64)).max())
-    if not difference <= TOLERANCE:
-        raise RecordError(
-            f"a packaged model must forecast what its weights do within {TOLERANCE:g}, differs by {difference:.3g}; "
-            "it was not packaged from these weights or features"
-        )
-    return difference
-
-
-def _probe(
-    model_uri: str, frame: pd.DataFrame, span: tuple[pd.Timestamp, pd.Timestamp], tracking_uri: str
-) -> dict[str, Any]:
-    """Forecasts, origin of the code and loaded modules of a fresh process."""
-    with TemporaryDirectory() as elsewhere:
-        bars, answer = Path(elsewhere) / "bars.parquet", Path(elsewhere) / "answer.json"
-        frame.to_parquet(bars, index=False)
-        done = subprocess.run(
-            [sys.executable, "-c", PROBE, model_uri, str(bars), *map(str, span), str(answer)],
-            cwd=elsewhere,
-            env=clean_environment(tracking_uri),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines() or ["no output"]
-            raise RecordError(
-                f"packaged model {model_uri} must load and forecast in a fresh process, it says: {said[-1]}"
-            )
-        return json.loads(answer.read_text())
 
 
 def clean_environment(tracking_uri: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from model.facts import package_facts
 from model.packaged import write_package
 from pipeline.raw_bars import raw_bars
 from search.registry.chosen import Chosen
+from search.registry.fresh_process import check_in_fresh_process
 from search.registry.members import Members
-from search.registry.package import check_in_fresh_process, log_package
+from search.registry.package import log_package
 
 if TYPE_CHECKING:
     from search.study import Study

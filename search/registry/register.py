@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
+from model.trainer import choose_device
 from pipeline.tiers import tier_memory
 from search import record
 from search.data_record import dataset_entities
 from search.provenance import code_tags
-from search.registry.aliases import registry_lock, set_challenger
+from search.registry.aliases import WAIT, held_aliases, put_back, registry_lock, set_challenger
 from search.registry.child_run import child_run, close_stale
 from search.registry.chosen import Chosen, choose_trial
 from search.registry.claim import Claim
@@ -21,8 +24,16 @@ from search.registry.gate import Gate
 from search.registry.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.out_of_sample import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
 from search.registry.packaging import Packaged, package_members
-from search.registry.versions import AS_IS, DATA_LAST, DATASET, TRIAL_NUMBER, TRIAL_RUN, version_name
-from search.stores import Stores
+from search.registry.versions import (
+    AS_IS,
+    DATA_LAST,
+    DATASET,
+    TRIAL_NUMBER,
+    TRIAL_RUN,
+    version_name,
+    versions_of,
+)
+from search.stores import Stores, study_lock
 from search.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -30,7 +41,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ROLE = "registration"
-REGISTERED = "registered.as"
+REGISTERED, SEPARATOR = "registered.as", ", "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +56,8 @@ class Request:
         Refits to average.
     as_is : bool
         Take the trial's own weights instead.
+    device : str
+        Of the refits: ``auto``, ``cpu`` or ``cuda``.
     force : str
         Reason to make it champion against the gate; empty is not to.
     """
@@ -52,11 +65,14 @@ class Request:
     trial: int | None = None
     seeds: int = DEFAULT_SEEDS
     as_is: bool = False
+    device: str = "auto"
     force: str = ""
 
 
 def register(stores: Stores, name: str, request: Request, console: Console) -> ModelVersion:
     """Package a trial of a study, prove that the package says what its weights say, and register it.
+
+    The model's aliases are held from the making of the version on: while it trains, others may move them.
 
     Raises
     ------
@@ -68,7 +84,8 @@ def register(stores: Stores, name: str, request: Request, console: Console) -> M
     study = load_study(stores, name)
     tier_memory(study.plan.data.tier)
     chosen = choose_trial(study, request.trial)
-    with registry_lock(stores, study.plan.experiment):
+    choose_device(request.device)
+    with study_lock(stores, f"{study.plan.study}.{ROLE}"):
         close_stale(study, ROLE)
         run_name = f"register {chosen.trial.number:03d} {chosen.spec.architecture.label}"
         with child_run(study, role=ROLE, name=run_name) as run_id:
@@ -80,11 +97,8 @@ def _register(
     stores: Stores, study: Study, chosen: Chosen, request: Request, run_id: str, console: Console
 ) -> ModelVersion:
     client, model = study.client, study.plan.experiment
-    console.print(f"{model}: {chosen.trial.name}, {chosen.spec.architecture.label}, one of {chosen.of}", markup=False)
+    claim = _collect(stores, study, chosen, console)
     members = _members(study, chosen, request, console)
-    for failure in require_baselines(stores, study):
-        console.print(f"baseline failed, {failure}", markup=False)
-    claim = claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}")
     record.log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
     packaged = package_members(study, chosen, members, run_id)
     console.print(
@@ -92,21 +106,47 @@ def _register(
         f"{len(members.expected)} days",
         markup=False,
     )
-    _ensure_model(study)
-    gate = ask_gate(client, model, claim)
     store_claim(client, run_id, claim)
-    log_gate(client, run_id, gate)
-    version = _create_version(study, chosen, members, claim, gate, packaged, run_id)
-    try:
-        set_challenger(client, model, int(version.version))
-        _link(study, chosen, version, run_id)
-        console.print("\n".join(gate.lines()), markup=False)
-        decided = decide(client, version, gate, force=request.force)
-    except BaseException:
-        client.delete_model_version(model, version.version)
-        raise
+    with registry_lock(stores, model, wait=WAIT):
+        _ensure_model(study)
+        gate = ask_gate(client, model, claim)
+        log_gate(client, run_id, gate)
+        with _all_or_nothing(study, chosen, run_id):
+            version = _create_version(study, chosen, members, claim, gate, packaged, run_id)
+            set_challenger(client, model, int(version.version))
+            _link(study, chosen, version, run_id)
+            console.print("\n".join(gate.lines()), markup=False)
+            decided = decide(client, version, gate, force=request.force)
     console.print(f"{version_name(version)} registered as challenger; {decided}", markup=False)
     return version
+
+
+def _collect(stores: Stores, study: Study, chosen: Chosen, console: Console) -> Claim:
+    """Collect the trial's evidence, with the baselines that the study lacks."""
+    model = study.plan.experiment
+    console.print(f"{model}: {chosen.trial.name}, {chosen.spec.architecture.label}, one of {chosen.of}", markup=False)
+    for failure in require_baselines(stores, study):
+        console.print(f"baseline failed, {failure}", markup=False)
+    return claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}")
+
+
+@contextmanager
+def _all_or_nothing(study: Study, chosen: Chosen, run_id: str) -> Iterator[None]:
+    """Leave the registry as it was if the block fails or is interrupted.
+
+    MLflow drops every alias of a version that is deleted, so champion and challenger are put back first.
+    """
+    client, model = study.client, study.plan.experiment
+    held = held_aliases(client, model)
+    try:
+        yield
+    except BaseException:
+        put_back(client, model, held)
+        for version in versions_of(client, model):
+            if version.run_id == run_id:
+                _unlink(study, chosen, version, run_id)
+                client.delete_model_version(model, version.version)
+        raise
 
 
 def _members(study: Study, chosen: Chosen, request: Request, console: Console) -> Members:
@@ -118,7 +158,7 @@ def _members(study: Study, chosen: Chosen, request: Request, console: Console) -
             f"refit {done} of {request.seeds}: {chosen.n_epochs} epochs on train and validation", markup=False
         )
 
-    return refitted_members(study, chosen, request.seeds, after_each=said)
+    return refitted_members(study, chosen, request.seeds, device=choose_device(request.device), after_each=said)
 
 
 def _create_version(
@@ -170,7 +210,27 @@ def _ensure_model(study: Study) -> None:
 
 def _link(study: Study, chosen: Chosen, version: ModelVersion, run_id: str) -> None:
     """Tag the registration's run, the trial's and the study's with the version."""
-    client, name = study.client, version_name(version)
+    name = version_name(version)
     for each in (run_id, chosen.trial.run_id, study.run_id):
-        before = client.get_run(each).data.tags.get(REGISTERED, "")
-        client.set_tag(each, REGISTERED, ", ".join(filter(None, [before, name])))
+        _write_links(study, each, [*_links(study, each), name])
+
+
+def _unlink(study: Study, chosen: Chosen, version: ModelVersion, run_id: str) -> None:
+    """Take the version's name out of those tags."""
+    name = version_name(version)
+    for each in (run_id, chosen.trial.run_id, study.run_id):
+        links = _links(study, each)
+        if name in links:
+            _write_links(study, each, [link for link in links if link != name])
+
+
+def _links(study: Study, run_id: str) -> list[str]:
+    text = study.client.get_run(run_id).data.tags.get(REGISTERED, "")
+    return text.split(SEPARATOR) if text else []
+
+
+def _write_links(study: Study, run_id: str, names: list[str]) -> None:
+    if names:
+        study.client.set_tag(run_id, REGISTERED, SEPARATOR.join(names))
+    else:
+        study.client.delete_tag(run_id, REGISTERED)

@@ -20,7 +20,6 @@ from search.evidence.bootstrap import Interval, block_length, metric_intervals, 
 from search.evidence.difference import Difference, paired_difference
 
 if TYPE_CHECKING:
-    from search.registry.loaded import Loaded
     from search.study import Study
 
 Array = npt.NDArray[np.float64]
@@ -72,17 +71,15 @@ def sealed_windows(study: Study) -> Windows:
     return windows
 
 
-def score_test_days(study: Study, loaded: Loaded, bars: pd.DataFrame, *, as_is: bool, opening: Opening) -> TestScores:
-    """Forecast the test days with a version and with baselines fitted to the same rows, and score all of them.
+def score_test_days(study: Study, p: pd.Series, *, as_is: bool, opening: Opening) -> TestScores:
+    """Forecast the test days with baselines fitted to the rows of a version, and score them and the version.
 
     Parameters
     ----------
     study : Study
         Of the version.
-    loaded : Loaded
-        The version.
-    bars : DataFrame
-        Raw bars of the study's dataset version.
+    p : Series
+        The version's probability by date.
     as_is : bool
         Whether the version was trained on the training rows alone, not on validation too.
     opening : Opening
@@ -99,7 +96,7 @@ def score_test_days(study: Study, loaded: Loaded, bars: pd.DataFrame, *, as_is: 
     spec = plan.spec(plan.grid().architectures[0], {})
     train_rows = sealed.train_rows if as_is else refit_rows(sealed, spec, (dataset, *further))
     fit_on = replace(sealed, train_rows=train_rows)
-    said = {"version": _forecast(loaded, bars, dataset.dates[rows])}
+    said = {"version": _on_days(p, dataset.dates[rows])}
     for name, baseline in BASELINES.items():
         fitted = fit_baseline(baseline, dataset, fit_on, horizon=plan.target.horizon, further=further)
         said[name] = fitted.predict_rows(dataset, rows)
@@ -132,8 +129,8 @@ def compare_on_days(dates_D: pd.DatetimeIndex, y_D: Array, said: Mapping[str, Ar
     )
 
 
-def _forecast(loaded: Loaded, bars: pd.DataFrame, dates_D: pd.DatetimeIndex) -> Array:
-    found = loaded.forecast(bars).reindex(dates_D)
+def _on_days(p: pd.Series, dates_D: pd.DatetimeIndex) -> Array:
+    found = p.reindex(dates_D)
     missing = dates_D[found.isna()]
     if len(missing):
         raise RecordError(

@@ -79,11 +79,20 @@ def test_the_adjusted_close_may_be_left_out_and_counts_where_it_is_given(sent):
         lambda dates: dates.dt.tz_localize("America/New_York"),
         lambda dates: dates + pd.Timedelta(hours=16),
         lambda dates: dates.astype("datetime64[us]"),
+        lambda dates: dates.dt.strftime("%Y-%m-%dT00:00:00Z"),
+        lambda dates: dates.dt.tz_localize("America/New_York").map(str),
+        lambda dates: dates.dt.tz_localize("America/New_York").astype(object),
+        lambda dates: dates.map(lambda day: day.to_datetime64()).astype(object),
     ],
 )
 def test_dates_may_come_in_any_usual_form(sent, bars, form):
     read, _ = _checked(sent.assign(date=form(sent["date"])))
     pd.testing.assert_index_equal(read.index, bars.index, exact="equiv")
+
+
+def test_an_evening_date_with_an_offset_is_of_its_own_day(sent, bars):
+    evening = sent["date"].dt.strftime("%Y-%m-%dT20:30:00-04:00")
+    pd.testing.assert_index_equal(_checked(sent.assign(date=evening))[0].index, bars.index, exact="equiv")
 
 
 def test_whole_numbers_are_numbers(sent):
@@ -101,6 +110,19 @@ def test_whole_numbers_are_numbers(sent):
         (lambda f: pd.concat([f, f.iloc[-1:]]), "a date must be there once, got 2017-"),
         (lambda f: _at(f.astype({"date": object}), 5, "date", "yesterday"), "date must be a day.*'yesterday' in row 5"),
         (lambda f: _at(f, 5, "date", pd.NaT), "got none in row 5"),
+        (
+            lambda f: f.assign(date=f["date"].astype("int64") // 10**6),
+            "must be text as 2024-12-31 or datetimes, got 14",
+        ),
+        (lambda f: _at(f.astype({"date": object}), 5, "date", 20240703), "datetimes, got 20240703 in row 5"),
+        (lambda f: _at(f.astype({"date": object}), 5, "date", True), "datetimes, got True in row 5"),
+        (lambda f: _at(f.astype({"date": object}), 5, "date", [1]), r"datetimes, got \[1\] in row 5"),
+        (lambda f: _at(f.astype({"date": object}), 5, "date", None), "got none in row 5"),
+        (lambda f: _at(f.astype({"date": object}), 5, "date", "9999-01-01"), "to today, got 9999-01-01 in row 5"),
+        (lambda f: _at(f, 5, "date", pd.Timestamp("1815-06-18")), "from 1900-01-01 to today, got 1815-06-18 in row 5"),
+        (lambda f: f[[*f.columns, "close", "date"]], "a column must be there once, got date, close more than once"),
+        (lambda f: _at(f.astype({"volume": object}), 5, "volume", 10**400), r"volume must be at most 1e\+15, got more"),
+        (lambda f: f.assign(volume=f["date"]), "volume must be a number, got Timestamp"),
         (lambda f: _at(f, 5, "close", -1.0), "close must be positive, got -1 at 2015-01-09"),
         (lambda f: _at(f, 5, "open", 0.0), "open must be positive, got 0"),
         (lambda f: _at(f, 5, "adj_close", -2.0), "adj_close must be positive"),

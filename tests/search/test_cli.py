@@ -28,7 +28,7 @@ SURFACE = {
     "report": "studies open_page resamples tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
     "verify": "tracking_uri storage",
-    "register": "study trial seeds as_is force tracking_uri storage",
+    "register": "study trial seeds as_is device force tracking_uri storage",
     "promote": "model_version force tracking_uri storage",
     "rollback": "model to tracking_uri storage",
     "compare": "a b as_json tracking_uri storage",

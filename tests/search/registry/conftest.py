@@ -3,9 +3,17 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from rich.console import Console
 
+from model.facts import package_facts
+from model.packaged import write_package
+from model.trainer import predict_rows
+from pipeline.raw_bars import raw_bars
+from search.registry.package import log_package
 from search.registry.register import Request, register
 from search.stores import Stores, resolve_stores
 from search.study import load_study, open_or_create_study
@@ -83,6 +91,26 @@ def shelf(home, stores):
 
     client.add = add
     return client
+
+
+@pytest.fixture(scope="session")
+def logged(market, members, tmp_path_factory, template):
+    """A package as a logged model in stores of its own, with what it must forecast."""
+    home = tmp_path_factory.mktemp("home")
+    store = home / "mlflow.db"
+    store.write_bytes((template / "mlflow.db").read_bytes())
+    root, dataset = market("r33")
+    specs, models, windows = members("r33", (0, 1))
+    facts = package_facts(specs, dataset, windows.rows.train, n_epochs=(1, 1), study="S")
+    write_package(home / "package", members=list(zip(specs, models, strict=True)), facts=facts)
+    uri = f"sqlite:///{store}"
+    client = MlflowClient(tracking_uri=uri)
+    run = client.create_run(client.create_experiment("e", artifact_location=str(home / "artifacts")))
+    model_uri = log_package(client, run.info.run_id, home / "package", tags={"why": "test"})
+    rows = windows.rows.validation[:40]
+    p_D = np.mean([predict_rows(model, windows, rows) for model in models], axis=0)
+    expected = pd.DataFrame({"date": dataset.dates[rows], "p": p_D})
+    return client, run.info.run_id, model_uri, home, raw_bars(root, dataset), expected, uri
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exceptions import InputError
+from pipeline.exceptions import InputError, StoreError
 from search.registry.aliases import (
     CHALLENGER,
     FORCE,
@@ -15,8 +15,11 @@ from search.registry.aliases import (
     chain,
     champion_of,
     code_version,
+    held_aliases,
     move_champion,
     moves_of,
+    put_back,
+    registry_lock,
     roll_back,
     set_challenger,
 )
@@ -81,6 +84,49 @@ def test_a_deleted_champion_is_passed_over(shelf):
         move_champion(shelf, "m", version, how=GATE)
     shelf.delete_model_version("m", "2")
     assert roll_back(shelf, "m")[1].version == 1
+
+
+def test_without_a_champion_rollback_goes_to_the_last_that_exists(shelf, command):
+    shelf.add("m", 3)
+    for version in (1, 2, 3):
+        move_champion(shelf, "m", version, how=GATE)
+    shelf.delete_model_version("m", "3")
+    assert champion_of(shelf, "m") is None
+    with pytest.raises(InputError, match=r"\(1, 2 in its history\), got 3"):
+        roll_back(shelf, "m", 3)
+    code, out, _ = command("rollback", "m")
+    assert (code, out) == (0, "champion of m is now 2 again, before: none\n")
+    assert roll_back(shelf, "m")[0] == 2 and int(champion_of(shelf, "m").version) == 1
+
+
+def test_rollback_never_goes_to_the_champion_itself(shelf):
+    shelf.add("m", 2)
+    for version in (1, 2, 1):
+        move_champion(shelf, "m", version, how=GATE)
+    shelf.delete_model_version("m", "2")
+    with pytest.raises(InputError, match="none before 1"):
+        roll_back(shelf, "m")
+
+
+@pytest.mark.parametrize("promoted", [(), (1,), (1, 2)])
+def test_what_was_held_is_put_back_also_where_its_version_is_deleted(shelf, promoted):
+    shelf.add("m", 3)
+    for version in promoted:
+        move_champion(shelf, "m", version, how=GATE)
+        set_challenger(shelf, "m", version)
+    held, moves = held_aliases(shelf, "m"), moves_of(shelf, "m")
+    set_challenger(shelf, "m", 3)
+    move_champion(shelf, "m", 3, how=GATE)
+    put_back(shelf, "m", held)
+    shelf.delete_model_version("m", "3")
+    assert held_aliases(shelf, "m") == held and moves_of(shelf, "m") == moves
+    assert set(held.aliases.values()) == {str(version) for version in promoted[-1:]}
+
+
+def test_a_lock_is_waited_for_as_long_as_is_asked(stores):
+    with registry_lock(stores, "m"):
+        with pytest.raises(StoreError, match=r"m\.registry in use"), registry_lock(stores, "m", wait=0.3):
+            pass
 
 
 def test_the_newest_version_is_challenger(shelf):

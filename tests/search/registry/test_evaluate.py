@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from search.artifacts import fetch_artifact
 from search.openings import count_openings, count_version_openings, openings
 from search.registry.evaluate import evaluate_version
 from search.registry.sealed_days import sealed_windows
+from search.registry.versions import find_version
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -59,6 +61,41 @@ def test_nothing_but_evaluate_opens(shop, study, command):
         command(*arguments)
     assert count_openings(study) == 0 and not evaluations(study)
     assert np.isnan(sealed_windows(study).y_host_D[sealed_windows(study).rows.test]).all()
+
+
+@pytest.mark.lesson("L17")
+def test_what_is_evaluated_and_predicted_is_what_the_carried_code_says(shop, study, command, tmp_path):
+    first = find_version(study.client, f"{MODEL}/1")
+    shutil.copytree(first.source.removeprefix("file://"), tmp_path / "altered")
+    source = tmp_path / "altered" / "code" / "model" / "packaged.py"
+    said = '"probability": self.probabilities(x_DF)'
+    assert said in source.read_text()
+    source.write_text(source.read_text().replace(said, f"{said} * 1e-3 + 0.125"))
+    study.client.create_model_version(MODEL, str(tmp_path / "altered"), first.run_id, tags=first.tags)
+    code, out, err = command("predict", f"{MODEL}/3", "--offline")
+    assert code == 0 and "2018-12-31: probability 0.125" in out, err
+    assert command("evaluate", f"{MODEL}/3")[0] == 0
+    (run,) = evaluations(study)
+    table = pd.read_parquet(fetch_artifact(study.client, run, "predictions/test.parquet", None))
+    assert table["p"].between(0.125, 0.126).all()
+
+
+@pytest.mark.lesson("L22")
+def test_a_version_that_does_not_load_opens_nothing(shop, study, command, tmp_path):
+    first = find_version(study.client, f"{MODEL}/1")
+    study.client.create_model_version(MODEL, str(tmp_path / "gone"), first.run_id, tags=first.tags)
+    code, _, err = command("evaluate", f"{MODEL}/3")
+    assert (code, err.count("\n")) == (1, 1) and "must load as MLflow serves it" in err
+    assert count_openings(study) == 0 and not evaluations(study)
+
+
+def test_an_evaluation_that_was_killed_does_not_stay_running(shop, study, command, monkeypatch):
+    tags = {"run.role": "test", "study.name": "tiny", "mlflow.parentRunId": study.run_id}
+    run = study.client.create_run(study.experiment_id, tags=tags)
+    monkeypatch.setattr("search.registry.evaluate._evaluate", lambda *arguments: "done")
+    assert command("evaluate", f"{MODEL}/1")[0] == 0
+    held = study.client.get_run(run.info.run_id)
+    assert (held.info.status, held.data.tags["status.reason"]) == ("KILLED", "killed")
 
 
 @pytest.mark.lesson("L22")

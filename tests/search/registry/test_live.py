@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -41,17 +42,38 @@ def test_days_after_the_seal_are_scored_and_no_earlier_one(series):
     q = p.loc[labels.index]
     assert found.loss == pytest.approx(-np.log(np.where(labels == 1, q, 1 - q)).mean())
     assert found.base_rate_loss == pytest.approx(-np.log(np.where(labels == 1, 0.2, 0.8)).mean())
-    assert "250 unseen days: log loss" in found.text() and "AUC 0." in found.text()
+    assert found.difference.value == pytest.approx(found.loss - found.base_rate_loss)
+    assert found.difference.low < found.difference.value < found.difference.high and found.difference.n_days == 250
+    assert re.search(
+        r"^250 unseen days: log loss 0\.\d+, always saying the training base rate 0\.\d+; difference in loss .* "
+        r"250 days can show 0\.\d+; 126 days lie",
+        found.text(),
+    )
     later = live_record(p, bars, plan.target, early, since=pd.Timestamp("2018-11-30"), base_rate=0.2)
     assert (later.n_days, later.n_sealed) == (int((labels.index > "2018-11-30").sum()), 0)
 
 
-def test_one_outcome_only_has_no_auc(series):
+def test_one_outcome_only_is_scored(series):
     plan, bars, p = series
     early = replace(plan.split, test_end=date(2017, 12, 29))
     target = Target(horizon=1, threshold=0.5)
     found = live_record(p, bars, target, early, since=pd.Timestamp("2018-01-02"), base_rate=0.2)
-    assert found.roc_auc is None and "AUC unknown, one outcome only" in found.text()
+    assert found.base_rate_loss == pytest.approx(-np.log(0.8)) and np.isfinite(found.difference.detectable)
+
+
+@pytest.mark.parametrize(("n_days", "scored"), [(1, False), (199, False), (200, True)])
+def test_so_few_days_are_counted_and_show_nothing(series, n_days, scored):
+    plan, bars, p = series
+    early = replace(plan.split, test_end=date(2017, 12, 29))
+    since = bars.index[-n_days - 2]
+    found = live_record(p, bars, plan.target, early, since=since, base_rate=0.2)
+    assert (found.n_days, found.loss is not None, found.difference is not None) == (n_days, scored, scored)
+    if not scored:
+        days = "1 unseen day" if n_days == 1 else f"{n_days} unseen days"
+        assert found.text() == f"{days}; so few show nothing, from 200 on they are scored"
+
+
+def test_no_day_is_no_record():
     assert LiveRecord(n_days=0, n_sealed=0).text() == "no unseen day yet"
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from model.execution import Execution
 from model.trainer import predict_rows
 from pipeline.exceptions import InputError
 from search.registry.chosen import choose_trial
@@ -27,6 +28,23 @@ def test_refits_train_through_validation_with_a_seed_each_and_never_see_a_test_l
     each = [predict_rows(model, members.windows, rows.validation) for _, model in members.models]
     assert np.abs(each[0] - each[1]).max() > 1e-4
     assert np.allclose(np.mean(each, axis=0), members.expected["p"], atol=0)
+
+
+def test_refits_are_computed_as_the_memory_of_their_device_allows_and_answered_in_float32(study, monkeypatch):
+    """A refit on a GPU is bfloat16 and compiled; what is expected of a server never is."""
+    asked = []
+
+    def small(spec, device, *, rows):
+        asked.append((device.type, rows))
+        return Execution(micro_batch=64, precision="bfloat16", recompute=True)
+
+    monkeypatch.setattr("search.registry.members.choose_execution", small)
+    members = refitted_members(study, choose_trial(study), 1)
+    assert asked == [("cpu", len(members.windows.x_DF))]
+    ((_, model),) = members.models
+    days = members.windows.rows.validation
+    assert not model._recompute and not model.training
+    assert np.array_equal(predict_rows(model, members.windows, days), members.expected["p"])
 
 
 @pytest.mark.parametrize("n_seeds", [0, -1, 101])

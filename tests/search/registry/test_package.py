@@ -1,55 +1,23 @@
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import mlflow
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
-from mlflow import MlflowClient
-from packaging.utils import canonicalize_name
 
-from model.facts import package_facts
-from model.packaged import PackagedModel, write_package
-from model.trainer import predict_rows
-from pipeline.exceptions import RecordError, StoreError
-from pipeline.raw_bars import raw_bars
+from model.packaged import PackagedModel
+from pipeline.exceptions import StoreError
 from search.registry import package as registry_package
 from search.registry.package import (
-    REQUIREMENTS,
-    _probe,
-    check_in_fresh_process,
     clean_environment,
     log_package,
     requirements,
     signature,
 )
-
-
-@pytest.fixture(scope="module")
-def logged(market, members, tmp_path_factory, template):
-    """A package as a logged model in stores of its own, with what it must forecast."""
-    home = tmp_path_factory.mktemp("home")
-    store = home / "mlflow.db"
-    store.write_bytes((template / "mlflow.db").read_bytes())
-    root, dataset = market("r33")
-    specs, models, windows = members("r33", (0, 1))
-    facts = package_facts(specs, dataset, windows.rows.train, n_epochs=(1, 1), study="S")
-    write_package(home / "package", members=list(zip(specs, models, strict=True)), facts=facts)
-    uri = f"sqlite:///{store}"
-    client = MlflowClient(tracking_uri=uri)
-    run = client.create_run(client.create_experiment("e", artifact_location=str(home / "artifacts")))
-    model_uri = log_package(client, run.info.run_id, home / "package", tags={"why": "test"})
-    rows = windows.rows.validation[:40]
-    p_D = np.mean([predict_rows(model, windows, rows) for model in models], axis=0)
-    expected = pd.DataFrame({"date": dataset.dates[rows], "p": p_D})
-    return client, run.info.run_id, model_uri, home, raw_bars(root, dataset), expected, uri
 
 
 def _directory(logged):
@@ -92,8 +60,9 @@ def test_the_signature_names_every_column(logged):
     *_, home, _, _, _ = logged
     columns = signature(PackagedModel.load(home / "package"))
     kinds = {column.name: (str(column.type), column.required) for column in columns.inputs.inputs}
-    assert kinds.pop("date") == ("DataType.datetime", True) and kinds.pop("adj_close") == ("DataType.double", False)
-    assert kinds == dict.fromkeys(("open", "high", "low", "close", "volume", "vix_close"), ("DataType.double", True))
+    assert kinds.pop("date") == kinds.pop("volume") == ("Any", True)
+    assert kinds.pop("adj_close") == ("DataType.double", False)
+    assert kinds == dict.fromkeys(("open", "high", "low", "close", "vix_close"), ("DataType.double", True))
     assert columns.outputs.input_names() == ["date", "probability", "horizon", "threshold"]
     assert [(p.name, p.default) for p in columns.params.params] == [("days", "last")]
 
@@ -136,64 +105,6 @@ def test_the_environment_of_a_fresh_process_knows_nothing_of_this_one(monkeypatc
     assert environment["MLFLOW_S3_ENDPOINT_URL"] == "kept"
 
 
-@pytest.fixture(scope="module")
-def answered(logged):
-    """What a fresh process says."""
-    _, _, model_uri, _, frame, expected, uri = logged
-    return _probe(model_uri, frame, (expected["date"].min(), expected["date"].max()), uri)
-
-
-@pytest.fixture
-def say(monkeypatch, answered):
-    """Let the fresh process answer so, without starting it again."""
-    return lambda **changed: monkeypatch.setattr(registry_package, "_probe", lambda *_: {**answered, **changed})
-
-
-@pytest.mark.slow
-@pytest.mark.lesson("L17")
-def test_a_fresh_process_forecasts_the_same_from_the_code_that_the_model_carries(logged, answered, say):
-    _, _, model_uri, _, frame, expected, uri = logged
-    assert answered["strange"] == [] and len(answered["forecasts"]["date"]) == len(expected)
-    say()
-    assert check_in_fresh_process(model_uri, frame, expected, uri) < 1e-6
-    with pytest.raises(RecordError, match=r"differs by 0\.00"):
-        check_in_fresh_process(model_uri, frame, expected.assign(p=expected["p"] + 2e-3), uri)
-    with pytest.raises(RecordError, match="differs by nan"):
-        check_in_fresh_process(model_uri, frame, expected.assign(p=np.nan), uri)
-    more = pd.concat([expected, pd.DataFrame({"date": [pd.Timestamp("1999-02-01")], "p": [0.5]})])
-    with pytest.raises(RecordError, match="forecast all 41 days of its proof, 1 are missing, first 1999-02-01"):
-        check_in_fresh_process(model_uri, frame, more, uri)
-    with pytest.raises(RecordError, match="at least one day"):
-        check_in_fresh_process(model_uri, frame, expected.iloc[:0], uri)
-    say(strange=["/somewhere"])
-    with pytest.raises(RecordError, match="code that it carries, it ran that of /somewhere"):
-        check_in_fresh_process(model_uri, frame, expected, uri)
-
-
-@pytest.mark.slow
-def test_the_packaged_code_imports_what_is_required_and_nothing_else(answered):
-    """What the modules that a fresh process loaded of it name in their imports, as far as it was imported."""
-    providers, loaded = packages_distributions(), set(answered["modules"])
-    tops = {module.split(".")[0] for module in loaded}
-    imported = {"mlflow"}
-    for package in registry_package.PACKAGES:
-        for path in package.rglob("*.py"):
-            name = ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
-            if name in loaded:
-                imported |= {d for top in _named_in(path) & tops for d in providers.get(top, [])}
-    assert {canonicalize_name(each) for each in imported} - {"patchscale"} == {
-        canonicalize_name(each) for each in REQUIREMENTS
-    }
-    assert "search" not in tops
-
-
-def _named_in(path):
-    """Packages that a file's imports name."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return plain | {node.module.split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-
-
 @pytest.mark.slow
 @pytest.mark.lesson("L17")
 def test_it_runs_where_the_project_is_not_installed(logged, tmp_path):
@@ -228,14 +139,6 @@ print(pipeline.__file__)
     assert "/code/pipeline/" in origin
     here = PackagedModel.load(home / "package").predict(frame)["probability"][0]
     assert abs(float(probability) - here) < 1e-6
-
-
-@pytest.mark.slow
-def test_a_model_that_does_not_load_is_reported_in_one_line(logged):
-    *_, frame, expected, uri = logged
-    with pytest.raises(RecordError, match="must load and forecast in a fresh process, it says: ") as caught:
-        check_in_fresh_process("models:/m-00000000000000000000000000000000", frame, expected, uri)
-    assert "\n" not in str(caught.value)
 
 
 def test_loading_it_here_forecasts_too(logged):

@@ -126,7 +126,12 @@ BROKEN = {
     "duplicate dates": (lambda f: pd.concat([f, f.tail(1)]), "a date must be there once, got 2018-12-31"),
     "negative price": (lambda f: _at(f, 700, "close", -1.0), "close must be positive, got -1 at 20"),
     "text in a number": (lambda f: _at(f, 700, "close", "ten"), "Failed to convert column close.*'ten'"),
-    "unreadable date": (lambda f: _at(f, 700, "date", "yesterday"), "Failed to convert column date.*yesterday"),
+    "unreadable date": (lambda f: _at(f, 700, "date", "yesterday"), "date must be a day .* got 'yesterday' in row 700"),
+    "a date of numbers": (lambda f: f.assign(date=1719964800000), "text as 2024-12-31 or datetimes, got 17199648"),
+    "a date far ahead": (lambda f: _at(f, 700, "date", "9999-01-01"), "to today, got 9999-01-01 in row 700"),
+    "no date": (lambda f: _at(f, 700, "date", None), "got none in row 700"),
+    "text in the volume": (lambda f: _at(f, 700, "volume", "many"), "volume must be a number, got 'many' at 20"),
+    "nothing in the volume": (lambda f: _at(f, 700, "volume", None), "volume must be finite, got nan at 20"),
     "nothing in a number": (lambda f: _at(f, 700, "open", None), "open must be finite, got nan at 20"),
     "empty frame": (lambda f: f.iloc[:0], "at least one session, got no rows"),
     "a session left out": (lambda f: f.drop(index=f.index[700]), "every session .* must have a bar, got 20"),
@@ -143,6 +148,18 @@ def test_the_last_day_is_answered_as_offline(case, ask):
         found = predictions[0]
         assert found["date"] == sent["date"].iloc[-1] and (found["horizon"], found["threshold"]) == (2, 0.02)
         assert abs(found["probability"] - offline[found["date"]]) < SAME
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["%Y-%m-%dT00:00:00Z", "%Y-%m-%dT16:00:00-04:00", "mixed"])
+def test_dates_with_an_offset_are_the_exchanges_own(case, ask, form):
+    packaged, _, frame, offline = case
+    sent = frame.tail(packaged.required_days)
+    days = pd.to_datetime(sent["date"])
+    text = days.dt.tz_localize("America/New_York").map(str) if form == "mixed" else days.dt.strftime(form)
+    status, (found,) = ask(body(sent.assign(date=text)))
+    assert (status, found["date"]) == (200, frame["date"].iloc[-1])
+    assert abs(found["probability"] - offline.iloc[-1]) < SAME
 
 
 @pytest.mark.slow
@@ -222,6 +239,16 @@ def test_mlflow_models_predict_answers_as_offline(case, tmp_path):
     subprocess.run(command.split(), cwd=tmp_path, env=environment, check=True, capture_output=True)
     (found,) = json.loads((tmp_path / "answer.json").read_text())["predictions"]
     assert found["date"] == "2018-12-31" and abs(found["probability"] - offline.iloc[-1]) < SAME
+
+
+def test_whole_volumes_and_dates_of_any_kind_pass_from_python(case, tmp_path):
+    packaged, directory, frame, offline = case
+    save_form(tmp_path / "model", directory, packaged)
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    sent = frame.tail(packaged.required_days)
+    sent = sent.assign(volume=sent["volume"].astype("int64"))
+    for date in (sent["date"], pd.to_datetime(sent["date"]), pd.to_datetime(sent["date"]).dt.tz_localize("UTC")):
+        assert abs(loaded.predict(sent.assign(date=date))["probability"][0] - offline.iloc[-1]) < SAME
 
 
 def test_a_callers_mistake_keeps_its_words_where_mlflow_adds_the_data(case, tmp_path):

@@ -1,16 +1,24 @@
 import json
 import re
+from io import StringIO
 
-import mlflow
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from pipeline.exceptions import StoreError
 from search.artifacts import fetch_artifact
-from search.registry.aliases import CHALLENGER, champion_of
+from search.registry import register as registration
+from search.registry.aliases import CHALLENGER, champion_of, held_aliases, registry_lock
 from search.registry.out_of_sample import STORED
+from search.registry.register import Request
 from search.registry.versions import find_version, versions_of
 
 MODEL = "patchscale-^GSPC-h1"
+
+
+def quiet():
+    return Console(file=StringIO())
 
 
 @pytest.fixture
@@ -104,12 +112,59 @@ def test_a_version_whose_forecasts_do_not_match_is_refused_and_leaves_no_version
     assert int(find_version(study.client, f"{MODEL}@{CHALLENGER}").version) == 2
 
 
-def test_plain_mlflow_finds_the_version_by_its_alias(shop, study, planned):
-    from search.registry.loaded import load_version
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("at", ["_link", "decide"])
+def test_an_interrupted_registration_leaves_both_aliases_and_no_trace(shop, study, command, monkeypatch, at, error):
+    command("promote", f"{MODEL}/1", "--force", "a drill")
+    before = held_aliases(study.client, MODEL)
+    assert before.aliases == {"champion": "1", "challenger": "2"}
+    original = getattr(registration, at)
 
-    loaded = load_version(shop, find_version(study.client, f"{MODEL}@{CHALLENGER}"))
-    assert loaded.facts.study == "tiny" and loaded.facts.seeds == (0, 1)
-    assert isinstance(loaded.served, mlflow.pyfunc.PyFuncModel)
+    def break_off(*arguments, **named):
+        original(*arguments, **named)
+        raise error("broken off")
+
+    monkeypatch.setattr(registration, at, break_off)
+    with pytest.raises(error):
+        registration.register(shop, "tiny", Request(as_is=True, force="in use"), quiet())
+    assert held_aliases(study.client, MODEL) == before
+    assert [int(each.version) for each in versions_of(study.client, MODEL)] == [1, 2]
+    best = min(study.finished(), key=lambda trial: trial.value).user_attrs["run_id"]
+    newest = runs(study, "registration")[0]
+    assert newest.info.status == ("KILLED" if error is KeyboardInterrupt else "FAILED")
+    assert "registered.as" not in newest.data.tags
+    for run_id in (best, study.run_id):
+        assert study.client.get_run(run_id).data.tags["registered.as"] == f"{MODEL}/1, {MODEL}/2"
+
+
+def test_aliases_can_be_moved_while_it_trains_and_are_held_once_it_writes(shop, study, monkeypatch):
+    held = []
+
+    def look(*arguments, **named):
+        try:
+            with registry_lock(shop, MODEL):
+                held.append(False)
+        except StoreError:
+            held.append(True)
+        raise OSError("enough")
+
+    for at in ("_members", "package_members", "_create_version"):
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="enough"):
+            patch.setattr(registration, at, look)
+            registration.register(shop, "tiny", Request(as_is=True), quiet())
+    assert held == [False, False, True]
+
+
+def test_evidence_is_collected_before_anything_is_trained(shop, study, monkeypatch):
+    def fail(*arguments, **named):
+        raise OSError("no evidence")
+
+    trained = []
+    monkeypatch.setattr(registration, "claim_of_trial", fail)
+    monkeypatch.setattr(registration, "_members", lambda *arguments: trained.append(arguments))
+    with pytest.raises(OSError, match="no evidence"):
+        registration.register(shop, "tiny", Request(), quiet())
+    assert not trained
 
 
 @pytest.mark.lesson("L34")
@@ -121,6 +176,7 @@ def test_plain_mlflow_finds_the_version_by_its_alias(shop, study, planned):
         (["tiny", "--trial", "x"], "trial must be a whole number, at least 0, got 'x'"),
         (["tiny", "--seeds", "0"], "seeds must be a whole number, at least 1"),
         (["tiny", "--seeds", "101"], "seeds must be from 1 to 100, got 101"),
+        (["tiny", "--device", "tpu"], "device must be auto, cpu or cuda, got 'tpu'"),
         (["tiny", "--force", " "], "force must say why, got nothing"),
     ],
 )

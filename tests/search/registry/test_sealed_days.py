@@ -4,7 +4,6 @@ import pytest
 
 from pipeline.exceptions import RecordError
 from search.openings import record_opening
-from search.registry.loaded import Loaded
 from search.registry.sealed_days import compare_on_days, score_test_days, sealed_windows
 
 MODEL = "patchscale-^GSPC-h1"
@@ -22,12 +21,9 @@ def test_the_version_is_held_against_every_other_and_the_hardest_is_named():
 
 @pytest.mark.lesson("L22")
 def test_baselines_are_fitted_to_the_rows_of_the_version(study, planned):
-    class Constant:
-        def forecast(self, bars):
-            return pd.Series(0.2, index=planned[1].dates)
-
+    constant = pd.Series(0.2, index=planned[1].dates)
     opening = record_opening(study, f"{MODEL}/1")
-    scored = [score_test_days(study, Constant(), None, as_is=as_is, opening=opening) for as_is in (True, False)]
+    scored = [score_test_days(study, constant, as_is=as_is, opening=opening) for as_is in (True, False)]
     rates = [each.table["p_base_rate"].iloc[0] for each in scored]
     windows = sealed_windows(study)
     through_validation = np.arange(windows.rows.train[0], windows.rows.validation[-1] + 1)
@@ -36,11 +32,7 @@ def test_baselines_are_fitted_to_the_rows_of_the_version(study, planned):
 
 
 def test_a_version_that_leaves_out_a_day_is_refused(study, planned):
-    class Short:
-        def predict(self, bars, params):
-            dates = planned[1].dates[:-100].strftime("%Y-%m-%d")
-            return pd.DataFrame({"date": dates, "probability": 0.2})
-
+    short = pd.Series(0.2, index=planned[1].dates[:-100])
     opening = record_opening(study, f"{MODEL}/1")
     with pytest.raises(RecordError, match=r"a version must forecast every test day, 99 are missing, first 2018-08-0"):
-        score_test_days(study, Loaded(served=Short(), facts=None), None, as_is=True, opening=opening)
+        score_test_days(study, short, as_is=True, opening=opening)
