@@ -1,4 +1,8 @@
-"""Calibration: whether outcomes drawn from the probabilities could look as far from them as the real ones do."""
+"""Calibration: whether outcomes drawn from the probabilities could look as far from them as the real ones do.
+
+More days show ever smaller errors, and no model's are nought: an error inside a stated tolerance holds whatever
+the number of days.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ Array = npt.NDArray[np.float64]
 
 N_SIMULATED = 1000
 LEVEL = 0.99
+TOLERANCE = 0.05
+"""Calibration error that holds on any number of days."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,16 +35,19 @@ class Calibration:
         Which the error of simulated outcomes stays below, at ``level``.
     level : float
         Share of the simulations.
+    tolerance : float
+        Error that is small enough, whatever simulations show.
     """
 
     ece: float
     limit: float
     level: float = LEVEL
+    tolerance: float = TOLERANCE
 
     @property
     def holds(self) -> bool | None:
-        """Whether the error is one that calibrated probabilities show too; None if there are too few days."""
-        return None if math.isnan(self.ece) else self.ece <= self.limit
+        """Whether the error is tolerable, or one that calibrated probabilities show too; None on too few days."""
+        return None if math.isnan(self.ece) else self.ece <= max(self.limit, self.tolerance)
 
 
 def calibration_of(

@@ -32,14 +32,18 @@ class Claim:
         Forecast days, ascending.
     y_D, p_D : ndarray of shape (days,)
         Outcomes and probabilities.
+    walked : bool
+        Whether they are a walk-forward's, of the recipe; else of the validation days that chose the spec.
     unchosen_D : ndarray of bool of shape (days,), optional
         Days on which the spec was not chosen; None where that does not apply.
     baseline : str
         Best baseline on these days; empty if there is none in the record.
+    baseline_missing : str
+        What is missing to name the best baseline, with the command that makes it; empty if nothing is.
     p_baseline_D : ndarray of shape (days,), optional
         Its probabilities.
     search_losses_MD : ndarray of shape (trials, search days), optional
-        Log losses of every trial of the search on the days it selected on.
+        Log losses of every trial of the search on the days it selected on: of a claim that is not ``walked``, its own.
     benchmark : str
         Baseline that the search is held against: the best on the search's days.
     benchmark_losses_D : ndarray of shape (search days,), optional
@@ -52,8 +56,10 @@ class Claim:
     dates_D: pd.DatetimeIndex
     y_D: Array
     p_D: Array
+    walked: bool = False
     unchosen_D: npt.NDArray[np.bool_] | None = None
     baseline: str = ""
+    baseline_missing: str = ""
     p_baseline_D: Array | None = None
     search_losses_MD: Array | None = None
     benchmark: str = ""

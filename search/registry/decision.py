@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import PatchscaleError
 from search import record
 from search.registry.aliases import FORCE, GATE, champion_of, move_champion, now
+from search.registry.chosen import choose_trial
 from search.registry.claim import Claim, no_claim
 from search.registry.gate import Gate, check_gate
-from search.registry.out_of_sample import claim_of_version
-from search.registry.versions import version_name
+from search.registry.out_of_sample import claim_of_trial, claim_of_version
+from search.registry.versions import TRIAL_NUMBER, require_tag, version_name
+from search.study import load_study
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+    from search.stores import Stores
+    from search.study import Study
+
 LONGEST = 4000
+SEEDS = "members.seeds"
 
 
-def ask_gate(client: MlflowClient, model: str, claim: Claim, *, version: int | None = None) -> Gate:
+def ask_gate(
+    client: MlflowClient, model: str, claim: Claim, *, version: int | None = None, stores: Stores | None = None
+) -> Gate:
     """Hold a claim against the gate, the model's present champion included.
 
     Parameters
@@ -32,19 +43,58 @@ def ask_gate(client: MlflowClient, model: str, claim: Claim, *, version: int | N
         Of the version.
     version : int, optional
         The version's number, if it has one.
+    stores : Stores, optional
+        Where the champion's study is; without them its claim is the stored one.
     """
-    return check_gate(claim, _champion_claim(client, model, version))
+    return check_gate(claim, _champion_claim(client, model, version, stores))
 
 
-def _champion_claim(client: MlflowClient, model: str, version: int | None) -> Claim | None:
-    """Read the present champion's stored forecasts; a claim without a day if they can't be read."""
+def _champion_claim(client: MlflowClient, model: str, version: int | None, stores: Stores | None) -> Claim | None:
+    """Present champion's forecasts as its study holds them now, else as stored; no day if neither can be read."""
     champion = champion_of(client, model)
     if champion is None or int(champion.version) == version:
         return None
+    if stores is not None:
+        try:
+            return collect_claim(stores, client, champion)
+        except (PatchscaleError, MlflowException):
+            pass
     try:
         return claim_of_version(client, champion)
     except PatchscaleError as error:
         return no_claim(version_name(champion), source=str(error))
+
+
+def collect_claim(
+    stores: Stores,
+    client: MlflowClient,
+    version: ModelVersion,
+    *,
+    prepare: Callable[[Study], None] = lambda study: None,
+) -> Claim:
+    """Collect a version's evidence anew from its study and trial.
+
+    Parameters
+    ----------
+    stores : Stores
+        Where the study is.
+    client : MlflowClient
+        Of the registry.
+    version : ModelVersion
+        Whose evidence.
+    prepare : callable
+        Called with the study before its forecasts are read.
+
+    Raises
+    ------
+    PatchscaleError
+        If the study, the trial or its predictions are gone, or the version was not registered by patchscale.
+    """
+    study = load_study(stores, require_tag(version, record.STUDY), client=client)
+    chosen = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
+    prepare(study)
+    n_members = len(require_tag(version, SEEDS).split(","))
+    return claim_of_trial(study, chosen, version_name(version), n_members=n_members)
 
 
 def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:

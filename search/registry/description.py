@@ -8,6 +8,8 @@ from search.registry.claim import Claim
 from search.registry.gate import Gate
 from search.registry.members import Members
 
+RECIPE = "it is the recipe's, not these weights'"
+
 
 def describe_version(
     chosen: Chosen, members: Members, claim: Claim, gate: Gate, *, trained_through: str, difference: float
@@ -42,7 +44,7 @@ def describe_version(
         f"- test split {spec.split.test_start} to {spec.split.test_end}: sealed, `patchscale evaluate` opens it",
         f"- packaged model in a fresh process against the same weights before: largest difference {difference:.1e}",
         f"- evidence, out of sample: {claim.source}, {len(claim.dates_D):,} days {claim.dates_D[0].date()} to "
-        f"{claim.dates_D[-1].date()}" + ("" if members.as_is else "; it is the recipe's, not these weights'"),
+        f"{claim.dates_D[-1].date()}" + ("" if _of_these_weights(members, claim) else f"; {RECIPE}"),
         "",
         f"### Gate: {'holds' if gate.holds else 'does not hold'}",
         "",
@@ -63,6 +65,11 @@ def question(ticker: str, target: Target) -> str:
     """
     days = "1 session" if target.horizon == 1 else f"{target.horizon} sessions"
     return f"Will the {target.rule} of {ticker} reach {target.threshold * 100:+g} % within {days} of the close?"
+
+
+def _of_these_weights(members: Members, claim: Claim) -> bool:
+    """Whether the very weights made the forecasts: the trial's own, on its validation days."""
+    return members.as_is and not claim.walked
 
 
 def _weights(chosen: Chosen, members: Members) -> str:

@@ -7,7 +7,7 @@ and unknown does not pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,29 @@ import numpy.typing as npt
 
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import block_length, resampled_days
-from search.evidence.difference import Difference, paired_difference
+from search.evidence.difference import POWER, Difference, paired_difference
+from search.evidence.scores import daily_losses
 from search.evidence.superior import superior_predictive_ability
 from search.registry.calibration import calibration_of
-from search.registry.claim import Claim, common_days
+from search.registry.claim import Claim, CommonDays, common_days
 
 Array = npt.NDArray[np.float64]
 
 SIZE = 0.05
 LEVEL = 0.99
+MEAN_TOLERANCE = 0.02
+"""Difference of mean probability and base rate that holds on any number of days."""
 MIN_COMMON_DAYS = 200
 N_RESAMPLES = 2000
 ANSWERS = {True: "pass", False: "fail", None: "unknown"}
+FINITE, CALIBRATED, BASELINE, SEARCH, CHAMPION = (
+    "finite",
+    "calibrated",
+    "beats the best baseline",
+    "survives the search",
+    "beats the champion",
+)
+NAMES = (FINITE, CALIBRATED, BASELINE, SEARCH, CHAMPION)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,9 +118,8 @@ def check_gate(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Gate:
     """
     finite = _finite(claim)
     if not finite.holds:
-        names = ("calibrated", "beats the best baseline", "survives the search", "beats the champion")
         others = tuple(
-            Condition(name=name, holds=None, words="not asked of forecasts that are not finite") for name in names
+            Condition(name=name, holds=None, words="not asked of forecasts that are not finite") for name in NAMES[1:]
         )
         return Gate(source=claim.source, conditions=(finite, *others))
     conditions = (
@@ -117,9 +127,21 @@ def check_gate(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Gate:
         _calibrated(claim.on_unchosen(), seed),
         _beats_baseline(claim.on_unchosen(), seed),
         _survives_search(claim, seed),
-        _beats_champion(claim, champion, seed),
+        beats_champion(claim, champion, seed=seed),
     )
     return Gate(source=claim.source, conditions=conditions)
+
+
+def unknown_gate(why: str) -> Gate:
+    """Answer for a version whose evidence is gone: every condition is unknown.
+
+    Examples
+    --------
+    >>> unknown_gate("the study was deleted").not_met == NAMES
+    True
+    """
+    conditions = tuple(Condition(name=name, holds=None, words="the evidence is gone") for name in NAMES)
+    return Gate(source=f"no evidence: {why}", conditions=conditions)
 
 
 def _finite(claim: Claim) -> Condition:
@@ -127,7 +149,7 @@ def _finite(claim: Claim) -> Condition:
     broken = int((~(np.isfinite(p_D) & (p_D > 0) & (p_D < 1))).sum())
     words = f"{len(p_D) - broken:,} of {len(p_D):,} probabilities are finite and inside (0, 1)"
     return Condition(
-        name="finite", holds=len(p_D) > 0 and not broken, words=words, figures={"days": len(p_D), "broken": broken}
+        name=FINITE, holds=len(p_D) > 0 and not broken, words=words, figures={"days": len(p_D), "broken": broken}
     )
 
 
@@ -139,37 +161,40 @@ def _calibrated(claim: Claim, seed: int) -> Condition:
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(excess_D[days_RD].mean(axis=1), [tail, 1 - tail])
     shape = calibration_of(claim.y_D, claim.p_D, horizon=claim.horizon, seed=seed)
-    mean = bool(low <= 0 <= high)
+    mean = bool(low <= 0 <= high or abs(excess_D.mean()) <= MEAN_TOLERANCE)
     words = (
         f"calibration error {shape.ece:.4f}, calibrated probabilities of these days stay below {shape.limit:.4f} in "
-        f"{shape.level:.0%} of simulations; mean probability {claim.p_D.mean():.4f}, base rate {claim.y_D.mean():.4f}, "
-        f"difference {excess_D.mean():+.4f} [{low:+.4f}, {high:+.4f}] at {LEVEL:.0%}"
+        f"{shape.level:.0%} of simulations, up to {shape.tolerance:g} is tolerated on any number of days; "
+        f"mean probability {claim.p_D.mean():.4f}, base rate {claim.y_D.mean():.4f}, "
+        f"difference {excess_D.mean():+.4f} [{low:+.4f}, {high:+.4f}] at {LEVEL:.0%}, "
+        f"up to {MEAN_TOLERANCE:g} either way is tolerated"
     )
     figures = {
         "ece": shape.ece,
         "ece_limit": shape.limit,
+        "ece_tolerance": shape.tolerance,
         "mean_probability": float(claim.p_D.mean()),
         "base_rate": float(claim.y_D.mean()),
         "mean_low": float(low),
         "mean_high": float(high),
+        "mean_tolerance": MEAN_TOLERANCE,
     }
     return Condition(
-        name="calibrated", holds=None if shape.holds is None else shape.holds and mean, words=words, figures=figures
+        name=CALIBRATED, holds=None if shape.holds is None else shape.holds and mean, words=words, figures=figures
     )
 
 
 def _beats_baseline(claim: Claim, seed: int) -> Condition:
-    name = "beats the best baseline"
+    name = BASELINE
     if claim.p_baseline_D is None:
-        return Condition(
-            name=name, holds=None, words="no baseline on these days in the record; patchscale baselines STUDY"
-        )
+        missing = claim.baseline_missing or "no baseline on these days in the record; patchscale baselines STUDY"
+        return Condition(name=name, holds=None, words=missing)
     found = paired_difference(claim.y_D, claim.p_D, claim.p_baseline_D, horizon=claim.horizon, seed=seed)
     return _compared(name, f"{claim.baseline}, ", found)
 
 
 def _survives_search(claim: Claim, seed: int) -> Condition:
-    name = "survives the search"
+    name = SEARCH
     if claim.search_losses_MD is None or claim.benchmark_losses_D is None:
         return Condition(name=name, holds=None, words="no trials and baseline on the same days in the record")
     losses_MD, benchmark_D = claim.search_losses_MD, claim.benchmark_losses_D
@@ -189,19 +214,62 @@ def _survives_search(claim: Claim, seed: int) -> Condition:
     return Condition(name=name, holds=found.p_value < SIZE, words=words, figures=figures)
 
 
-def _beats_champion(claim: Claim, champion: Claim | None, seed: int) -> Condition:
-    name = "beats the champion"
+def beats_champion(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Condition:
+    """Hold a version against the champion, on days that did not choose it or with its whole search.
+
+    A walk-forward is compared on the days that did not choose the spec.  Validation days did choose it, as the
+    best of many: there the search's trials together must be superior to the champion too (Hansen 2005).  In 200
+    simulated searches of 50 trials as good as the champion, on 500 days, the best passed the paired test alone 107
+    times and both tests 30 times.  That is still above the nominal 5 %: 500 days hold few blocks of a month, and
+    with blocks of 5 days 16 passed.
+
+    Parameters
+    ----------
+    claim : Claim
+        The version's.
+    champion : Claim, optional
+        None if there is none.
+    seed : int
+        Of bootstraps.
+    """
     if champion is None:
-        return Condition(name=name, holds=True, words="there is none")
+        return Condition(name=CHAMPION, holds=True, words="there is none")
+    own = claim.on_unchosen()
     try:
-        common = common_days(claim, champion)
+        common = common_days(own, champion)
     except InputError as error:
-        return Condition(name=name, holds=None, words=str(error))
+        return Condition(name=CHAMPION, holds=None, words=str(error))
     if len(common.y_D) < MIN_COMMON_DAYS:
-        words = f"{len(common.y_D)} days that both forecast out of sample, at least {MIN_COMMON_DAYS} are needed"
-        return Condition(name=name, holds=None, words=words, figures={"n_days": len(common.y_D)})
+        words = (
+            f"{len(common.y_D)} days that both forecast out of sample"
+            f"{' and that did not choose the spec' if claim.walked else ''}, at least {MIN_COMMON_DAYS} are needed"
+        )
+        return Condition(name=CHAMPION, holds=None, words=words, figures={"n_days": len(common.y_D)})
     found = paired_difference(common.y_D, common.p_a_D, common.p_b_D, horizon=claim.horizon, seed=seed)
-    return _compared(name, f"{champion.name}, ", found)
+    paired = _compared(CHAMPION, f"{champion.name}, ", found)
+    return paired if claim.walked else _with_search(paired, claim, common, seed)
+
+
+def _with_search(paired: Condition, claim: Claim, common: CommonDays, seed: int) -> Condition:
+    """Ask of a claim on the days that chose it that its search, every trial counted, beats the champion."""
+    if claim.search_losses_MD is None:
+        words = f"{paired.words}; these days chose the spec, and its search's trials are not in the record"
+        return replace(paired, holds=None, words=words)
+    losses_MD = claim.search_losses_MD[:, claim.dates_D.get_indexer(common.dates_D)]
+    champion_D = daily_losses(common.y_D, common.p_b_D)
+    best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - champion_D
+    block = block_length(best_D, claim.horizon)
+    found = superior_predictive_ability(losses_MD, champion_D, block=block, seed=seed)
+    words = (
+        f"{paired.words}; these days chose the spec: superior predictive ability of {len(losses_MD)} trials over the "
+        f"champion, p {found.p_value:.4f} (must be below {SIZE:g})"
+    )
+    return replace(
+        paired,
+        holds=bool(paired.holds and found.p_value < SIZE),
+        words=words,
+        figures={**paired.figures, "search_p_value": found.p_value, "models": len(losses_MD)},
+    )
 
 
 def _compared(name: str, opponent: str, found: Difference) -> Condition:
@@ -219,6 +287,6 @@ def describe_difference(found: Difference) -> str:
     """One comparison in words, with the smallest difference that its days could show."""
     return (
         f"difference in {found.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], "
-        f"p {found.p_value:.4f}; "
-        f"{found.n_days:,} days can show {found.detectable:.4f}"
+        f"one-sided p {found.p_value:.4f}; "
+        f"{found.n_days:,} days can show {found.detectable:.4f} (two-sided, {POWER:.0%} power)"
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from model.baselines import BASELINES
 from pipeline.exceptions import RecordError
-from pipeline.splits import MIN_EVALUATION_DAYS
 from search import record
 from search.artifacts import fetch_artifact
 from search.baselines import ROLE as BASELINE
@@ -21,7 +24,7 @@ from search.registry.claim import Claim, stored_claim
 from search.registry.versions import require_tag, version_name
 from search.stores import Stores, study_lock
 from search.walk_forward.load import load_walk_forward, years_of
-from search.walk_forward.runs import walk_forward_runs
+from search.walk_forward.runs import read_days, walk_forward_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,14 +34,57 @@ if TYPE_CHECKING:
     from search.study import Study
 
 STORED = "evidence/predictions.parquet"
+MIN_UNCHOSEN_DAYS = 1000
+SEED_COLUMN = "p_seed"
 SOURCE, HORIZON = "evidence.source", "target.horizon"
 
 
-def claim_of_trial(study: Study, chosen: Chosen, name: str) -> Claim:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walked:
+    """A finished walk-forward of a trial's spec.
+
+    Parameters
+    ----------
+    run : Run
+        Of the record.
+    days : DataFrame
+        A row a day: date, y, p, and ``p_seed0`` and so on.
+    unchosen_D : ndarray of bool of shape (days,)
+        Days on which the spec was not chosen.
+    """
+
+    run: Run
+    days: pd.DataFrame
+    unchosen_D: npt.NDArray[np.bool_]
+
+    @property
+    def n_unchosen(self) -> int:
+        """Days that did not choose the spec."""
+        return int(self.unchosen_D.sum())
+
+    @property
+    def seeds(self) -> list[str]:
+        """Columns of the seeds, the spec's own first."""
+        return [name for name in self.days.columns if name.startswith(SEED_COLUMN)]
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Higher is better evidence: most days, then most seeds, then newest."""
+        return self.n_unchosen, len(self.seeds), int(self.run.info.start_time)
+
+    @property
+    def words(self) -> str:
+        """Its years and run."""
+        first, last = years_of(self.run)
+        return f"walk-forward {first} to {last}, run {self.run.info.run_id[:8]}"
+
+
+def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int = 1) -> Claim:
     """Collect the forecasts of a trial's spec out of sample, the best baseline's, and the losses of the whole search.
 
-    The forecasts are a finished walk-forward's of this very spec, with baselines beside it, if the record has
-    one; else the trial's own on the validation days, on which it was chosen.  The search is always held
+    The forecasts are a finished walk-forward's of this very spec that has at least 1,000 days on which it was not
+    chosen, if the record has one: of several that with the most such days, then the most seeds, then the newest.
+    Else they are the trial's own on the validation days, on which it was chosen.  The search is always held
     against the best baseline on the validation days.
 
     Parameters
@@ -49,6 +95,8 @@ def claim_of_trial(study: Study, chosen: Chosen, name: str) -> Claim:
         The trial.
     name : str
         Of the version that is made of it.
+    n_members : int
+        Weights that the version averages: of a walk-forward's seeds at most so many are.
 
     Raises
     ------
@@ -62,20 +110,20 @@ def claim_of_trial(study: Study, chosen: Chosen, name: str) -> Claim:
             "they are gone, or another trial has the same spec; choose another trial"
         )
     source = f"validation of trial {chosen.trial.number} of study {study.plan.study}, one of {chosen.of} compared on it"
-    claim = _claim(name, source, forecasts, forecasts.run_ids.index(chosen.trial.run_id))
-    if BASELINE in forecasts.roles:
-        best = forecasts.best(BASELINE)
-        claim = replace(
-            claim,
-            search_losses_MD=forecasts.of_role(TRIAL).losses_MD,
-            benchmark=forecasts.names[best],
-            benchmark_losses_D=forecasts.losses_MD[best],
+    claim = _of_validation(name, source, forecasts, forecasts.run_ids.index(chosen.trial.run_id))
+    walked = max(_walked(study, chosen), key=lambda each: each.rank, default=None)
+    if walked is None:
+        return claim
+    if walked.n_unchosen < MIN_UNCHOSEN_DAYS:
+        too_short = (
+            f"the {walked.words} was too short: {walked.n_unchosen:,} of its days did not choose the spec, at least "
+            f"{MIN_UNCHOSEN_DAYS:,} are needed"
         )
-    run = _walk_forward_of(study, chosen)
-    return claim if run is None else _on_walk_forward(study, run, claim)
+        return replace(claim, source=f"{claim.source}; {too_short}")
+    return _on_walk_forward(study, walked, claim, n_members)
 
 
-def _claim(name: str, source: str, forecasts: Forecasts, row: int) -> Claim:
+def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Claim:
     claim = Claim(
         name=name,
         source=source,
@@ -83,44 +131,70 @@ def _claim(name: str, source: str, forecasts: Forecasts, row: int) -> Claim:
         dates_D=forecasts.dates_D,
         y_D=forecasts.y_D,
         p_D=forecasts.p_MD[row],
+        search_losses_MD=forecasts.of_role(TRIAL).losses_MD,
     )
     if BASELINE not in forecasts.roles:
         return claim
     best = forecasts.best(BASELINE)
+    return replace(
+        claim,
+        baseline=forecasts.names[best],
+        p_baseline_D=forecasts.p_MD[best],
+        benchmark=forecasts.names[best],
+        benchmark_losses_D=forecasts.losses_MD[best],
+    )
+
+
+def _walked(study: Study, chosen: Chosen) -> Iterator[Walked]:
+    """Finished walk-forwards of the spec whose predictions are there."""
+    split = study.plan.split
+    query = f"attributes.status = 'FINISHED' and tags.`{record.RECORD_STATE}` = 'valid'"
+    for run in walk_forward_runs(study, query):
+        if run.data.params.get("spec_hash") != chosen.spec.hash:
+            continue
+        try:
+            days = read_days(study, run)
+        except RecordError:
+            continue
+        chosen_on = days["date"].between(pd.Timestamp(split.validation_start), pd.Timestamp(split.validation_end))
+        yield Walked(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
+
+
+def _on_walk_forward(study: Study, walked: Walked, claim: Claim, n_members: int) -> Claim:
+    """Put a claim on its spec's walk-forward; the search stays what it is."""
+    forecasts = load_walk_forward(study, years=years_of(walked.run), run_ids=[str(walked.run.info.run_id)])
+    seeds = walked.seeds[:n_members]
+    source = f"{walked.words}, {f'mean of {len(seeds)} seeds' if len(seeds) > 1 else 'one seed'}"
+    n_chosen = len(walked.days) - walked.n_unchosen
+    if n_chosen:
+        source += f"; on {n_chosen} of its days the spec was chosen, left out"
+    claim = replace(
+        claim,
+        source=source,
+        walked=True,
+        dates_D=forecasts.dates_D,
+        y_D=forecasts.y_D,
+        p_D=walked.days[seeds].mean(axis=1).to_numpy(dtype=np.float64),
+        unchosen_D=walked.unchosen_D if n_chosen else None,
+    )
+    missing = [name for name in BASELINES if f"{BASELINE} {name}" not in forecasts.names]
+    if missing:
+        return replace(claim, baseline="", p_baseline_D=None, baseline_missing=_walk_them(study, walked, missing))
+    best = _best_baseline(forecasts, walked.unchosen_D)
     return replace(claim, baseline=forecasts.names[best], p_baseline_D=forecasts.p_MD[best])
 
 
-def _walk_forward_of(study: Study, chosen: Chosen) -> Run | None:
-    """Find the finished walk-forward of the spec that covers the most years and has a baseline beside it."""
-    finished = walk_forward_runs(study, f"attributes.status = 'FINISHED' and tags.`{record.RECORD_STATE}` = 'valid'")
-    with_baseline = {years_of(run) for run in finished if "baseline" in run.data.params}
-    own = [
-        run
-        for run in finished
-        if run.data.params.get("spec_hash") == chosen.spec.hash and years_of(run) in with_baseline
-    ]
-    return max(own, key=lambda run: years_of(run)[1] - years_of(run)[0], default=None)
+def _best_baseline(forecasts: Forecasts, kept_D: npt.NDArray[np.bool_]) -> int:
+    """Row of the baseline of the lowest mean loss on the days that count."""
+    rows = [row for row, role in enumerate(forecasts.roles) if role == BASELINE]
+    return rows[int(forecasts.losses_MD[rows][:, kept_D].mean(axis=1).argmin())]
 
 
-def _on_walk_forward(study: Study, run: Run, claim: Claim) -> Claim:
-    """Put a claim on its spec's walk-forward; the search stays what it is."""
-    first, last = years_of(run)
-    forecasts = load_walk_forward(study, years=(first, last), run_ids=[str(run.info.run_id)])
-    split = study.plan.split
-    chosen_on = (forecasts.dates_D >= pd.Timestamp(split.validation_start)) & (
-        forecasts.dates_D <= pd.Timestamp(split.validation_end)
-    )
-    source = f"walk-forward {first} to {last}, run {run.info.run_id[:8]}"
-    apart = bool((~chosen_on).sum() >= MIN_EVALUATION_DAYS)
-    if chosen_on.any():
-        source += f"; on {int(chosen_on.sum())} of its days the spec was chosen" + (", left out" if apart else "")
-    walked = _claim(claim.name, source, forecasts, forecasts.best(TRIAL))
-    return replace(
-        walked,
-        unchosen_D=~chosen_on if apart else None,
-        search_losses_MD=claim.search_losses_MD,
-        benchmark=claim.benchmark,
-        benchmark_losses_D=claim.benchmark_losses_D,
+def _walk_them(study: Study, walked: Walked, missing: list[str]) -> str:
+    first, last = years_of(walked.run)
+    return (
+        f"the best baseline of {first} to {last} is known when all are walked forward, missing {', '.join(missing)}; "
+        f"patchscale walkforward baselines --study {study.plan.study} --first-year {first} --last-year {last}"
     )
 
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlflow.exceptions import MlflowException
+
+from pipeline.exceptions import PatchscaleError
 from search import record
 from search.registry.aliases import CHAMPION, champion_of, registry_lock
-from search.registry.chosen import choose_trial
-from search.registry.decision import ask_gate, decide, gate_tags, log_gate
-from search.registry.out_of_sample import SOURCE, claim_of_trial, require_baselines, store_claim
+from search.registry.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
+from search.registry.gate import unknown_gate
+from search.registry.out_of_sample import SOURCE, require_baselines, store_claim
 from search.registry.versions import TRIAL_NUMBER, find_version, parse_version, require_tag, version_name
 from search.stores import Stores, open_tracking
-from search.study import load_study
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
     from rich.console import Console
+
+    from search.registry.gate import Gate
+    from search.study import Study
 
 
 def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
@@ -27,7 +34,7 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
     text : str
         The version, as a user writes it.
     force : str
-        Reason to overrule the gate; empty is not to.
+        Reason to overrule the gate, also where its evidence is gone; empty is not to.
     console : Console
         Where to print the gate's answer.
 
@@ -40,6 +47,8 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
     ------
     InputError
         If there is no such version, or it was not registered by patchscale.
+    PatchscaleError
+        If its evidence is gone and nothing forces it.
     """
     client = open_tracking(stores)
     find_version(client, text)
@@ -48,17 +57,38 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
         if CHAMPION in version.aliases:
             console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)
             return True
-        study = load_study(stores, require_tag(version, record.STUDY), client=client)
-        chosen = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
-        for failure in require_baselines(stores, study):
-            console.print(f"baseline failed, {failure}", markup=False)
-        claim = claim_of_trial(study, chosen, version_name(version))
-        gate = ask_gate(client, str(version.name), claim, version=int(version.version))
-        store_claim(client, str(version.run_id), claim)
-        log_gate(client, str(version.run_id), gate)
-        for key, value in {SOURCE: claim.source, **gate_tags(gate)}.items():
-            client.set_model_version_tag(version.name, version.version, key, value)
+        for tag in (record.STUDY, TRIAL_NUMBER):
+            require_tag(version, tag)
+        gate = _ask_anew(stores, client, version, force=force, console=console)
         console.print("\n".join(gate.lines()), markup=False)
         console.print(decide(client, version, gate, force=force), markup=False)
         champion = champion_of(client, str(version.name))
     return champion is not None and champion.version == version.version
+
+
+def _ask_anew(stores: Stores, client: MlflowClient, version: ModelVersion, *, force: str, console: Console) -> Gate:
+    """Ask the gate on evidence collected anew and record its answer; unknown if that is gone and a reason forces it."""
+
+    def prepare(study: Study) -> None:
+        for failure in require_baselines(stores, study):
+            console.print(f"baseline failed, {failure}", markup=False)
+
+    tags: dict[str, str] = {}
+    try:
+        claim = collect_claim(stores, client, version, prepare=prepare)
+        gate = ask_gate(client, str(version.name), claim, version=int(version.version), stores=stores)
+        store_claim(client, str(version.run_id), claim)
+        tags = {SOURCE: claim.source}
+    except (PatchscaleError, MlflowException) as error:
+        if not force:
+            raise
+        gate = unknown_gate(str(error))
+    try:
+        log_gate(client, str(version.run_id), gate)
+    except MlflowException as error:
+        if not force:
+            raise
+        console.print(f"the gate's answer is kept on the version only, its run is gone: {error}", markup=False)
+    for key, value in {**tags, **gate_tags(gate)}.items():
+        client.set_model_version_tag(version.name, version.version, key, value)
+    return gate

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from search.registry.calibration import calibration_of
+from search.registry.calibration import Calibration, calibration_of
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
@@ -16,8 +16,9 @@ def test_calibrated_forecasts_are_refused_about_once_in_a_hundred(horizon):
         noise = rng.standard_normal(400 + horizon - 1)
         mean = np.convolve(noise, np.ones(horizon), mode="valid") / np.sqrt(horizon)
         y = (mean < norm.ppf(p)).astype(float)
-        refused["overlapping"] += not calibration_of(y, p, horizon=horizon, n_simulated=200, seed=draw).holds
-        refused["independent"] += not calibration_of(y, p, horizon=1, n_simulated=200, seed=draw).holds
+        for kind, reach in (("overlapping", horizon), ("independent", 1)):
+            found = calibration_of(y, p, horizon=reach, n_simulated=200, seed=draw)
+            refused[kind] += found.ece > found.limit
     assert refused["overlapping"] <= 4
     if horizon > 1:
         assert refused["independent"] > refused["overlapping"]
@@ -32,3 +33,8 @@ def test_a_constant_off_by_much_is_refused_and_a_seed_repeats_the_answer():
     found = calibration_of(y, np.full(400, 0.4), horizon=1, seed=3)
     assert not found.holds and found == calibration_of(y, np.full(400, 0.4), horizon=1, seed=3)
     assert calibration_of(y, np.full(400, 0.25), horizon=1).holds
+
+
+def test_an_error_holds_below_the_simulated_limit_or_the_tolerance_whichever_is_higher():
+    assert Calibration(ece=0.04, limit=0.02).holds and not Calibration(ece=0.051, limit=0.02).holds
+    assert Calibration(ece=0.08, limit=0.09).holds and not Calibration(ece=0.1, limit=0.09).holds

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from model.metrics import calibration_error
+from search.evidence.difference import Difference
 from search.registry.claim import Claim, no_claim
-from search.registry.gate import MIN_COMMON_DAYS, check_gate
+from search.registry.gate import MIN_COMMON_DAYS, beats_champion, check_gate, describe_difference, unknown_gate
 
 DAYS = 1500
 NAMES = ["finite", "calibrated", "beats the best baseline", "survives the search", "beats the champion"]
@@ -172,15 +174,98 @@ def test_without_baselines_the_gate_does_not_hold(market):
     assert [gate.conditions[i].answer for i in (2, 3)] == ["unknown", "unknown"]
 
 
-def test_days_on_which_the_spec_was_chosen_count_for_the_champion_only(market):
+def test_days_on_which_the_spec_was_chosen_count_for_nothing(market):
     claim, good, noise, _ = market
-    mixed = np.where(np.arange(DAYS) < 1000, noise, good)
     kept = np.arange(DAYS) < 1000
-    gate = check_gate(replace(claim(mixed), unchosen_D=kept), claim(noise, name="m/1"))
-    assert gate.conditions[2].figures["n_days"] == 1000
-    assert gate.conditions[2].answer == "fail"
-    assert gate.conditions[4].figures["n_days"] == DAYS
-    assert gate.conditions[4].answer == "pass"
+    mixed = np.where(kept, noise, good)
+    champion = claim(noise, name="m/1")
+    gate = check_gate(replace(claim(mixed), walked=True, unchosen_D=kept), champion)
+    for condition in (gate.conditions[2], gate.conditions[4]):
+        assert (condition.figures["n_days"], condition.answer) == (1000, "fail")
+    late = replace(champion, dates_D=champion.dates_D[900:], y_D=champion.y_D[900:], p_D=champion.p_D[900:])
+    found = beats_champion(replace(claim(good), walked=True, unchosen_D=kept), late)
+    assert found.answer == "unknown"
+    assert found.words.startswith("100 days that both forecast out of sample and that did not choose the spec")
+
+
+@pytest.mark.lesson("L24")
+def test_the_best_of_many_challengers_as_good_as_the_champion_passes_far_less_often_than_the_paired_test():
+    """Their expected loss is the champion's; the days that chose the best of them are those that it is shown on."""
+    worlds, trials, days = 40, 50, 500
+    dates = pd.bdate_range("2015-01-01", periods=days)
+    paired = both = 0
+    for world in range(worlds):
+        rng = np.random.default_rng(world)
+        known = rng.normal(size=days)
+        y = (rng.random(days) < squash(-1 + 0.8 * known)).astype(float)
+        p_MD = squash(-1 + 0.8 * known + 0.15 * rng.normal(size=(1 + trials, days)))
+        losses_MD = np.stack([losses(y, p) for p in p_MD])
+        champion = Claim(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=p_MD[0])
+        best = 1 + losses_MD[1:].mean(axis=1).argmin()
+        found = beats_champion(replace(champion, p_D=p_MD[best], search_losses_MD=losses_MD[1:]), champion)
+        paired += found.figures["value"] < 0 and found.figures["p_value"] < 0.05
+        both += found.holds
+    assert paired > 0.4 * worlds
+    assert both <= 0.3 * worlds and both < 0.6 * paired
+
+
+def test_on_the_days_that_chose_it_the_whole_search_is_held_against_the_champion(market):
+    claim, good, noise, _ = market
+    champion = claim(noise, name="m/1")
+    found = beats_champion(claim(good), champion)
+    assert found.answer == "pass" and found.figures["models"] == 11 and found.figures["search_p_value"] < 0.05
+    assert "these days chose the spec: superior predictive ability of 11 trials over the champion, p 0." in found.words
+    part = replace(champion, dates_D=champion.dates_D[300:], y_D=champion.y_D[300:], p_D=champion.p_D[300:])
+    assert beats_champion(claim(good), part).figures["n_days"] == DAYS - 300
+    assert beats_champion(replace(claim(good), search_losses_MD=None), champion).answer == "unknown"
+    walked = beats_champion(replace(claim(good), walked=True, search_losses_MD=None), champion)
+    assert walked.answer == "pass" and "search_p_value" not in walked.figures
+
+
+def test_a_missing_baseline_is_named_with_its_command(market):
+    claim, good, _, _ = market
+    bare = replace(claim(good), walked=True, p_baseline_D=None, baseline_missing="missing ewma; patchscale walkforward")
+    found = check_gate(bare, None).conditions[2]
+    assert (found.answer, found.words) == ("unknown", "missing ewma; patchscale walkforward")
+
+
+@pytest.mark.parametrize(("ece", "answer"), [(0.04, "pass"), (0.08, "fail")])
+def test_small_calibration_errors_are_tolerated_on_any_number_of_days(ece, answer):
+    """Logistic probabilities that are too steep, on so many days that simulations allow less than 0.04."""
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=4000)
+    y = (rng.random(4000) < squash(z)).astype(float)
+    steep = next(s for s in np.arange(1, 4, 0.01) if calibration_error(y, squash(s * z)) >= ece)
+    dates = pd.bdate_range("2000-01-01", periods=4000)
+    steep_claim = Claim(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=squash(steep * z))
+    found = check_gate(steep_claim, None).conditions[1]
+    assert found.figures["ece_limit"] < 0.04 and found.figures["ece"] == pytest.approx(ece, abs=0.005)
+    assert found.answer == answer
+    assert "up to 0.05 is tolerated on any number of days" in found.words
+    assert "up to 0.02 either way is tolerated" in found.words
+
+
+@pytest.mark.parametrize(("shift", "answer"), [(0.015, "pass"), (0.03, "fail")])
+def test_a_small_difference_of_the_mean_is_tolerated(shift, answer):
+    y = np.tile([0.0, 0.0, 0.0, 1.0], 1000)
+    dates = pd.bdate_range("2000-01-01", periods=4000)
+    off = Claim(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=np.full(4000, 0.25 + shift))
+    found = check_gate(off, None).conditions[1]
+    assert found.figures["mean_low"] > 0 and found.answer == answer
+
+
+def test_without_evidence_every_condition_is_unknown():
+    gate = unknown_gate("the study was deleted")
+    assert list(answers(gate)) == NAMES and set(answers(gate).values()) == {"unknown"} and not gate.holds
+    assert next(iter(gate.lines())) == "gate, on no evidence: the study was deleted:"
+
+
+def test_words_say_which_figure_is_one_sided_and_which_two_sided():
+    found = Difference(
+        metric="loss", value=-0.01, low=-0.02, high=0.0, p_value=0.03, detectable=0.014, n_days=500, block=21
+    )
+    words = describe_difference(found)
+    assert "one-sided p 0.0300; 500 days can show 0.0140 (two-sided, 80% power)" in words
 
 
 def test_the_record_holds_every_figure(market):

@@ -1,9 +1,11 @@
 import json
 
+import optuna
 import pytest
 
 from search.registry.aliases import CHAMPION, champion_of, code_version, moves_of
 from search.registry.versions import find_version
+from search.stores import open_storage
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -42,9 +44,8 @@ def test_a_challenger_is_held_against_the_champion_on_common_days_and_rollback_u
     command("promote", f"{MODEL}/1", "--force", "first")
     code, out, _ = command("promote", f"{MODEL}/2")
     assert code == 1
-    assert (
-        f"fail     beats the champion: {MODEL}/1, difference in loss +0.0000 [+0.0000, +0.0000], p 1.0000; 503" in out
-    )
+    assert f"fail     beats the champion: {MODEL}/1, difference in loss +0.0000 [+0.0000, +0.0000], one-sided p" in out
+    assert "one-sided p 1.0000; 503 days can show 0.0000 (two-sided, 80% power)" in out
     assert f"champion stays {MODEL}/1" in out
     assert command("promote", f"{MODEL}/2", "--force", "second")[0] == 0
     assert command("rollback", MODEL)[0] == 0
@@ -54,10 +55,37 @@ def test_a_challenger_is_held_against_the_champion_on_common_days_and_rollback_u
 
 def test_lost_evidence_of_the_champion_is_unknown(client, command, monkeypatch):
     command("promote", f"{MODEL}/1", "--force", "first")
+    client.set_model_version_tag(MODEL, "1", "study.name", "gone")
     monkeypatch.setattr("search.registry.out_of_sample.STORED", "evidence/gone.parquet")
     monkeypatch.setattr("search.registry.promote.store_claim", lambda *arguments: None)
     code, out, _ = command("promote", f"{MODEL}/2")
     assert code == 1 and "unknown  beats the champion: 0 days that both forecast out of sample" in out
+
+
+def lose_trial(study, shop):
+    study.client.delete_run(find_version(study.client, f"{MODEL}/1").tags["trial.run_id"])
+
+
+def lose_study(study, shop):
+    optuna.delete_study(study_name=study.plan.study, storage=open_storage(shop))
+
+
+def lose_everything(study, shop):
+    lose_study(study, shop)
+    for run in study.client.search_runs([study.experiment_id]):
+        study.client.delete_run(run.info.run_id)
+
+
+@pytest.mark.parametrize("lose", [lose_trial, lose_study, lose_everything])
+def test_force_works_when_the_evidence_is_gone_and_nothing_else_does(study, shop, command, lose):
+    lose(study, shop)
+    code, out, err = command("promote", f"{MODEL}/1")
+    assert code != 0 and err.count("\n") == 1 and champion_of(study.client, MODEL) is None
+    code, out, _ = command("promote", f"{MODEL}/1", "--force", "it is the last one there is")
+    assert code == 0 and "gate, on no evidence: " in out and out.count("  unknown  ") == 5
+    version = find_version(study.client, f"{MODEL}@{CHAMPION}")
+    assert json.loads(version.tags["champion.force"])["reason"] == "it is the last one there is"
+    assert version.tags["gate.finite"] == "unknown: the evidence is gone"
 
 
 @pytest.mark.lesson("L34")

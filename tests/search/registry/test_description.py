@@ -1,0 +1,22 @@
+from dataclasses import replace
+
+import pytest
+
+from search.registry.chosen import choose_trial
+from search.registry.description import RECIPE, describe_version
+from search.registry.gate import unknown_gate
+from search.registry.members import trial_members
+from search.registry.out_of_sample import claim_of_trial
+
+
+@pytest.mark.parametrize(
+    ("as_is", "walked", "of_recipe"), [(True, False, False), (True, True, True), (False, False, True)]
+)
+def test_evidence_is_the_recipes_unless_these_very_weights_made_the_forecasts(study, as_is, walked, of_recipe):
+    chosen = choose_trial(study)
+    members = replace(trial_members(study, chosen), as_is=as_is)
+    claim = replace(claim_of_trial(study, chosen, "m/1"), walked=walked)
+    text = describe_version(
+        chosen, members, claim, unknown_gate("nothing"), trained_through="2014-12-31", difference=0.0
+    )
+    assert (RECIPE in text) == of_recipe
