@@ -46,7 +46,7 @@ def test_days_after_the_seal_are_scored_and_no_earlier_one(series):
     assert found.difference.low < found.difference.value < found.difference.high and found.difference.n_days == 250
     assert re.search(
         r"^250 unseen days: log loss 0\.\d+, always saying the training base rate 0\.\d+; difference in loss .* "
-        r"250 days can show 0\.\d+; 126 days lie",
+        r"250 days can show 0\.\d+ \(two-sided, 80% power\); 126 days lie",
         found.text(),
     )
     later = live_record(p, bars, plan.target, early, since=pd.Timestamp("2018-11-30"), base_rate=0.2)
