@@ -79,7 +79,7 @@ class Walked:
         return f"walk-forward {first} to {last}, run {self.run.info.run_id[:8]}"
 
 
-def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int = 1) -> Claim:
+def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int) -> Claim:
     """Collect the forecasts of a trial's spec out of sample, the best baseline's, and the losses of the whole search.
 
     The forecasts are a finished walk-forward's of this very spec that has at least 1,000 days on which it was not

@@ -97,7 +97,7 @@ def _register(
     stores: Stores, study: Study, chosen: Chosen, request: Request, run_id: str, console: Console
 ) -> ModelVersion:
     client, model = study.client, study.plan.experiment
-    claim = _collect(stores, study, chosen, console)
+    claim = claim_of_request(stores, study, chosen, request, console)
     members = _members(study, chosen, request, console)
     record.log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
     packaged = package_members(study, chosen, members, run_id)
@@ -121,13 +121,14 @@ def _register(
     return version
 
 
-def _collect(stores: Stores, study: Study, chosen: Chosen, console: Console) -> Claim:
+def claim_of_request(stores: Stores, study: Study, chosen: Chosen, request: Request, console: Console) -> Claim:
     """Collect the trial's evidence, with the baselines that the study lacks."""
     model = study.plan.experiment
     console.print(f"{model}: {chosen.trial.name}, {chosen.spec.architecture.label}, one of {chosen.of}", markup=False)
     for failure in require_baselines(stores, study):
         console.print(f"baseline failed, {failure}", markup=False)
-    return claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}")
+    n_members = 1 if request.as_is else request.seeds
+    return claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}", n_members=n_members)
 
 
 @contextmanager

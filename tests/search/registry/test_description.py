@@ -15,7 +15,7 @@ from search.registry.out_of_sample import claim_of_trial
 def test_evidence_is_the_recipes_unless_these_very_weights_made_the_forecasts(study, as_is, walked, of_recipe):
     chosen = choose_trial(study)
     members = replace(trial_members(study, chosen), as_is=as_is)
-    claim = replace(claim_of_trial(study, chosen, "m/1"), walked=walked)
+    claim = replace(claim_of_trial(study, chosen, "m/1", n_members=1), walked=walked)
     text = describe_version(
         chosen, members, claim, unknown_gate("nothing"), trained_through="2014-12-31", difference=0.0
     )
