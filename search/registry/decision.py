@@ -28,13 +28,13 @@ LONGEST = 4000
 SEEDS = "members.seeds"
 
 
-def ask_gate(
-    client: MlflowClient, model: str, claim: Claim, *, version: int | None = None, stores: Stores | None = None
-) -> Gate:
+def ask_gate(stores: Stores, client: MlflowClient, model: str, claim: Claim, *, version: int | None = None) -> Gate:
     """Hold a claim against the gate, the model's present champion included.
 
     Parameters
     ----------
+    stores : Stores
+        Where the champion's study is.
     client : MlflowClient
         Of the registry.
     model : str
@@ -43,22 +43,19 @@ def ask_gate(
         Of the version.
     version : int, optional
         The version's number, if it has one.
-    stores : Stores, optional
-        Where the champion's study is; without them its claim is the stored one.
     """
-    return check_gate(claim, _champion_claim(client, model, version, stores))
+    return check_gate(claim, _champion_claim(stores, client, model, version))
 
 
-def _champion_claim(client: MlflowClient, model: str, version: int | None, stores: Stores | None) -> Claim | None:
+def _champion_claim(stores: Stores, client: MlflowClient, model: str, version: int | None) -> Claim | None:
     """Present champion's forecasts as its study holds them now, else as stored; no day if neither can be read."""
     champion = champion_of(client, model)
     if champion is None or int(champion.version) == version:
         return None
-    if stores is not None:
-        try:
-            return collect_claim(stores, client, champion)
-        except (PatchscaleError, MlflowException):
-            pass
+    try:
+        return collect_claim(stores, client, champion)
+    except (PatchscaleError, MlflowException):
+        pass
     try:
         return claim_of_version(client, champion)
     except PatchscaleError as error:

@@ -76,7 +76,7 @@ def _ask_anew(stores: Stores, client: MlflowClient, version: ModelVersion, *, fo
     tags: dict[str, str] = {}
     try:
         claim = collect_claim(stores, client, version, prepare=prepare)
-        gate = ask_gate(client, str(version.name), claim, version=int(version.version), stores=stores)
+        gate = ask_gate(stores, client, str(version.name), claim, version=int(version.version))
         store_claim(client, str(version.run_id), claim)
         tags = {SOURCE: claim.source}
     except (PatchscaleError, MlflowException) as error:

@@ -109,7 +109,7 @@ def _register(
     store_claim(client, run_id, claim)
     with registry_lock(stores, model, wait=WAIT):
         _ensure_model(study)
-        gate = ask_gate(client, model, claim)
+        gate = ask_gate(stores, client, model, claim)
         log_gate(client, run_id, gate)
         with _all_or_nothing(study, chosen, run_id):
             version = _create_version(study, chosen, members, claim, gate, packaged, run_id)

@@ -6,7 +6,7 @@ import pandas as pd
 from search.registry.aliases import FORCE, champion_of, move_champion
 from search.registry.chosen import choose_trial
 from search.registry.decision import ask_gate, collect_claim, decide, gate_tags
-from search.registry.gate import Condition, Gate
+from search.registry.gate import Condition, Gate, check_gate
 from search.registry.out_of_sample import claim_of_version
 from search.registry.versions import find_version
 from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
@@ -75,11 +75,12 @@ def test_the_champion_is_held_to_what_its_study_says_now_and_else_to_what_is_sto
     client = study.client
     move_champion(client, MODEL, 1, how=FORCE, reason="first")
     challenger = claim_of_version(client, find_version(client, f"{MODEL}/2"))
-    assert ask_gate(client, MODEL, challenger, stores=shop).conditions[4].figures["n_days"] == 503
+    assert ask_gate(shop, client, MODEL, challenger).conditions[4].figures["n_days"] == 503
     walk(study, 1)
     walked = collect_claim(shop, client, find_version(client, f"{MODEL}/2"))
-    assert "days that both" in ask_gate(client, MODEL, walked).conditions[4].words, "the stored claim is of other days"
-    now = ask_gate(client, MODEL, walked, stores=shop).conditions[4]
+    stored = claim_of_version(client, champion_of(client, MODEL))
+    assert "days that both" in check_gate(walked, stored).conditions[4].words, "the stored claim is of other days"
+    now = ask_gate(shop, client, MODEL, walked).conditions[4]
     assert now.figures["n_days"] == len(walked.dates_D) and now.answer == "fail"
     client.delete_run(choose_trial(study).trial.run_id)
-    assert ask_gate(client, MODEL, challenger, stores=shop).conditions[4].figures["n_days"] == 503
+    assert ask_gate(shop, client, MODEL, challenger).conditions[4].figures["n_days"] == 503
