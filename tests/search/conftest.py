@@ -86,7 +86,10 @@ def project():
 
 @pytest.fixture
 def launch(home, project):
-    """Start a command in a directory of its own; whatever is left of it is killed afterwards."""
+    """Start a command in a directory of its own; whatever is left of it is killed afterwards.
+
+    A suite that runs in the background ignores Ctrl-C, and its children would too.
+    """
     started = []
 
     def start(*arguments, program=("-m", "search")):
@@ -97,6 +100,7 @@ def launch(home, project):
             text=True,
             env={**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         started.append(process)
         return process
