@@ -32,9 +32,9 @@ LEFT_OUT = ("plots", "locks", "logs")
 
 
 def make_bars(directory: Path) -> None:
-    """1,770 sessions of a stock that there is not, whose volatility comes in clusters."""
+    """1,960 sessions of a stock that there is not, whose volatility comes in clusters."""
     random = np.random.default_rng(20261125)
-    days = exchange_calendars.get_calendar("XNYS", start="2011-01-03", end="2018-12-31").sessions[:1770]
+    days = exchange_calendars.get_calendar("XNYS", start="2010-01-04", end="2018-12-31").sessions[:1960]
     spread = np.exp(0.35 * np.sin(np.arange(len(days)) / 40)) * 0.009
     close = 100 * np.exp(np.cumsum(random.normal(3e-4, 1, len(days)) * spread))
     opened = close * (1 + random.normal(0, 0.2, len(days)) * spread)
