@@ -26,15 +26,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 SOURCE = "csv:bars?adjusted=no"
 COMPLETE, INTERRUPTED = "complete", "interrupted"
 COMMON = ["--budget", "5K", "--ticker", "ACME", "--source", SOURCE, "--workers", "1", "--pruner", "none"]
-SPLIT = ["--split", "2015-12-31/2016-12-31/2017-12-31"]
+SPLIT = ["--split", "2016-06-30/2017-06-30/2018-06-30"]
 LEFT_OUT = ("plots", "locks", "logs")
 """Folders that are not kept: pictures, and what is made again by every command."""
 
 
 def make_bars(directory: Path) -> None:
-    """1,960 sessions of a stock that there is not, whose volatility comes in clusters."""
+    """2,180 sessions of a stock that there is not, whose volatility comes in clusters."""
     random = np.random.default_rng(20261125)
-    days = exchange_calendars.get_calendar("XNYS", start="2010-01-04", end="2018-12-31").sessions[:1960]
+    days = exchange_calendars.get_calendar("XNYS", start="2010-01-04", end="2018-12-31").sessions[:2180]
     spread = np.exp(0.35 * np.sin(np.arange(len(days)) / 40)) * 0.009
     close = 100 * np.exp(np.cumsum(random.normal(3e-4, 1, len(days)) * spread))
     opened = close * (1 + random.normal(0, 0.2, len(days)) * spread)
