@@ -1,12 +1,13 @@
 """A refactor proves itself: digests, hashes and seeded losses are those of the code of 2026-11-25, to the last bit."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.golden.measure_bits import measure
-
+SCRIPT = Path(__file__).with_name("measure_bits.py")
 REFERENCE = Path(__file__).with_name("bits-2026-11-25.json")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -14,7 +15,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def both():
-    return json.loads(REFERENCE.read_text(encoding="utf-8")), json.loads(json.dumps(measure()))
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(REFERENCE.read_text(encoding="utf-8")), json.loads(done.stdout)
 
 
 @pytest.mark.lesson("L36")
