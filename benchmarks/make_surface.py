@@ -24,12 +24,12 @@ import pandas as pd
 import torch
 
 from benchmarks.surface import BUDGET, COLUMNS, DROPOUTS, KEYS, LEARNING_RATES, N_FEATURES, PATH, surface_grid
-from model.architecture import Architecture
-from model.spec import Spec
-from model.trainer import Trainer, build_model
+from model.spec.architecture import Architecture
+from model.spec.spec import Spec
+from model.training.trainer import Trainer, build_model
 from model.windows import Windows, make_windows
-from search.grid import AXES
-from search.plan import Plan, make_plan
+from search.space.grid import AXES
+from search.study.plan import Plan, make_plan
 
 LIBRARIES = ("torch", "numpy", "pandas", "TA-Lib", "arch")
 
@@ -66,7 +66,7 @@ def header(plan: Plan, windows: Windows, *, epochs: int) -> str:
         f"{os.cpu_count()} cores, one thread; {libraries}\n"
         f"# {plan.data.ticker} of source {plan.data.source}, tier {plan.data.tier}, dataset {plan.data.dataset}, "
         f"{plan.target.name}; {len(windows.train_rows)} training and {len(rows.validation)} validation days\n"
-        f"# {epochs} epochs, the best one's loss; batch 128, everything else as model.spec.Training has it by default\n"
+        f"# {epochs} epochs, the best one's loss; batch 128, the rest is the default of model.spec.spec.Training\n"
     )
 
 

@@ -29,7 +29,7 @@ EPOCHS = 6
 def no_training():
     """Let every epoch return at once what the first one of its model would."""
     from model.metrics import evaluate
-    from model.trainer import EpochResult, Trainer
+    from model.training.trainer import EpochResult, Trainer
 
     def next_epoch(trainer):
         y = trainer.windows.outcomes(trainer.windows.rows.validation)
@@ -56,8 +56,8 @@ def no_training():
 
 def run_trials(stores, plan, dataset, root, trials):
     """Seconds of each of so many trials of a new study, by the clock and of the processor: shape (trials, 2)."""
-    from search.study import open_or_create_study
-    from search.trial import TrialRunner
+    from search.study.study import open_or_create_study
+    from search.trial.runner import TrialRunner
 
     study = open_or_create_study(stores, plan, trials=trials, data_root=root, pruner="none")
     runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
@@ -85,8 +85,8 @@ def main(trials: int, block: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from search.plan import make_plan
-    from search.stores import resolve_stores
+    from search.study.plan import make_plan
+    from search.tracking.stores import resolve_stores
 
     with tempfile.TemporaryDirectory() as directory, no_training():
         os.chdir(directory)

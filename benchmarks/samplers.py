@@ -24,10 +24,10 @@ import optuna
 import torch
 
 from benchmarks.surface import Surface, surface_grid
-from model.spec import Training
-from search.coverage import extremes
-from search.sampler import SAMPLERS, TrialSeededSampler
-from search.space import TRAINING, SearchSpace
+from model.spec.spec import Training
+from search.space.extremes import extremes
+from search.space.ranks import TRAINING, SearchSpace
+from search.study.sampler import SAMPLERS, TrialSeededSampler
 
 LIBRARIES = ("optuna", "torch", "numpy", "scipy")
 COUNTED = (20, 50)

@@ -38,20 +38,20 @@ import torch
 from mlflow.pyfunc.scoring_server import _parse_json_data
 
 from benchmarks.train_step import processor
-from model.architecture import Architecture
-from model.facts import package_facts
-from model.packaged import PackagedModel, write_package
-from model.spec import Data, Spec, Training
-from model.trainer import build_model
+from model.serving.package_info import package_facts
+from model.serving.packaged import PackagedModel, write_package
+from model.spec.architecture import Architecture
+from model.spec.spec import Data, Spec, Training
+from model.training.trainer import build_model
 from model.windows import make_windows
-from pipeline.dataset import build_dataset
-from pipeline.raw_bars import raw_bars
-from pipeline.snapshot import save_snapshot
+from pipeline.datasets.dataset import build_dataset
+from pipeline.datasets.raw_bars import raw_bars
+from pipeline.snapshots.snapshot import save_snapshot
 from pipeline.sources import Download
 from pipeline.sources.sample import SampleSource
-from pipeline.splits import parse_split
-from pipeline.target import Target
-from search.registry.package import clean_environment, save_form
+from pipeline.splits.splits import parse_split
+from pipeline.splits.target import Target
+from search.registry.packaging.mlflow_model import clean_environment, save_form
 
 LIMIT_MS = 50.0
 """95 of 100 answers of a 2M model, by the clock."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.architecture import Architecture
-from model.budget import Budget
-from search.axes import Axes
-from search.grid import AXES, Grid, make_grid
+from model.spec.architecture import Architecture
+from model.spec.budget import Budget
+from search.space.axes import Axes
+from search.space.grid import AXES, Grid, make_grid
 
 PATH = Path(__file__).with_name("response_surface.csv")
 BUDGET = Budget(text="30K")

@@ -9,8 +9,8 @@ ours      a whole step of the project's Stepper: gather windows, forward, loss, 
 plain     the same with torch's own attention and dropout (``set_execution(plain=True)``)
 torch     nn.TransformerEncoder of the same dimensions, a DataLoader over materialised windows, default AdamW
 
-The first two share a process, in which freed memory is kept as the Trainer has it (model.allocator); the others
-have a process each, with the allocator as it comes.  Times are of the processor, so that waiting for a core that
+The first two share a process, in which freed memory is kept as the Trainer has it (model.training.allocator); the
+others have a process each, with the allocator as it comes.  Times are of the processor, so that waiting for a core that
 others hold is not counted.  Ratios are medians of the rounds' own ratios, in which a slow spell of the machine touches
 both sides.
 """
@@ -38,15 +38,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from model.allocator import keep_freed_memory
-from model.architecture import Architecture, total_parameters
-from model.execution import Execution
-from model.optimizer import make_optimizer, make_schedule
-from model.patchtst import PatchTST
-from model.spec import Training
-from model.step import Stepper
+from model.network.patchtst import PatchTST
+from model.spec.architecture import Architecture, total_parameters
+from model.spec.spec import Training
+from model.training.allocator import keep_freed_memory
+from model.training.execution import Execution
+from model.training.optimizer import make_optimizer, make_schedule
+from model.training.step import Stepper
 from model.windows import Windows
-from pipeline.splits import SplitRows
+from pipeline.splits.splits import SplitRows
 
 CONTEXT, FEATURES, DROPOUT, DAYS = 50, 25, 0.1, 4000
 WARM_UP_ROUNDS = 2

@@ -1,1 +1,5 @@
-"""A spec and a dataset to a trained model, epoch by epoch."""
+"""The model: a spec and a dataset version in, a trained model out, epoch by epoch; it knows neither Optuna nor MLflow.
+
+``spec`` (what determines a trial) → ``windows`` → ``network`` (PatchTST) → ``training`` → ``metrics``;
+``baselines`` (what a model is held against) and ``serving`` (what a registered model is).
+"""

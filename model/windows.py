@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
-from pipeline.seal import Opening, seal_labels, sealed_from
-from pipeline.splits import Index, Split, SplitRows, split_rows, training_rows
-from pipeline.target import Target
+from pipeline.splits.holdout import Opening, seal_labels, sealed_from
+from pipeline.splits.splits import Index, Split, SplitRows, split_rows, training_rows
+from pipeline.splits.target import Target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,8 @@ class Windows:
     context_length : int
         Days in a window.
     sealed_from : datetime64, optional
-        First forecast day whose label looks at the sealed test split, see :mod:`pipeline.seal`; None where nothing is.
+        First forecast day whose label looks at the sealed test split, see :mod:`pipeline.splits.holdout`;
+        None where nothing is.
     """
 
     x_DF: Tensor

@@ -1,1 +1,5 @@
-"""Market data to dataset versions: sources, snapshots, checks, features, labels, splits."""
+"""Market data: source in, dataset version out; it knows nothing of models or runs.
+
+``sources`` → ``snapshots`` → ``checks`` → ``indicators`` → ``tiers`` → ``datasets`` → ``splits``; the ground that all
+stand on: ``bars``, ``calendars``, ``exceptions``.
+"""

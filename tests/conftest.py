@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from model.architecture import Architecture
-from model.spec import Data, Spec, Training
-from model.trainer import build_model
+from model.spec.architecture import Architecture
+from model.spec.spec import Data, Spec, Training
+from model.training.trainer import build_model
 from model.windows import make_windows
-from pipeline.dataset import build_dataset
-from pipeline.snapshot import save_snapshot
+from pipeline.datasets.dataset import build_dataset
+from pipeline.snapshots.snapshot import save_snapshot
 from pipeline.sources import Download
 from pipeline.sources.sample import SampleSource
-from pipeline.splits import parse_split
-from pipeline.target import Target
+from pipeline.splits.splits import parse_split
+from pipeline.splits.target import Target
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"

@@ -13,11 +13,11 @@ import pandas as pd
 from sklearn.dummy import DummyClassifier
 from threadpoolctl import threadpool_limits
 
-from model.spec import flatten
+from model.spec.spec import flatten
 from model.windows import Windows
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, TrainingError
-from pipeline.splits import Index
+from pipeline.splits.splits import Index
 
 Array = npt.NDArray[np.float64]
 

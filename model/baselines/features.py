@@ -16,9 +16,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model.baselines.baseline import Array, Baseline
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError
-from pipeline.splits import Index
+from pipeline.splits.splits import Index
 
 
 @dataclass(frozen=True, kw_only=True)

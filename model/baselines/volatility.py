@@ -11,9 +11,9 @@ import pandas as pd
 from model.baselines.baseline import Array, Baseline
 from model.baselines.features import logistic_regression
 from pipeline.bars import adjusted
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.indicators.volatility import har_volatility, realised_volatility
-from pipeline.splits import Index
+from pipeline.splits.splits import Index
 
 VIX = "vix_close"
 MONTH = 21

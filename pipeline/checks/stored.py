@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.checks import CheckReport, check_bars
-from pipeline.snapshot import Snapshot, list_snapshots, load_snapshot, snapshot_path, write_atomically
+from pipeline.snapshots.snapshot import Snapshot, list_snapshots, load_snapshot, snapshot_path, write_atomically
 
 
 def check_snapshot(

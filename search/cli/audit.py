@@ -19,11 +19,11 @@ def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
     Missing are trials below the target, extremes, untested values, records that do not give back their spec, and
     trials on which MLflow and Optuna disagree. 'patchscale supplement' runs what is untested.
     """
-    from search.audit import audit_study
-    from search.audit_text import audit_in_words
-    from search.status import is_locked
-    from search.stores import resolve_stores
-    from search.study import load_study
+    from search.audit.audit import audit_study
+    from search.audit.status import is_locked
+    from search.audit.text import audit_in_words
+    from search.study.study import load_study
+    from search.tracking.stores import resolve_stores
 
     stores = resolve_stores(tracking_uri, storage)
     found = audit_study(load_study(stores, study), running=is_locked(stores, study))

@@ -13,9 +13,9 @@ from search.cli.show import STORE_OPTIONS
 @click.argument("study")
 def baselines(tracking_uri: str, storage: str, study: str) -> None:
     """Log the baselines of STUDY on the days of its trials; again adds nothing."""
-    from search.baselines import run_baselines
-    from search.progress import make_console
-    from search.stores import resolve_stores
+    from search.tracking.stores import resolve_stores
+    from search.trial.baselines import run_baselines
+    from search.workers.progress import make_console
 
     sys.exit(run_baselines(resolve_stores(tracking_uri, storage), study, make_console()))
 

@@ -42,11 +42,11 @@ def campaign(dry_run: bool, as_json: bool, **options: str) -> None:
     horizons = [whole_number("horizons", each.strip(), 1) for each in texts]
     request = read_request({**OF_ONE_STUDY, **options})
     if not dry_run:
-        from search.campaign import run_campaign
+        from search.hpo.campaign import run_campaign
 
         sys.exit(run_campaign(request, budgets, horizons))
-    from search import dry_run as dry
-    from search.progress import make_console
+    from search.hpo import dry_run as dry
+    from search.workers.progress import make_console
 
     console = make_console()
     if as_json:

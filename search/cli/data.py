@@ -72,7 +72,7 @@ def check(tickers: tuple[str, ...], source: str | None, all_items: bool, root: P
     from pipeline.checks.report import SHOWN_ITEMS
     from pipeline.checks.stored import check_snapshot
     from pipeline.exceptions import DataError
-    from pipeline.snapshot import latest_snapshots
+    from pipeline.snapshots.snapshot import latest_snapshots
 
     newest = latest_snapshots(root, source)
     unknown = [ticker for ticker in tickers if ticker not in newest]
@@ -100,8 +100,8 @@ def list_command(root: Path) -> None:
     """List snapshots and dataset versions."""
     from rich.table import Table
 
-    from pipeline.catalogue import list_datasets
-    from pipeline.snapshot import list_snapshots
+    from pipeline.datasets.catalogue import list_datasets
+    from pipeline.snapshots.snapshot import list_snapshots
 
     console = _console()
     snapshots = Table("snapshot", "ticker", "source", "span", "sessions", "prices", "retrieved", title="Snapshots")
@@ -132,7 +132,7 @@ def list_command(root: Path) -> None:
 @root_option
 def show(version: str, root: Path) -> None:
     """Show a snapshot or dataset VERSION, named by the first digits of its digest."""
-    from pipeline.catalogue import describe, find_version
+    from pipeline.datasets.catalogue import describe, find_version
 
     for name, value in describe(root, find_version(root, version)):
         click.echo(f"{name:<20} {value}")
@@ -144,7 +144,7 @@ def show(version: str, root: Path) -> None:
 @root_option
 def diff(before: str, after: str, root: Path) -> None:
     """Compare versions A and B: two snapshots, or two datasets."""
-    from pipeline.catalogue import differences, find_version
+    from pipeline.datasets.catalogue import differences, find_version
 
     lines = differences(root, find_version(root, before), find_version(root, after))
     click.echo("\n".join(lines) or "no difference")
@@ -165,7 +165,7 @@ def _stop(message: str, exit_code: int) -> NoReturn:
 def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[str]) -> list[str]:
     """Pull each ticker under its own progress bar; return those that failed."""
     from pipeline.exceptions import DataError
-    from pipeline.refresh import pull as pull_ticker
+    from pipeline.snapshots.pull import pull as pull_ticker
 
     failures = []
     with _progress(console) as progress:

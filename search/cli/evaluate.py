@@ -16,9 +16,9 @@ def evaluate(tracking_uri: str, storage: str, model_version: str, again: bool) -
     The opening is recorded on the version and on the study before a label is read. Asked again, the earlier
     result is shown, and nothing is opened unless --again.
     """
-    from search.progress import make_console
-    from search.registry.evaluate import evaluate_version
-    from search.stores import resolve_stores
+    from search.registry.holdout.evaluate import evaluate_version
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     evaluate_version(resolve_stores(tracking_uri, storage), model_version, again=again, console=make_console())
 

@@ -18,9 +18,9 @@ def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) ->
     Specs, metrics and predictions stay, and so does every checkpoint that a registered model was made of.
     """
     number = whole_number("keep", keep, 1)
-    from search.cleanup import clean_up
-    from search.progress import make_console
-    from search.stores import resolve_stores
+    from search.registry.gc import clean_up
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     clean_up(resolve_stores(tracking_uri, storage), study, keep=number, dry_run=dry_run, console=make_console())
 

@@ -13,7 +13,7 @@ from search.cli.values import fraction, whole_number
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from search.axes import Axes
+    from search.space.axes import Axes
 
 GRID_DEFAULTS = {
     "d_model": "",
@@ -35,7 +35,7 @@ GRID_HELP = {
 
 def parse_axes(options: Mapping[str, str]) -> Axes:
     """Read the axes among a command's options."""
-    from search.axes import AXIS_NAMES, Axes, read_axis
+    from search.space.axes import AXIS_NAMES, Axes, read_axis
 
     least = options["min_head_dim"] or GRID_DEFAULTS["min_head_dim"]
     axes = {name: read_axis(name, options[name]) for name in AXIS_NAMES}
@@ -53,16 +53,16 @@ def parse_tolerance(options: Mapping[str, str]) -> float:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def grid(budget: str, tier: str, as_json: bool, **options: str) -> None:
     """List every architecture within the tolerance of BUDGET with exact counts, and the limits of its depth."""
-    from model.budget import Budget
+    from model.spec.budget import Budget
     from pipeline.tiers import find_tier
-    from search.grid import make_grid
+    from search.space.grid import make_grid
 
     target = Budget(text=budget, tolerance=parse_tolerance(options))
     found = make_grid(target, n_features=len(find_tier(tier)), axes=parse_axes(options)).to_dict()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    from search.progress import make_console
+    from search.workers.progress import make_console
 
     console = make_console()
     console.print(_architectures(found), _depth_limits(found))

@@ -12,7 +12,7 @@ from search.cli.grid import GRID_DEFAULTS, GRID_HELP, parse_axes, parse_toleranc
 from search.cli.values import duration, fraction, whole_number
 
 if TYPE_CHECKING:
-    from search.hpo import Request
+    from search.hpo.command import Request
 
 DEFAULTS = {
     "budget": "2M",
@@ -69,7 +69,7 @@ HELP = {
 @click.command()
 def hpo(**options: str) -> None:
     """Search the architectures of a budget; the same command again resumes."""
-    from search.hpo import run_study
+    from search.hpo.command import run_study
 
     sys.exit(run_study(read_request(options)))
 
@@ -92,7 +92,7 @@ def read_request(options: Mapping[str, str]) -> Request:
         "tolerance": parse_tolerance(options),
         "axes": parse_axes(options),
     }
-    from search.hpo import Request
+    from search.hpo.command import Request
 
     return Request(**parsed)  # type: ignore[arg-type]
 

@@ -21,9 +21,9 @@ def import_results(paths: tuple[Path, ...], kind: str | None, tracking_uri: str)
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from search.legacy.importer import import_files, parse_files
-    from search.progress import make_console
-    from search.stores import resolve_stores
+    from search.legacy.record.importer import import_files, parse_files
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     console = make_console()
     parsed = parse_files(paths, kind)

@@ -37,10 +37,10 @@ def predict(
             f"{'both' if ticker else 'neither'}; for instance --ticker SPY"
         )
     days, rise = whole_number("horizon", horizon, 1), fraction("threshold", threshold)
-    from pipeline.target import Target
+    from pipeline.splits.target import Target
     from search.registry.aliases import CHAMPION
-    from search.registry.live import predict_live
-    from search.stores import resolve_stores
+    from search.registry.live.predict import predict_live
+    from search.tracking.stores import resolve_stores
 
     target = Target(horizon=days, threshold=rise)
     text = model_version or f"patchscale-{ticker}-{target.name}@{CHAMPION}"

@@ -11,11 +11,11 @@ from search.cli.show import STORE_OPTIONS
 @click.argument("study")
 def reconcile(tracking_uri: str, storage: str, study: str) -> None:
     """Close what a crash left open in STUDY, queue it again, and restore what one store lost from the other."""
-    from search.launcher import close_stale_launchers
-    from search.reconcile import reconcile as repair
-    from search.restore import restore
-    from search.stores import resolve_stores, study_lock
-    from search.study import load_study
+    from search.hpo.launcher import close_stale_launchers
+    from search.study.reconcile import reconcile as repair
+    from search.study.restore import restore
+    from search.study.study import load_study
+    from search.tracking.stores import resolve_stores, study_lock
 
     stores = resolve_stores(tracking_uri, storage)
     opened = load_study(stores, study)

@@ -20,9 +20,9 @@ def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page:
     One self-contained HTML file, PNGs and CSVs: intervals, tests over all trials, importances, calibration, learning
     curves. Baselines that are missing are logged first. The test split stays sealed.
     """
-    from search.progress import make_console
     from search.report import write_report
-    from search.stores import resolve_stores
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     console = make_console()
     page = write_report(

@@ -23,12 +23,12 @@ def scaling(
     The studies must forecast the same target on the same days. Of every budget the first trials enter, as many as
     the least searched one has.
     """
-    from search.openings import openings_in_words
-    from search.progress import make_console
+    from search.results.holdout import openings_in_words
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables
-    from search.stores import resolve_stores
-    from search.study import load_study
+    from search.study.study import load_study
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     n_resamples, number = whole_number("resamples", resamples, 200), whole_number("seed", seed, 0)
     stores = resolve_stores(tracking_uri, storage)

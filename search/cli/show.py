@@ -25,7 +25,7 @@ STORE_OPTIONS = (
 @click.option("--tracking-uri", default="", help="MLflow's store.")
 def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
     """Serve the MLflow UI on loopback."""
-    from search.stores import open_tracking, prepare_home, resolve_stores
+    from search.tracking.stores import open_tracking, prepare_home, resolve_stores
 
     if host not in LOOPBACK and not allow_remote:
         raise InputError(
@@ -59,9 +59,9 @@ def verify(tracking_uri: str, storage: str) -> None:
     """Check that environment, stores and data versions are whole."""
     from pathlib import Path
 
-    from search.plan import DATA_DIRECTORY
-    from search.stores import resolve_stores
-    from search.verify import verify as findings
+    from search.audit.verify import verify as findings
+    from search.study.plan import DATA_DIRECTORY
+    from search.tracking.stores import resolve_stores
 
     whole = True
     for ok, line in findings(resolve_stores(tracking_uri, storage), Path(DATA_DIRECTORY)):

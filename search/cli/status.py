@@ -17,11 +17,11 @@ def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
     """Show every study: trials done and asked, state, best result, issues; also while workers run."""
     if as_json and watch:
         raise InputError("status shows either --json or --watch, got both; leave one out")
-    from search.progress import make_console
-    from search.status import study_states
-    from search.status_table import status_table
-    from search.status_table import watch as watch_states
-    from search.stores import resolve_stores
+    from search.audit.status import study_states
+    from search.audit.status_table import status_table
+    from search.audit.status_table import watch as watch_states
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     stores = resolve_stores(tracking_uri, storage)
     if watch:

@@ -27,9 +27,9 @@ def supplement(
     Lacking are missing extremes and values of an axis that no finished trial has; few architectures are chosen that
     have them all. The study's target is raised by as many trials.
     """
-    from search.progress import make_console
-    from search.stores import resolve_stores
-    from search.supplement import dry_run_in_words, run_supplement
+    from search.hpo.supplement import dry_run_in_words, run_supplement
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     stores, console = resolve_stores(tracking_uri, storage), make_console()
     if dry_run:

@@ -20,9 +20,9 @@ def promote(tracking_uri: str, storage: str, model_version: str, force: str | No
     The exit code is 1 if the champion stays.
     """
     forced = reason("force", force)
-    from search.progress import make_console
     from search.registry.promote import promote as promote_version
-    from search.stores import resolve_stores
+    from search.tracking.stores import resolve_stores
+    from search.workers.progress import make_console
 
     moved = promote_version(resolve_stores(tracking_uri, storage), model_version, force=forced, console=make_console())
     sys.exit(0 if moved else 1)
@@ -36,7 +36,7 @@ def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
     number = whole_number("to", to, 1) if to else None
     from search.registry.aliases import registry_lock, roll_back
     from search.registry.versions import find_model
-    from search.stores import open_tracking, resolve_stores
+    from search.tracking.stores import open_tracking, resolve_stores
 
     stores = resolve_stores(tracking_uri, storage)
     client = open_tracking(stores)
@@ -53,9 +53,9 @@ def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(tracking_uri: str, storage: str, a: str, b: str, as_json: bool) -> None:
     """Compare versions A and B on the days that both forecast out of sample."""
-    from search.progress import make_console
     from search.registry.compare import compare_versions
-    from search.stores import open_tracking, resolve_stores
+    from search.tracking.stores import open_tracking, resolve_stores
+    from search.workers.progress import make_console
 
     found = compare_versions(open_tracking(resolve_stores(tracking_uri, storage)), a, b)
     if as_json:

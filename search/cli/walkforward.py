@@ -41,9 +41,9 @@ def walkforward(
             for name, text in (("first_year", first_year), ("last_year", last_year))
         },
     }
-    from search.progress import make_console
-    from search.stores import resolve_stores
+    from search.tracking.stores import resolve_stores
     from search.walk_forward.command import Request, run_walk_forward
+    from search.workers.progress import make_console
 
     request = Request(what=what, study=study, workers=workers, device=device, **numbers)  # type: ignore[arg-type]
     sys.exit(run_walk_forward(resolve_stores(tracking_uri, storage), request, make_console()))

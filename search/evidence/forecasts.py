@@ -16,19 +16,19 @@ import pandas as pd
 
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError, RecordError, SealedError
-from pipeline.splits import MIN_EVALUATION_DAYS
-from search import record
-from search.artifacts import fetch_artifact
-from search.baselines import ROLE as BASELINE
-from search.baselines import SETTINGS_HASH, baseline_params
+from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.scores import Array, daily_losses
-from search.recorded import RecordedTrial, recorded_trials, runs_of
-from search.space import TRAINING
+from search.results.trial_runs import RecordedTrial, recorded_trials, runs_of
+from search.space.ranks import TRAINING
+from search.tracking import run as record
+from search.tracking.artifacts import fetch_artifact
+from search.trial.baselines import ROLE as BASELINE
+from search.trial.baselines import SETTINGS_HASH, baseline_params
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-    from search.study import Study
+    from search.study.study import Study
 
 TRIAL = "trial"
 PREDICTIONS = "predictions/val.parquet"

@@ -1,1 +1,1 @@
-"""Legacy results: an earlier study's CSV, JSON and log files, read with suspicion and recorded as MLflow runs."""
+"""Results of others as runs: parse → recover (which architecture it was) → record; fields, report."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from search.legacy.architecture import UNKNOWN
-from search.legacy.trial import ROC_AUC, UNNAMED, LegacyTrial
+from search.legacy.recover.architecture import UNKNOWN
+from search.legacy.recover.trial import ROC_AUC, UNNAMED, LegacyTrial
 
 SHOWN = 40
 MAX_RANGES = 1000

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError, StoreError
-from search.provenance import code_tags
 from search.registry.versions import find_model, versions_of
-from search.stores import Stores, study_lock
+from search.tracking.provenance import code_tags
+from search.tracking.stores import Stores, study_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search import record
-from search.provenance import code_tags
-from search.recorded import runs_of
+from search.results.trial_runs import runs_of
+from search.tracking import run as record
+from search.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
-    from search.study import Study
+    from search.study.study import Study
 
 
 @contextmanager

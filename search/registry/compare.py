@@ -11,9 +11,9 @@ from rich.table import Table
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
-from search.registry.claim import Claim, common_days
-from search.registry.gate import MIN_COMMON_DAYS
-from search.registry.out_of_sample import claim_of_version
+from search.registry.gate.collect import claim_of_version
+from search.registry.gate.gate import MIN_COMMON_DAYS
+from search.registry.gate.track_record import Claim, common_days
 from search.registry.versions import find_version
 
 if TYPE_CHECKING:

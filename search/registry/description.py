@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.target import Target
-from search.registry.chosen import Chosen
-from search.registry.claim import Claim
-from search.registry.gate import Gate
-from search.registry.members import Members
+from pipeline.splits.target import Target
+from search.registry.gate.gate import Gate
+from search.registry.gate.track_record import Claim
+from search.registry.packaging.best_trial import Chosen
+from search.registry.packaging.members import Members
 
 RECIPE = "it is the recipe's, not these weights'"
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import PatchscaleError
-from search import record
 from search.registry.aliases import CHAMPION, champion_of, registry_lock
-from search.registry.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
-from search.registry.gate import unknown_gate
-from search.registry.out_of_sample import SOURCE, require_baselines, store_claim
+from search.registry.gate.collect import SOURCE, require_baselines, store_claim
+from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
+from search.registry.gate.gate import unknown_gate
 from search.registry.versions import TRIAL_NUMBER, find_version, parse_version, require_tag, version_name
-from search.stores import Stores, open_tracking
+from search.tracking import run as record
+from search.tracking.stores import Stores, open_tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
     from rich.console import Console
 
-    from search.registry.gate import Gate
-    from search.study import Study
+    from search.registry.gate.gate import Gate
+    from search.study.study import Study
 
 
 def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from model.trainer import choose_device
+from model.training.trainer import choose_device
 from pipeline.tiers import tier_memory
-from search import record
-from search.data_record import dataset_entities
-from search.provenance import code_tags
 from search.registry.aliases import WAIT, held_aliases, put_back, registry_lock, set_challenger
 from search.registry.child_run import child_run, close_stale
-from search.registry.chosen import Chosen, choose_trial
-from search.registry.claim import Claim
-from search.registry.decision import ask_gate, decide, gate_tags, log_gate
 from search.registry.description import describe_version, question
-from search.registry.gate import Gate
-from search.registry.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
-from search.registry.out_of_sample import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
-from search.registry.packaging import Packaged, package_members
+from search.registry.gate.collect import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
+from search.registry.gate.decision import ask_gate, decide, gate_tags, log_gate
+from search.registry.gate.gate import Gate
+from search.registry.gate.track_record import Claim
+from search.registry.packaging.best_trial import Chosen, choose_trial
+from search.registry.packaging.build import Packaged, package_members
+from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.versions import (
     AS_IS,
     DATA_LAST,
@@ -33,8 +30,11 @@ from search.registry.versions import (
     version_name,
     versions_of,
 )
-from search.stores import Stores, study_lock
-from search.study import Study, load_study
+from search.study.study import Study, load_study
+from search.tracking import run as record
+from search.tracking.provenance import code_tags
+from search.tracking.stores import Stores, study_lock
+from search.trial.inputs import dataset_entities
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

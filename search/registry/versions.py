@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError
-from search.record import describe_error
+from search.tracking.run import describe_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,4 +1,4 @@
-"""The report: a study's evidence as one page that holds everything it shows, with its pictures and tables beside it."""
+"""The report: command → inputs, walked_trial, admission → statistics → sections → layout (one page)."""
 
 from search.report.command import Report, make_report, write_report
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.exceptions import InputError, StoreError
-from search.legacy.runs import LEGACY, ORIGIN
-from search.record import STUDY
-from search.report.material import Material
-from search.stores import Stores, open_storage, open_tracking
-from search.study import Study, load_study
+from search.legacy.record.runs import LEGACY, ORIGIN
+from search.report.inputs import Material
+from search.study.study import Study, load_study
+from search.tracking.run import STUDY
+from search.tracking.stores import Stores, open_storage, open_tracking
 
 
 def open_studies(stores: Stores, names: Sequence[str]) -> list[Study]:

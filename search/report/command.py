@@ -10,13 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.exceptions import InputError
-from search.artifacts import replace_artifacts
-from search.baselines import log_baselines
 from search.report.admission import open_studies, require_comparable, require_trials
-from search.report.blocks import Figure, Section, Table
-from search.report.material import Material, read_material
-from search.report.measured import measure
-from search.report.page import Picture, draw_pictures, render_page
+from search.report.inputs import Material, read_material
+from search.report.layout.blocks import Figure, Section, Table
+from search.report.layout.page import Picture, draw_pictures, render_page
 from search.report.sections.architecture import architecture_section
 from search.report.sections.budgets import best_trials_apart, budgets_section, in_order, previous_budget
 from search.report.sections.forecasts import forecasts_section
@@ -27,10 +24,13 @@ from search.report.sections.reality import reality_section
 from search.report.sections.scaling import scaling_section
 from search.report.sections.verdict import page_head
 from search.report.sections.walk_forward import walk_forward_section
-from search.report.walked import walked_best
+from search.report.statistics.measure import measure
+from search.report.walked_trial import walked_best
 from search.scaling import Scaling, scaling_of
-from search.stores import Stores, study_lock
-from search.study import Study
+from search.study.study import Study
+from search.tracking.artifacts import replace_artifacts
+from search.tracking.stores import Stores, study_lock
+from search.trial.baselines import log_baselines
 
 FOLDER, PAGE = "report", "report.html"
 MIN_RESAMPLES = 100

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.budget import Budget
-from model.spec import flatten
+from model.spec.budget import Budget
+from model.spec.spec import flatten
 from pipeline.exceptions import InputError
 from search.evidence.forecasts import Forecasts, load_forecasts
-from search.plan import Plan
 from search.scaling.points import Points
 from search.scaling.result import Scaling
 from search.scaling.scaling import N_RESAMPLES, scaling_of_points
+from search.study.plan import Plan
 
 if TYPE_CHECKING:
-    from search.study import Study
+    from search.study.study import Study
 
 MAY_DIFFER = (
     *("study", "budget", "tolerance", "grid_hash", "seed", "min_head_dim"),

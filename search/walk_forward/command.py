@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.trainer import choose_device
+from model.training.trainer import choose_device
 from pipeline.exceptions import PatchscaleError
-from search.openings import openings_in_words
-from search.record import describe_error
-from search.signals import Signals
-from search.stores import Stores, study_lock
-from search.study import Study
+from search.results.holdout import openings_in_words
+from search.study.study import Study
+from search.tracking.run import describe_error
+from search.tracking.stores import Stores, study_lock
 from search.walk_forward.load import load_walk_forward
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings, close_stale, find_finished, walk_forward_params
 from search.walk_forward.subject import BASELINE, Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
 from search.walk_forward.walk import Material, Workforce, load_material, overlap_years, walk_forward
-from search.workers import count_workers
+from search.workers.count import count_workers
+from search.workers.signals import Signals
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,12 +8,12 @@ from datetime import date
 
 import numpy as np
 
-from model.refit import rows_between
+from model.training.refit import rows_between
 from model.windows import Windows
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
-from pipeline.splits import Index, Split, SplitRows, assert_disjoint_labels
-from pipeline.walk_forward import WalkForward
+from pipeline.splits.splits import Index, Split, SplitRows, assert_disjoint_labels
+from pipeline.splits.walk_forward import WalkForward
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from model.baselines import Baseline, fit_baseline
-from model.execution import choose_execution
-from model.refit import refit
-from model.spec import Spec
-from model.trainer import Trainer, build_model, predict_rows
+from model.spec.spec import Spec
+from model.training.execution import choose_execution
+from model.training.refit import refit
+from model.training.trainer import Trainer, build_model, predict_rows
 from model.windows import Windows
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import TrainingError
-from pipeline.splits import SplitRows
+from pipeline.splits.splits import SplitRows
 from search.walk_forward.folds import YearFold
 
 

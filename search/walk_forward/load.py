@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from model.baselines import BASELINES
-from model.spec import Spec
+from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
-from pipeline.seal import require_unsealed
-from search import record
-from search.baselines import SETTINGS_HASH
+from pipeline.splits.holdout import require_unsealed
 from search.evidence.forecasts import Forecasts
-from search.study import Study
+from search.study.study import Study
+from search.tracking import run as record
+from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.runs import (
     FIRST_YEAR,
     LAST_YEAR,

@@ -15,12 +15,12 @@ from mlflow.entities import Param
 
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
-from search import record
-from search.artifacts import fetch_artifact
-from search.baselines import SETTINGS_HASH
-from search.provenance import code_tags
-from search.recorded import runs_of
-from search.study import Study
+from search.results.trial_runs import runs_of
+from search.study.study import Study
+from search.tracking import run as record
+from search.tracking.artifacts import fetch_artifact
+from search.tracking.provenance import code_tags
+from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.subject import Subject
 

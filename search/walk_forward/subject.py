@@ -9,12 +9,12 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 
 from model.baselines import BASELINES, Baseline
-from model.spec import Spec, flatten
+from model.spec.spec import Spec, flatten
 from pipeline.exceptions import InputError, StoreError
-from search import record
-from search.baselines import SETTINGS_HASH, baseline_params
-from search.stores import Stores, open_tracking
-from search.study import Study, load_study
+from search.study.study import Study, load_study
+from search.tracking import run as record
+from search.tracking.stores import Stores, open_tracking
+from search.trial.baselines import SETTINGS_HASH, baseline_params
 
 ALL_BASELINES = "baselines"
 TRIAL, BASELINE = "trial", "baseline"

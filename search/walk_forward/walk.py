@@ -11,20 +11,20 @@ import pandas as pd
 import torch
 
 from model.metrics import evaluate
-from model.trainer import choose_device
+from model.training.trainer import choose_device
 from model.windows import Windows, make_windows
-from pipeline.dataset import DatasetVersion
-from pipeline.lineage import MarketDataset
-from pipeline.splits import Split
-from search.signals import Signals
-from search.stores import Stores
-from search.study import Study
+from pipeline.datasets.dataset import DatasetVersion
+from pipeline.datasets.mlflow_dataset import MarketDataset
+from pipeline.splits.splits import Split
+from search.study.study import Study
+from search.tracking.stores import Stores
 from search.walk_forward.folds import YearFold, year_folds
 from search.walk_forward.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import OVERLAP, Settings, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 from search.walk_forward.workers import Results, WorkerPool, run_here
+from search.workers.signals import Signals
 
 BEFORE_CHOICE = "unseen"
 """Prefix of metrics over the years that do not overlap the days on which the spec was chosen."""

@@ -32,9 +32,9 @@ def main(arguments: list[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from search.record import describe_error
-    from search.stores import Stores
-    from search.study import load_study
+    from search.study.study import load_study
+    from search.tracking.run import describe_error
+    from search.tracking.stores import Stores
     from search.walk_forward.forecast import Job
     from search.walk_forward.walk import load_material, make_forecaster
     from search.walk_forward.workers import read_setup

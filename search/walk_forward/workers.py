@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 
 from model.baselines import BASELINES
-from model.spec import Spec
+from model.spec.spec import Spec
 from pipeline.exceptions import TrainingError
-from search.coordinator import LAUNCHER_VARIABLES
-from search.stores import Stores
+from search.tracking.stores import Stores
 from search.walk_forward.forecast import Forecaster, Job, Outcome
 from search.walk_forward.subject import Subject
+from search.workers.coordinator import LAUNCHER_VARIABLES
 
 Results = Iterator[tuple[Job, Outcome]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.surface import DROPOUTS, LEARNING_RATES, PATH, Surface, surface_grid
-from search.sampler import DEFAULT_SAMPLER, SAMPLERS
+from search.study.sampler import DEFAULT_SAMPLER, SAMPLERS
 
 ROOT = Path(__file__).parents[2]
 

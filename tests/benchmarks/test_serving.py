@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.serving import SHAPES, architecture_of, main
-from model.architecture import total_parameters
+from model.spec.architecture import total_parameters
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.train_step import LIMITS, TorchEncoder, architecture_of, main
-from model.architecture import total_parameters
+from model.spec.architecture import total_parameters
 
 TINY = "d8-L1-h2-ff16"
 

@@ -53,7 +53,11 @@ def measure() -> dict[str, object]:
         grids["custom"] = _grid(directory, *CUSTOM)
         for study, arguments in STUDIES.items():
             _run(directory, "hpo", *arguments, "--study", study, "--workers", "1")
-        return {"machine": _machine(), "grids": grids, "studies": {study: _study(directory, study) for study in STUDIES}}
+        return {
+            "machine": _machine(),
+            "grids": grids,
+            "studies": {study: _study(directory, study) for study in STUDIES},
+        }
 
 
 def _machine() -> dict[str, object]:

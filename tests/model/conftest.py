@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from model.architecture import Architecture
-from model.spec import Data, Spec, Training
+from model.spec.architecture import Architecture
+from model.spec.spec import Data, Spec, Training
 from model.windows import Windows, make_windows
-from pipeline.dataset import DatasetVersion, build_dataset
-from pipeline.snapshot import save_snapshot
+from pipeline.datasets.dataset import DatasetVersion, build_dataset
+from pipeline.snapshots.snapshot import save_snapshot
 from pipeline.sources import open_source
-from pipeline.splits import Split
-from pipeline.target import Target
+from pipeline.splits.splits import Split
+from pipeline.splits.target import Target
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,10 +12,10 @@ from model.baselines import BASELINES, Baseline, BaseRate, Boosting, Logistic, f
 from model.baselines.features import time_ordered_folds
 from model.baselines.volatility import HAR_PERIODS, VIX
 from model.metrics import evaluate
-from model.spec import Spec
+from model.spec.spec import Spec
 from model.windows import Windows
 from pipeline.bars import COLUMNS, adjusted
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, TrainingError
 from pipeline.tiers import compute_tier, tier_lookback
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from model.spec import Spec
-from model.trainer import Trainer, build_model, predict_rows
+from model.spec.spec import Spec
+from model.training.trainer import Trainer, build_model, predict_rows
 from model.windows import Windows, make_windows, to_tensor
-from pipeline.dataset import DatasetVersion
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
 
 Change = Callable[..., Spec]

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.bars import normalise
 from pipeline.calendars import sessions
-from pipeline.snapshot import Snapshot, save_snapshot
+from pipeline.snapshots.snapshot import Snapshot, save_snapshot
 from pipeline.sources import Download
 
 MakeBars = Callable[..., pd.DataFrame]

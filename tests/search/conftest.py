@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from search.cli import main
-from search.plan import make_plan
-from search.stores import SQLITE, open_storage, open_tracking, resolve_stores
-from search.study import open_or_create_study
-from search.trial import TrialRunner
+from search.study.plan import make_plan
+from search.study.study import open_or_create_study
+from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
+from search.trial.runner import TrialRunner
 
 PROGRAMS = ("chromium", "chromedriver")
 SWITCHES = (

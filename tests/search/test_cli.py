@@ -108,7 +108,7 @@ def test_bad_input_is_one_line_exit_2_and_leaves_nothing(capsys, home, stores, a
     assert err.count("\n") == 1
     assert err.startswith("error: ")
     assert words in err
-    from search.stores import open_storage, open_tracking
+    from search.tracking.stores import open_storage, open_tracking
 
     client = open_tracking(stores)
     assert [e.name for e in client.search_experiments()] == ["Default"]
@@ -117,10 +117,10 @@ def test_bad_input_is_one_line_exit_2_and_leaves_nothing(capsys, home, stores, a
 
 
 def test_defaults_written_out_for_speed_are_those_of_the_library():
-    from model.budget import DEFAULT_TOLERANCE
-    from search.axes import MIN_HEAD_DIM
+    from model.spec.budget import DEFAULT_TOLERANCE
     from search.cli.hpo import DEFAULTS
-    from search.sampler import DEFAULT_SAMPLER
+    from search.space.axes import MIN_HEAD_DIM
+    from search.study.sampler import DEFAULT_SAMPLER
 
     written = [DEFAULTS[name] for name in ("tolerance", "min_head_dim", "sampler")]
     assert written == [str(DEFAULT_TOLERANCE), str(MIN_HEAD_DIM), DEFAULT_SAMPLER]

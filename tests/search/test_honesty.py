@@ -10,19 +10,19 @@ import torch
 
 from model.baselines import BASELINES, fit_baseline
 from model.metrics import evaluate
-from model.trainer import Trainer, build_model, predict_rows
+from model.training.trainer import Trainer, build_model, predict_rows
 from model.windows import make_windows
 from pipeline.calendars import sessions
-from search.axes import Axes
 from search.evidence.bootstrap import metric_intervals, resampled_days
 from search.evidence.forecasts import load_forecasts
 from search.evidence.selection import selection_corrected
-from search.plan import make_plan
-from search.progress import make_console
 from search.registry.aliases import champion_of
 from search.registry.register import Request, register
-from search.study import open_or_create_study
-from search.trial import TrialRunner
+from search.space.axes import Axes
+from search.study.plan import make_plan
+from search.study.study import open_or_create_study
+from search.trial.runner import TrialRunner
+from search.workers.progress import make_console
 from tests.search.conftest import REQUEST
 
 LAG = 10

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.stores import open_storage, open_tracking, resolve_stores
+from search.tracking.stores import open_storage, open_tracking, resolve_stores
 
 TRIALS, KILLS = 24, 10
 COMMAND = ["hpo", "--budget", "5K", "--trials", str(TRIALS), "--max-epochs", "3", "--workers", "2", "--pruner", "none"]

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from search.report.blocks import Block, Figure, Section, Table, Text
-from search.report.importance import FANOVA, MIN_TRIALS, PED_ANOVA, importances
-from search.report.numerals import NOT_APPLICABLE, between, fixed, p_text, signed, whole
-from search.report.palette import Palette
-from search.report.shape import ShapeEffect, aspect_octave, retrial_deviation, shape_effect
+from search.report.layout.blocks import Block, Figure, Section, Table, Text
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, p_text, signed, whole
+from search.report.layout.palette import Palette
+from search.report.statistics.importance import FANOVA, MIN_TRIALS, PED_ANOVA, importances
+from search.report.statistics.shape import ShapeEffect, aspect_octave, retrial_deviation, shape_effect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 ASPECT, HEADS = "aspect ratio", "head count"
 SMALLEST = "smallest detectable"

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from model.budget import Budget
+from model.spec.budget import Budget
 from search.evidence import paired_difference
-from search.report.blocks import Figure, Section, Table, Text
-from search.report.numerals import NOT_APPLICABLE, between, fixed, signed, whole
-from search.report.palette import Palette
+from search.report.layout.blocks import Figure, Section, Table, Text
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, signed, whole
+from search.report.layout.palette import Palette
 from search.report.sections.forecasts import short_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from search.evidence import Difference
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 
 def in_order(materials: Sequence[Material]) -> list[Material]:

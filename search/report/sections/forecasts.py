@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from search.evidence import Difference, Interval
-from search.report.blocks import Block, Figure, Section, Table, Text
-from search.report.measured import blocks_in_words
-from search.report.numerals import NOT_APPLICABLE, between, fixed, signed, whole, with_interval
-from search.report.palette import Palette
+from search.report.layout.blocks import Block, Figure, Section, Table, Text
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, signed, whole, with_interval
+from search.report.layout.palette import Palette
+from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 SHOWN_TRIALS = 10
 METRICS = ("loss", "roc_auc", "brier")

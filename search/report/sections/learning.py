@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from search.report.blocks import Figure, Section, Text
-from search.report.numerals import plural
-from search.report.palette import Palette
+from search.report.layout.blocks import Figure, Section, Text
+from search.report.layout.format import plural
+from search.report.layout.palette import Palette
 from search.report.sections.forecasts import short_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 
 def learning_section(material: Material, measured: Measured) -> Section:

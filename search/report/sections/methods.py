@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.report.blocks import Section, Text
-from search.report.measured import blocks_in_words
+from search.report.layout.blocks import Section, Text
+from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 REFERENCES = (
     "Politis and Romano (1994), The stationary bootstrap, JASA 89. Politis and White (2004) and Patton, Politis and "

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from search.report.blocks import Figure, Section, Table, Text
-from search.report.calibration import calibration_bins, reliability
-from search.report.numerals import between, fixed, plural, whole
-from search.report.palette import Palette
+from search.report.layout.blocks import Figure, Section, Table, Text
+from search.report.layout.format import between, fixed, plural, whole
+from search.report.layout.palette import Palette
 from search.report.sections.forecasts import short_name
-from search.report.thresholds import FEW_CALLS, threshold_sweep
+from search.report.statistics.reliability import calibration_bins, reliability
+from search.report.statistics.thresholds import FEW_CALLS, threshold_sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 
 def probabilities_section(material: Material, measured: Measured) -> Section:

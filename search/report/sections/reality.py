@@ -10,17 +10,17 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from search.evidence import Selection
-from search.report.blocks import Block, Figure, Section, Table, Text
-from search.report.measured import blocks_in_words
-from search.report.numerals import between, fixed, p_text, plural
-from search.report.palette import Palette, label_line
+from search.report.layout.blocks import Block, Figure, Section, Table, Text
+from search.report.layout.format import between, fixed, p_text, plural
+from search.report.layout.palette import Palette, label_line
 from search.report.sections.forecasts import short_name
+from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 SIGNIFICANT = 0.05
 MANY = 12

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from search.evidence import Interval
-from search.report.blocks import Block, Figure, Section, Table, Text
-from search.report.numerals import MINUS, fixed, whole, with_interval
-from search.report.palette import Palette
+from search.report.layout.blocks import Block, Figure, Section, Table, Text
+from search.report.layout.format import MINUS, fixed, whole, with_interval
+from search.report.layout.palette import Palette
 from search.scaling.text import formula, lines_below
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.measured import Measured
+    from search.report.statistics.measure import Measured
     from search.scaling import Scaling
 
 

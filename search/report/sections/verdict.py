@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.evidence import Difference
-from search.report.numerals import between, fixed, p_text, plural, signed
-from search.report.page import Head, Number, Verdict
+from search.report.layout.format import between, fixed, p_text, plural, signed
+from search.report.layout.page import Head, Number, Verdict
 from search.report.sections.forecasts import short_name
-from search.report.walked import Walked
+from search.report.walked_trial import Walked
 
 if TYPE_CHECKING:
-    from search.report.material import Material
-    from search.report.measured import Measured
+    from search.report.inputs import Material
+    from search.report.statistics.measure import Measured
 
 SIGNIFICANT = 0.05
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline.calendars import sessions
-from pipeline.dataset import build_dataset
-from pipeline.snapshot import latest_snapshots
+from pipeline.datasets.dataset import build_dataset
+from pipeline.snapshots.snapshot import latest_snapshots
 from search.cli import main
 from search.cli.data import data
 

@@ -9,12 +9,12 @@ from mlflow.entities import Param
 
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError, RecordError, SealedError
-from pipeline.splits import MIN_EVALUATION_DAYS
-from search import record
-from search.artifacts import fetch_artifact
-from search.baselines import log_baselines
+from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.forecasts import PREDICTIONS, load_forecasts
-from search.recorded import recorded_trials
+from search.results.trial_runs import recorded_trials
+from search.tracking import run as record
+from search.tracking.artifacts import fetch_artifact
+from search.trial.baselines import log_baselines
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "logistic")}
 
@@ -22,7 +22,7 @@ QUICK = {name: BASELINES[name] for name in ("base_rate", "logistic")}
 @pytest.fixture
 def study(make_study, run_trials, monkeypatch):
     """Two finished trials and two baselines."""
-    monkeypatch.setattr("search.baselines.BASELINES", QUICK)
+    monkeypatch.setattr("search.trial.baselines.BASELINES", QUICK)
     monkeypatch.setattr("search.evidence.forecasts.BASELINES", QUICK)
     study = run_trials(make_study(3), 2)
     log_baselines(study)
@@ -149,7 +149,7 @@ def test_an_artifact_comes_from_a_store_elsewhere_as_well(study, monkeypatch, tm
     """The same repository, read as one that is no directory of this machine."""
     run = study.client.get_run(load_forecasts(study).run_ids[0])
     here = fetch_artifact(study.client, run, PREDICTIONS, tmp_path / "a")
-    monkeypatch.setattr("search.artifacts._directory", lambda run: None)
+    monkeypatch.setattr("search.tracking.artifacts._directory", lambda run: None)
     copied = fetch_artifact(study.client, run, PREDICTIONS, tmp_path / "b")
     assert copied.is_relative_to(tmp_path / "b")
     assert copied.read_bytes() == here.read_bytes()

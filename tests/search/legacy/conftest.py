@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from search.legacy.importer import import_files, parse_files
-from search.legacy.present import legacy_runs
-from search.stores import open_tracking
+from search.legacy.record.importer import import_files, parse_files
+from search.legacy.record.present import legacy_runs
+from search.tracking.stores import open_tracking
 
 HEADER = (
     "timestamp,experiment,phase,budget,task,horizon,timescale,script_path,run_type,status,duration_seconds,val_loss,"

@@ -9,15 +9,15 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from model.facts import package_facts
-from model.packaged import write_package
-from model.trainer import predict_rows
-from pipeline.raw_bars import raw_bars
-from search.registry.package import log_package
+from model.serving.package_info import package_facts
+from model.serving.packaged import write_package
+from model.training.trainer import predict_rows
+from pipeline.datasets.raw_bars import raw_bars
+from search.registry.packaging.mlflow_model import log_package
 from search.registry.register import Request, register
-from search.stores import Stores, resolve_stores
-from search.study import load_study, open_or_create_study
-from search.trial import TrialRunner
+from search.study.study import load_study, open_or_create_study
+from search.tracking.stores import Stores, resolve_stores
+from search.trial.runner import TrialRunner
 
 STUDY, MODEL = "tiny", "patchscale-^GSPC-h1"
 
@@ -79,7 +79,7 @@ def study(shop):
 @pytest.fixture
 def shelf(home, stores):
     """A client of an empty registry, and a function that puts versions of nothing into it."""
-    from search.stores import open_tracking
+    from search.tracking.stores import open_tracking
 
     client = open_tracking(stores)
 

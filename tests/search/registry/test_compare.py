@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from pipeline.exceptions import InputError
-from search.registry.claim import Claim
 from search.registry.compare import compare_claims
+from search.registry.gate.track_record import Claim
 
 MODEL = "patchscale-^GSPC-h1"
 

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from search.registry.chosen import choose_trial
 from search.registry.description import RECIPE, describe_version
-from search.registry.gate import unknown_gate
-from search.registry.members import trial_members
-from search.registry.out_of_sample import claim_of_trial
+from search.registry.gate.collect import claim_of_trial
+from search.registry.gate.gate import unknown_gate
+from search.registry.packaging.best_trial import choose_trial
+from search.registry.packaging.members import trial_members
 
 
 @pytest.mark.parametrize(

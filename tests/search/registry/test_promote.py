@@ -5,7 +5,7 @@ import pytest
 
 from search.registry.aliases import CHAMPION, champion_of, code_version, moves_of
 from search.registry.versions import find_version
-from search.stores import open_storage
+from search.tracking.stores import open_storage
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -56,7 +56,7 @@ def test_a_challenger_is_held_against_the_champion_on_common_days_and_rollback_u
 def test_lost_evidence_of_the_champion_is_unknown(client, command, monkeypatch):
     command("promote", f"{MODEL}/1", "--force", "first")
     client.set_model_version_tag(MODEL, "1", "study.name", "gone")
-    monkeypatch.setattr("search.registry.out_of_sample.STORED", "evidence/gone.parquet")
+    monkeypatch.setattr("search.registry.gate.collect.STORED", "evidence/gone.parquet")
     monkeypatch.setattr("search.registry.promote.store_claim", lambda *arguments: None)
     code, out, _ = command("promote", f"{MODEL}/2")
     assert code == 1 and "unknown  beats the champion: 0 days that both forecast out of sample" in out

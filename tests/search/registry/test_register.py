@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from pipeline.exceptions import StoreError
-from search.artifacts import fetch_artifact
 from search.registry import register as registration
 from search.registry.aliases import CHALLENGER, champion_of, held_aliases, registry_lock
-from search.registry.out_of_sample import STORED
+from search.registry.gate.collect import STORED
 from search.registry.register import Request
 from search.registry.versions import find_version, versions_of
+from search.tracking.artifacts import fetch_artifact
 
 MODEL = "patchscale-^GSPC-h1"
 

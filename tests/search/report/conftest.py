@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from model.baselines import BASELINES
-from model.budget import Budget
+from model.spec.budget import Budget
 from search.evidence import Forecasts
-from search.grid import make_grid
-from search.report.material import Material
-from search.report.measured import measure
+from search.report.inputs import Material
+from search.report.statistics.measure import measure
+from search.space.grid import make_grid
 
 N_RESAMPLES = 200
 

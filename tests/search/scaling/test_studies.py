@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.budget import Budget
+from model.spec.budget import Budget
 from pipeline.exceptions import InputError
-from search.axes import AXIS_NAMES, axis_text
-from search.grid import make_grid
 from search.scaling.studies import points_of, scaling_of
+from search.space.axes import AXIS_NAMES, axis_text
+from search.space.grid import make_grid
 
 QUICK = ("--resamples", "200")
 

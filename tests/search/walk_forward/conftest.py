@@ -7,13 +7,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from search.plan import make_plan
-from search.signals import Signals
-from search.stores import study_lock
+from search.study.plan import make_plan
+from search.tracking.stores import study_lock
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import Workforce, load_material, walk_forward
+from search.workers.signals import Signals
 from tests.search.conftest import REQUEST
 
 YEARS = (2015, 2016)
@@ -27,7 +27,7 @@ def one_thread():
 @pytest.fixture(scope="session")
 def pooled(tmp_path_factory):
     """A plan that trains on a second ticker too, its dataset versions and their directory."""
-    from pipeline.dataset import load_dataset
+    from pipeline.datasets.dataset import load_dataset
 
     root = tmp_path_factory.mktemp("pooled")
     plan, dataset = make_plan(**{**REQUEST, "train_tickers": "^IXIC", "offset": "logistic"}, root=root)

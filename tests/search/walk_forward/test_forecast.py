@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from model.baselines import BASELINES
-from model.refit import refit
-from model.trainer import Trainer, build_model, predict_rows
+from model.training.refit import refit
+from model.training.trainer import Trainer, build_model, predict_rows
 from model.windows import make_windows
 from pipeline.exceptions import TrainingError
-from pipeline.splits import SplitRows
+from pipeline.splits.splits import SplitRows
 from search.walk_forward.folds import year_folds
 from search.walk_forward.forecast import BaselineForecaster, Job, Outcome, SpecForecaster
 

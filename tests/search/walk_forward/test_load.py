@@ -81,7 +81,7 @@ def test_a_sealed_day_is_refused(study, walk, monkeypatch):
 
 
 def test_a_run_whose_predictions_were_deleted_says_so(study, walk, tmp_path):
-    from search.artifacts import fetch_artifact
+    from search.tracking.artifacts import fetch_artifact
 
     run = study.client.get_run(walk(LOGISTIC))
     fetch_artifact(study.client, run, "predictions/walkforward.parquet", tmp_path).unlink()

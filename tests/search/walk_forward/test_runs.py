@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from model.baselines import BASELINES, Boosting
-from search.baselines import SETTINGS_HASH
+from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.runs import (
     Settings,

@@ -84,7 +84,7 @@ def test_what_is_neither_is_refused(stores, study, tmp_path):
 
 
 def test_params_of_a_baseline_are_its_run_s(study):
-    from search.baselines import SETTINGS_HASH, baseline_params
+    from search.trial.baselines import SETTINGS_HASH, baseline_params
     from search.walk_forward.subject import Subject
 
     baseline = BASELINES["logistic"]

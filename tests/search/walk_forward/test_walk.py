@@ -119,12 +119,12 @@ def test_a_baseline_s_walk_has_the_same_days_and_no_epochs(study, subject, walk)
 def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     from rich.console import Console
 
-    from search.signals import Signals
-    from search.stores import study_lock
-    from search.study import open_or_create_study
+    from search.study.study import open_or_create_study
+    from search.tracking.stores import study_lock
     from search.walk_forward.progress import WalkProgress
     from search.walk_forward.runs import Settings
     from search.walk_forward.walk import Workforce, load_material, walk_forward
+    from search.workers.signals import Signals
 
     (pooled_plan, datasets, root), split = pooled, plan.split
     plan = replace(pooled_plan, split=split)

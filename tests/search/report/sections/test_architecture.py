@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from search.report.measured import measure
 from search.report.sections.architecture import ASPECT, HEADS, architecture_section, effect_in_words, shape_effects
+from search.report.statistics.measure import measure
 
 
 def words(section):

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.report.measured import measure
 from search.report.sections.reality import (
     confidence_set_in_words,
     luck_in_words,
@@ -12,6 +11,7 @@ from search.report.sections.reality import (
     selection_in_words,
     superiority_in_words,
 )
+from search.report.statistics.measure import measure
 
 
 @pytest.mark.lesson("L23")

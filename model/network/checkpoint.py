@@ -1,0 +1,58 @@
+"""Checkpoints: weights and their full spec in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from model.network.patchtst import PatchTST, make_model
+from model.spec.spec import Spec
+from pipeline.exceptions import StoreError
+from pipeline.snapshots.snapshot import write_atomically
+
+METADATA_KEY = "spec"
+
+
+def save_checkpoint(path: Path, spec: Spec, model: PatchTST) -> None:
+    """Write weights, statistics and spec, atomically."""
+    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    metadata = {METADATA_KEY: json.dumps(spec.params())}
+    write_atomically(path, lambda part: save_file(state, part, metadata=metadata))
+
+
+def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
+    """Rebuild the model from the spec inside the file: an architecture is never taken from elsewhere.
+
+    Raises
+    ------
+    StoreError
+        If the file can't be read, holds no spec, or its weights are not those of its spec.
+    RecordError
+        If the spec inside is not whole.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"checkpoint {path} can't be read: {error}") from error
+    if METADATA_KEY not in metadata:
+        raise StoreError(f"checkpoint {path} must carry its spec, got none; it was not written by patchscale")
+    try:
+        params = json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise StoreError(f"checkpoint {path} must carry its spec as JSON, got: {error}") from error
+    if not isinstance(params, dict):
+        raise StoreError(f"checkpoint {path} must carry its spec as a JSON object, got {type(params).__name__}")
+    spec = Spec.from_params(params)
+    model = make_model(spec)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise StoreError(
+            f"checkpoint {path} must hold the weights of its spec, {spec.architecture.label}, got others"
+        ) from error
+    return spec, model.eval()

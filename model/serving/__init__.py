@@ -1,0 +1,1 @@
+"""What a registered model is: package_info, packaged; ensemble; fed with raw bars."""

@@ -1,0 +1,130 @@
+"""Ensemble: the forward pass of several models of one architecture at once, for forecasts of few windows.
+
+For one window the time of a deep, narrow model goes into the number of operations, not into their
+size. So the weights of all members are stacked, each product is made for all of them in
+one call, and the modules are left out of the way. The logits are those of the members, to rounding.
+
+Shapes in names: M members, B windows, T days, F features, N = B·P tokens, P patches, D d_model, H heads,
+K width of a head, O outputs of a linear layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.network.block import Block
+from model.network.patchtst import PatchTST
+from pipeline.exceptions import InputError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Affine:
+    """Weights and biases of one layer of every member."""
+
+    weight: Tensor
+    bias_M1O: Tensor
+
+    @classmethod
+    def of_linears(cls, layers: Sequence[nn.Linear]) -> _Affine:
+        weight_MOD = torch.stack([layer.weight.detach() for layer in layers])
+        return cls(weight=weight_MOD.transpose(1, 2).contiguous(), bias_M1O=_stack([layer.bias for layer in layers]))
+
+    @classmethod
+    def of_norms(cls, layers: Sequence[nn.LayerNorm]) -> _Affine:
+        return cls(weight=_stack([layer.weight for layer in layers]), bias_M1O=_stack([layer.bias for layer in layers]))
+
+    def linear(self, x_MND: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias_M1O, x_MND, self.weight)
+
+    def norm(self, x_MND: Tensor, epsilon: float) -> Tensor:
+        return torch.addcmul(self.bias_M1O, functional.layer_norm(x_MND, x_MND.shape[-1:], eps=epsilon), self.weight)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Blocks:
+    """One block of every member."""
+
+    attention_norm: _Affine
+    query_key_value: _Affine
+    attention_output: _Affine
+    feed_forward_norm: _Affine
+    expand: _Affine
+    contract: _Affine
+    n_heads: int
+    epsilon: float
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> _Blocks:
+        return cls(
+            attention_norm=_Affine.of_norms([block.attention_norm for block in blocks]),
+            query_key_value=_Affine.of_linears([block.query_key_value for block in blocks]),
+            attention_output=_Affine.of_linears([block.attention_output for block in blocks]),
+            feed_forward_norm=_Affine.of_norms([block.feed_forward_norm for block in blocks]),
+            expand=_Affine.of_linears([block.expand for block in blocks]),
+            contract=_Affine.of_linears([block.contract for block in blocks]),
+            n_heads=blocks[0].n_heads,
+            epsilon=blocks[0].attention_norm.eps,
+        )
+
+    def __call__(self, tokens_MND: Tensor, n_patches: int) -> Tensor:
+        M, N, D = tokens_MND.shape
+        qkv_MNO = self.query_key_value.linear(self.attention_norm.norm(tokens_MND, self.epsilon))
+        heads = qkv_MNO.view(M * N // n_patches, n_patches, 3, self.n_heads, D // self.n_heads)
+        mixed_HPK = functional.scaled_dot_product_attention(*heads.permute(2, 0, 3, 1, 4))
+        mixed_MND = mixed_HPK.transpose(1, 2).reshape(M, N, D)
+        tokens_MND = tokens_MND + self.attention_output.linear(mixed_MND)
+        hidden = functional.gelu(self.expand.linear(self.feed_forward_norm.norm(tokens_MND, self.epsilon)))
+        return tokens_MND + self.contract.linear(hidden)
+
+
+class Ensemble:
+    """Models of one architecture, for forecasts only.
+
+    Parameters
+    ----------
+    members : sequence of PatchTST
+        On the CPU; their weights are copied.
+
+    Raises
+    ------
+    InputError
+        If there are none, or their architectures differ.
+
+    Examples
+    --------
+    >>> from model.spec.architecture import Architecture
+    >>> tiny = Architecture(n_features=3, d_model=8, n_layers=1, n_heads=2, d_ff=16)
+    >>> Ensemble([PatchTST(tiny), PatchTST(tiny)])(torch.zeros(4, 60, 3)).shape
+    torch.Size([2, 4])
+    """
+
+    def __init__(self, members: Sequence[PatchTST]) -> None:
+        if len({member.architecture for member in members}) != 1:
+            raise InputError(
+                f"an ensemble must have members of one architecture, got {len(members)} of several or none"
+            )
+        self.members = tuple(member.eval() for member in members)
+        self._layers = [_Blocks.of(blocks) for blocks in zip(*(member.blocks for member in members), strict=True)]
+
+    @torch.inference_mode()
+    def __call__(self, x_BTF: Tensor) -> Tensor:
+        """Logits of shape (members, windows) from raw features, as of :class:`model.network.patchtst.PatchTST`."""
+        embedded_MBPD = torch.stack([member.embed(x_BTF) for member in self.members])
+        M, B, P, D = embedded_MBPD.shape
+        tokens_MND = embedded_MBPD.view(M, B * P, D)
+        for layer in self._layers:
+            tokens_MND = layer(tokens_MND, P)
+        tokens_MBPD = tokens_MND.view(M, B, P, D)
+        return torch.stack(
+            [m.read_out(tokens_BPD, x_BTF) for m, tokens_BPD in zip(self.members, tokens_MBPD, strict=True)]
+        )
+
+
+def _stack(vectors: Sequence[Tensor]) -> Tensor:
+    """Vectors of shape (outputs,) of the members as (members, 1, outputs)."""
+    return torch.stack([vector.detach() for vector in vectors])[:, None]

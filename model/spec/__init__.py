@@ -1,0 +1,1 @@
+"""What determines a trial: architecture, budget → spec (its flat form, its hash)."""

@@ -1,0 +1,271 @@
+"""The spec: everything that determines a trial, and its flat form for the record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from functools import cache
+from typing import Any, get_type_hints
+
+from model.spec.architecture import Architecture, total_parameters
+from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from pipeline.exceptions import InputError, RecordError
+from pipeline.splits.splits import Split
+from pipeline.splits.target import Target
+
+DERIVED = ("n_params", "architecture", "train_tickers", "spec_hash")
+NONE = "none"
+LARGEST_SEED = 2**63 - 1
+OFFSETS = (NONE, "logistic", "boosting")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """Which data: the dataset version and what it was made of.
+
+    Parameters
+    ----------
+    dataset : str
+        Digest of the dataset version.
+    snapshots : str
+        ``ticker=digest`` of everything that went in, separated by commas.
+    ticker, source, tier : str
+        As in :class:`pipeline.datasets.dataset.DatasetVersion`.
+    train_datasets : str
+        ``ticker=digest`` of further dataset versions whose training rows are pooled with this
+        one's, separated by commas; ``none`` is this one alone.
+    """
+
+    dataset: str
+    snapshots: str
+    ticker: str
+    source: str
+    tier: str
+    train_datasets: str = NONE
+
+    def __post_init__(self) -> None:
+        if self.train_datasets == NONE:
+            return
+        further = [ticker for ticker, _ in self._further()]
+        if not all(further) or len({self.ticker, *further}) <= len(further):
+            raise InputError(
+                f"train_datasets must be {NONE} or ticker=digest of other tickers, each once, separated by commas, "
+                f"got {self.train_datasets!r}"
+            )
+
+    @property
+    def train_tickers(self) -> str:
+        """Every ticker that is trained on, separated by commas, the forecast one first."""
+        return ",".join([self.ticker, *(ticker for ticker, _ in self._further())])
+
+    @property
+    def further_digests(self) -> tuple[str, ...]:
+        """Digests of the further dataset versions."""
+        return tuple(digest for _, digest in self._further())
+
+    def _further(self) -> list[tuple[str, str]]:
+        entries = [] if self.train_datasets == NONE else self.train_datasets.split(",")
+        return [(ticker, digest) for ticker, _, digest in (entry.rpartition("=") for entry in entries)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """How a model is fitted; every field reaches the optimizer, the schedule or the model.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Peak rate of AdamW.
+    weight_decay : float
+        Decoupled decay of matrices; norms, biases and positions have none.
+    beta1, beta2, epsilon : float
+        AdamW's moments and denominator.
+    warmup_fraction : float
+        Share of all steps during which the rate rises linearly; a cosine to zero follows.
+    dropout : float
+        Of the embedding and the residual branches.
+    attention_dropout : float
+        Of the attention weights.
+    label_smoothing : float
+        Share of the way from an outcome to 1/2 that its training label is moved.
+    offset : str
+        ``none``; or the baseline, ``logistic`` or ``boosting``, whose logit is frozen and
+        added to the Transformer's, whose head then starts at zero.
+    batch_size : int
+        Windows a step.
+    clip_norm : float
+        Largest gradient norm.
+    max_epochs, patience : int
+        Most epochs, and epochs without a better validation loss before stopping.
+    """
+
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-2
+    beta1: float = 0.9
+    beta2: float = 0.95
+    epsilon: float = 1e-8
+    warmup_fraction: float = 0.1
+    dropout: float = 0.2
+    attention_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    offset: str = NONE
+    batch_size: int = 128
+    clip_norm: float = 1.0
+    max_epochs: int = 6
+    patience: int = 2
+
+    def __post_init__(self) -> None:
+        rules = {
+            "learning_rate": (0 < self.learning_rate < math.inf, "positive and finite"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0 and finite"),
+            "beta1": (0 <= self.beta1 < 1, "in [0, 1)"),
+            "beta2": (0 <= self.beta2 < 1, "in [0, 1)"),
+            "epsilon": (0 < self.epsilon < math.inf, "positive and finite"),
+            "warmup_fraction": (0 <= self.warmup_fraction < 1, "in [0, 1)"),
+            "dropout": (0 <= self.dropout < 1, "in [0, 1)"),
+            "attention_dropout": (0 <= self.attention_dropout < 1, "in [0, 1)"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
+            "offset": (self.offset in OFFSETS, f"one of {', '.join(OFFSETS)}"),
+            "batch_size": (_is_whole(self.batch_size, 1), "a whole number, at least 1"),
+            "clip_norm": (self.clip_norm > 0, "positive"),
+            "max_epochs": (_is_whole(self.max_epochs, 1), "a whole number, at least 1"),
+            "patience": (_is_whole(self.patience, 1), "a whole number, at least 1"),
+        }
+        for name, (holds, rule) in rules.items():
+            if not holds:
+                raise InputError(f"{name} must be {rule}, got {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spec:
+    """Everything that determines a trial.
+
+    Parameters
+    ----------
+    data, target, split, architecture, training
+        The parts, each owned by what it describes.
+    budget : str
+        Parameter budget, as the user wrote it.
+    tolerance : float
+        Allowed deviation from the budget, a fraction.
+    seed : int
+        Of weights, batch order and dropout.
+
+    Raises
+    ------
+    InputError
+        If the architecture's parameter count is outside the budget's tolerance.
+    """
+
+    data: Data
+    target: Target
+    split: Split
+    architecture: Architecture
+    training: Training
+    budget: str
+    tolerance: float = DEFAULT_TOLERANCE
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not _is_whole(self.seed, 0) or self.seed > LARGEST_SEED:
+            raise InputError(f"seed must be a whole number from 0 to {LARGEST_SEED}, got {self.seed!r}")
+        budget = Budget(text=self.budget, tolerance=self.tolerance)
+        if not budget.allows(self.n_params):
+            raise InputError(
+                f"a trial must be within ±{self.tolerance * 100:g} % of its budget {self.budget}, got "
+                f"{self.n_params:,} parameters in {self.architecture.label}; take an architecture of the grid"
+            )
+
+    @property
+    def n_params(self) -> int:
+        """Exact parameter count."""
+        return total_parameters(self.architecture)
+
+    @property
+    def hash(self) -> str:
+        """Name of the spec: 16 hex digits over every field."""
+        text = json.dumps(dict(flatten(self)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def params(self) -> dict[str, str]:
+        """Flatten to MLflow params: every field, and the derived count, label and hash."""
+        derived = (str(self.n_params), self.architecture.label, self.data.train_tickers, self.hash)
+        return {**dict(flatten(self)), **dict(zip(DERIVED, derived, strict=True))}
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> Spec:
+        """Rebuild the spec from its params: the inverse of :meth:`params`; params of others are ignored.
+
+        Raises
+        ------
+        RecordError
+            If a field is missing or unreadable, or the derived count, label or
+            hash is not that of the rebuilt spec.
+        """
+        missing = [name for name in (*field_names(cls), *DERIVED) if name not in params]
+        if missing:
+            raise RecordError(f"a record must hold every field of its spec, missing {', '.join(missing)}")
+        try:
+            spec = unflatten(cls, params)
+        except (TypeError, ValueError) as error:
+            raise RecordError(f"a record's params must make a spec, got: {error}") from error
+        rebuilt = spec.params()
+        different = [name for name in DERIVED if params[name] != rebuilt[name]]
+        if different:
+            raise RecordError(f"a record's {different[0]} must be that of its spec, got {params[different[0]]!r}")
+        assert isinstance(spec, Spec)
+        return spec
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """Types of a class's fields; Python works them out anew at every call."""
+    return get_type_hints(cls)
+
+
+def flatten(value: Any) -> Iterator[tuple[str, str]]:
+    """Leaf fields of a dataclass tree with their text forms; names are unique over the tree.
+
+    Equal values have equal texts: 1 in a field of floats is ``1.0``, and minus zero is ``0.0``.
+    """
+    kind: Any = type(value)
+    hints = _hints(kind)
+    for field in fields(value):
+        leaf = getattr(value, field.name)
+        if is_dataclass(leaf):
+            yield from flatten(leaf)
+        else:
+            yield field.name, repr(float(leaf) + 0.0) if hints[field.name] is float else str(leaf)
+
+
+def field_names(cls: type) -> Iterator[str]:
+    """Names of the leaf fields of a dataclass tree."""
+    hints = _hints(cls)
+    for field in fields(cls):
+        if is_dataclass(hints[field.name]):
+            yield from field_names(hints[field.name])
+        else:
+            yield field.name
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def unflatten(cls: type, params: Mapping[str, str]) -> Any:
+    """Rebuild a dataclass tree from its leaf fields: the inverse of :func:`flatten`."""
+    hints = _hints(cls)
+    return cls(**{field.name: _read(hints[field.name], field.name, params) for field in fields(cls)})
+
+
+def _read(kind: type, name: str, params: Mapping[str, str]) -> Any:
+    if is_dataclass(kind):
+        return unflatten(kind, params)
+    return date.fromisoformat(params[name]) if kind is date else kind(params[name])
+
+
+assert len(set(field_names(Spec))) == len(list(field_names(Spec))), "two parts of the spec share a field name"

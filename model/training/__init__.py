@@ -1,0 +1,1 @@
+"""A network, trained: device → execution, memory, allocator → optimizer → step → trainer; refit, resume."""

@@ -1,0 +1,106 @@
+"""Resume: a trainer's whole state after an epoch, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.training.trainer import Trainer
+from pipeline.exceptions import RecordError, StoreError
+from pipeline.snapshots.snapshot import write_atomically
+
+MODEL, BEST, OPTIMIZER, GENERATOR = "model.", "best.", "optimizer.", "generator"
+SCHEDULE = ("last_epoch", "_step_count")
+FORMAT = "patchscale.training/1"
+
+
+def save_training(path: Path, trainer: Trainer) -> None:
+    """Write everything that training goes on with, atomically over what is there.
+
+    That is the spec, the weights now and of the best epoch, AdamW's moments, the schedule, the epoch, the
+    best loss and the random generator that orders the batches and seeds each epoch's dropout.
+    """
+    held = trainer.optimizer.state_dict()
+    moments = {f"{OPTIMIZER}{i}.{name}": value for i, state in held["state"].items() for name, value in state.items()}
+    tensors = {
+        **{MODEL + name: tensor for name, tensor in trainer.model.state_dict().items()},
+        **{BEST + name: tensor for name, tensor in trainer.best_state.items()},
+        **moments,
+        GENERATOR: trainer.generator.get_state(),
+    }
+    progress = {
+        "epoch": trainer.epoch,
+        "seconds": trainer.seconds,
+        "best_epoch": trainer.best_epoch,
+        "best_loss": trainer.best_loss,
+        "schedule": {name: trainer.schedule.state_dict()[name] for name in SCHEDULE},
+        "rates": [float(group["lr"]) for group in held["param_groups"]],
+        "micro_batch": trainer.execution.micro_batch,
+    }
+    metadata = {"format": FORMAT, "spec": json.dumps(trainer.spec.params()), "progress": json.dumps(progress)}
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, lambda part: save_file(copies, part, metadata=metadata))
+
+
+def resume_training(path: Path, trainer: Trainer) -> None:
+    """Bring a fresh trainer of the same spec to the state of the file.
+
+    Raises
+    ------
+    StoreError
+        If the file can't be read or is not one of :func:`save_training`.
+    RecordError
+        If it is of another spec; the message names the fields.
+    """
+    tensors, spec, progress = _read(path)
+    mine = trainer.spec.params()
+    different = [f"{name} {spec[name]} there, {mine[name]} here" for name in mine if spec.get(name) != mine[name]]
+    if different:
+        raise RecordError(f"training can only be resumed with its own spec, got {'; '.join(different)}")
+    try:
+        _restore(trainer, tensors, progress)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise StoreError(f"{path} must hold the state of its spec's training, got: {error}") from error
+
+
+def _restore(trainer: Trainer, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+    device = next(trainer.model.parameters()).device
+    trainer.model.load_state_dict(_under(MODEL, tensors))
+    trainer.best_state = {name: tensor.to(device) for name, tensor in _under(BEST, tensors).items()}
+    held = trainer.optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _under(OPTIMIZER, tensors).items():
+        number, _, moment = name.partition(".")
+        state.setdefault(int(number), {})[moment] = tensor
+    groups = [
+        {**group, "lr": torch.full_like(group["lr"], rate) if isinstance(group["lr"], Tensor) else rate}
+        for group, rate in zip(held["param_groups"], progress["rates"], strict=True)
+    ]
+    trainer.optimizer.load_state_dict({"state": state, "param_groups": groups})
+    trainer.schedule.load_state_dict({**trainer.schedule.state_dict(), **progress["schedule"]})
+    trainer.generator.set_state(tensors[GENERATOR])
+    trainer.epoch, trainer.best_epoch = int(progress["epoch"]), int(progress["best_epoch"])
+    trainer.best_loss, trainer.seconds = float(progress["best_loss"]), float(progress["seconds"])
+    trainer.limit_micro_batch(int(progress["micro_batch"]))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"format {metadata.get('format')!r}")
+        return tensors, json.loads(metadata["spec"]), json.loads(metadata["progress"])
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise StoreError(f"{path} must be a training state that patchscale wrote, got: {error}") from error

@@ -1,0 +1,131 @@
+"""One epoch of optimisation steps: batches in micro-batches, gradients accumulated, memory errors survived."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.network.patchtst import PatchTST
+from model.spec.spec import Training
+from model.training.cuda_graph import GraphedStep
+from model.training.execution import Execution
+from model.windows import Windows
+
+CPU_ALLOCATOR = "DefaultCPUAllocator"
+
+
+class Stepper:
+    """Takes optimisation steps on a model.
+
+    Parameters
+    ----------
+    model : PatchTST
+        Changed in place.
+    windows : Windows
+        On the model's device.
+    training : Training
+        Of the spec.
+    optimizer, schedule
+        From :mod:`model.training.optimizer`.
+    execution : Execution
+        How batches are computed; halved when memory runs out.
+    offset_D : Tensor of shape (days,), optional
+        Frozen part of the logit by row, if the model has one.
+    """
+
+    def __init__(
+        self,
+        model: PatchTST,
+        windows: Windows,
+        training: Training,
+        optimizer: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LambdaLR,
+        execution: Execution,
+        offset_D: Tensor | None = None,
+    ) -> None:
+        self.model, self.windows, self.training = model, windows, training
+        self.optimizer, self.schedule, self.execution = optimizer, schedule, execution
+        self._offset_D = offset_D
+        self._parameters = list(model.parameters())
+        self._graph: GraphedStep | None = None
+        self._device = windows.x_NTF.device
+        model.set_execution(recompute=execution.recompute, compiled=execution.compiled)
+
+    def rate(self) -> float:
+        """Learning rate of the next step, known on the host."""
+        return self.training.learning_rate * float(self.schedule.lr_lambdas[0](self.schedule.last_epoch))
+
+    def run(self, batches: tuple[Tensor, ...]) -> tuple[Tensor, list[float]]:
+        """Step through the batches: loss of each, shape (steps,), still on the device, and learning rates."""
+        self.model.train()
+        losses, rates = [], []
+        for rows in batches:
+            rates.append(self.rate())
+            losses.append(self._graphed(rows) if self._may_graph(rows) else self._step(rows))
+            self.schedule.step()
+        return torch.stack(losses), rates
+
+    def _may_graph(self, rows: Tensor) -> bool:
+        return self.execution.graphed and len(rows) == self.execution.micro_batch == self.training.batch_size
+
+    def _graphed(self, rows: Tensor) -> Tensor:
+        """Replay the recorded step; without a record where memory does not allow one."""
+        try:
+            self._graph = self._graph or GraphedStep(self._step, rows, self.model, self.optimizer)
+            return self._graph(rows)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        self._graph, self.execution = None, replace(self.execution, graphed=False)
+        return self._step(rows)
+
+    def _step(self, rows: Tensor) -> Tensor:
+        loss = self._loss_and_gradients(rows)
+        nn.utils.clip_grad_norm_(self._parameters, self.training.clip_norm)
+        self.optimizer.step()
+        return loss
+
+    def _loss_and_gradients(self, rows: Tensor) -> Tensor:
+        """Mean loss of a batch with its gradients accumulated; tried again with half the micro-batch if need be."""
+        while True:
+            try:
+                self.optimizer.zero_grad(set_to_none=True)
+                parts = [self._part(part, len(rows)) for part in rows.split(self.execution.micro_batch)]
+                return torch.stack(parts).sum()
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.execution = self.execution.halved()
+            self.optimizer.zero_grad(set_to_none=True)
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _part(self, rows: Tensor, n_batch: int) -> Tensor:
+        """Share of a micro-batch in the batch's mean loss, its gradients added to those that are there.
+
+        On a GPU a short part is filled up with its first row, so that every batch has
+        one shape; what was filled in has no loss.
+        """
+        n = len(rows)
+        missing = self.execution.micro_batch - n if self._device.type == "cuda" else 0
+        filled = torch.cat([rows, rows[:1].expand(missing)]) if missing else rows
+        x_BTF, y_B = self.windows.batch(filled)
+        y_B = y_B + self.training.label_smoothing * (0.5 - y_B)
+        with torch.autocast(
+            self._device.type,
+            dtype=self.execution.dtype,
+            enabled=self.execution.dtype != torch.float32,
+            cache_enabled=not self.execution.graphed,
+        ):
+            logits_B = self.model(x_BTF, None if self._offset_D is None else self._offset_D[filled])
+        loss = functional.binary_cross_entropy_with_logits(logits_B[:n].float(), y_B[:n]) * (n / n_batch)
+        loss.backward()
+        return loss.detach()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch says that memory ran out, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or CPU_ALLOCATOR in str(error)

@@ -1,0 +1,267 @@
+"""The trainer: a generator of epochs that knows nothing of who consumes them."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from model.metrics import Evaluation, evaluate
+from model.network.base_logit import fit_offset, training_offset
+from model.network.patchtst import PatchTST, make_model, predict_proba
+from model.spec.spec import Spec
+from model.training.allocator import give_back_freed_memory, keep_freed_memory
+from model.training.execution import Execution
+from model.training.optimizer import make_optimizer, make_schedule
+from model.training.step import Stepper
+from model.windows import Windows, to_tensor
+from pipeline.exceptions import InputError, TrainingError
+
+EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochResult:
+    """What one epoch did.
+
+    Parameters
+    ----------
+    epoch : int
+        From 1.
+    train_loss : float
+        Sample-weighted mean log loss of the training batches, dropout on.
+    validation : Evaluation
+        After the epoch.
+    learning_rate : float
+        Of the epoch's last step.
+    samples_per_second : float
+        Training windows a second of the whole epoch, validation included.
+    is_best : bool
+        Whether the validation loss is the lowest so far.
+    """
+
+    epoch: int
+    train_loss: float
+    validation: Evaluation
+    learning_rate: float
+    samples_per_second: float
+    is_best: bool
+
+
+def build_model(spec: Spec, windows: Windows) -> PatchTST:
+    """Build a model with the spec's seed, the training days' statistics, and its offset fitted to the training rows."""
+    torch.manual_seed(spec.seed)
+    model = make_model(spec)
+    model.set_statistics(windows.training_days().cpu())
+    if model.offset is not None:
+        fit_offset(model.offset, windows, horizon=spec.target.horizon)
+    return model.to(windows.x_NTF.device)
+
+
+class Trainer:
+    """Train a model of a spec, epoch by epoch; can be stopped after any epoch and resumed from a file.
+
+    Parameters
+    ----------
+    spec : Spec
+        What to train.
+    windows : Windows
+        On the device to train on.
+    model : PatchTST
+        From :func:`build_model`; changed in place.
+    execution : Execution, optional
+        How to compute it; the whole batch at once in float32 if not given.
+    """
+
+    def __init__(self, spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> None:
+        self.spec, self.windows, self.model = spec, windows, model
+        training = spec.training
+        windows.require_unsealed(windows.train_rows)
+        windows.require_unsealed(windows.rows.validation)
+        self._rows = to_tensor(windows.train_rows, windows.x_NTF.device)
+        self.steps_per_epoch = math.ceil(len(self._rows) / training.batch_size)
+        self.optimizer = make_optimizer(model, training)
+        self.schedule = make_schedule(self.optimizer, training, self.steps_per_epoch * training.max_epochs)
+        self.generator = torch.Generator().manual_seed(spec.seed)
+        self.epoch, self.seconds = 0, 0.0
+        self.best_loss, self.best_epoch, self.best_state = math.inf, 0, copy.deepcopy(model.state_dict())
+        self._stepper = Stepper(
+            model,
+            windows,
+            training,
+            self.optimizer,
+            self.schedule,
+            execution or Execution(micro_batch=training.batch_size),
+            None if model.offset is None else training_offset(model.offset, windows, horizon=spec.target.horizon),
+        )
+
+    @property
+    def execution(self) -> Execution:
+        """How batches are computed now: micro-batches shrink when memory runs out."""
+        return self._stepper.execution
+
+    def limit_micro_batch(self, most: int) -> None:
+        """Take micro-batches of at most so many windows."""
+        self._stepper.execution = replace(self.execution, micro_batch=min(most, self.execution.micro_batch))
+
+    def epochs(self) -> Iterator[EpochResult]:
+        """Train from where it stands, yielding after each epoch; in the end the model holds the best weights.
+
+        Raises
+        ------
+        TrainingError
+            If a loss or a prediction is not finite, with step and learning rate; or if memory runs out
+            with one window at a time.
+        """
+        training = self.spec.training
+        if self._rows.device.type == "cpu":
+            keep_freed_memory()
+        try:
+            while self.epoch < training.max_epochs and self.epoch - self.best_epoch < training.patience:
+                yield self._next_epoch()
+        finally:
+            self.model.load_state_dict(self.best_state)
+            give_back_freed_memory()
+
+    def train_epochs(self, n_epochs: int) -> None:
+        """Train so many epochs further without looking at a validation day; the model holds the last one's weights.
+
+        Raises
+        ------
+        TrainingError
+            As :meth:`epochs`.
+        """
+        if self._rows.device.type == "cpu":
+            keep_freed_memory()
+        try:
+            for _ in range(n_epochs):
+                started = time.perf_counter()
+                step = self.epoch * self.steps_per_epoch
+                (losses_S,), _, rates_S = self._step_through()
+                _require_finite(losses_S, rates_S, first_step=step + 1)
+                self.epoch += 1
+                self.seconds += time.perf_counter() - started
+        finally:
+            give_back_freed_memory()
+
+    def _next_epoch(self) -> EpochResult:
+        started = time.perf_counter()
+        step = self.epoch * self.steps_per_epoch
+        (losses_S, p_N), batches, rates_S = self._step_through(self._validation)
+        _require_finite(losses_S, rates_S, first_step=step + 1)
+        try:
+            validation = _evaluate(self.windows, self._validation, p_N)
+        except TrainingError as error:
+            raise TrainingError(f"{error}{_after(step + self.steps_per_epoch, rates_S[-1])}") from error
+        self.epoch += 1
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        is_best = validation.loss < self.best_loss
+        if is_best:
+            self.best_loss, self.best_epoch = validation.loss, self.epoch
+            self.best_state = copy.deepcopy(self.model.state_dict())
+        return EpochResult(
+            epoch=self.epoch,
+            train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
+            validation=validation,
+            learning_rate=rates_S[-1],
+            samples_per_second=len(self._rows) / seconds,
+            is_best=is_best,
+        )
+
+    def _step_through(
+        self, predicted: npt.NDArray[np.int64] | None = None
+    ) -> tuple[list[npt.NDArray[np.float64]], tuple[Tensor, ...], list[float]]:
+        """Take an epoch's steps: on the host its losses and the probabilities of what is predicted; batches, rates."""
+        order = self._rows[torch.randperm(len(self._rows), generator=self.generator).to(self._rows.device)]
+        torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
+        batches = order.split(self.spec.training.batch_size)
+        losses_S, rates_S = self._stepper.run(batches)
+        after = [] if predicted is None else [predict_on_device(self.model, self.windows, predicted)]
+        return _to_host(losses_S, *after), batches, rates_S
+
+    @property
+    def _validation(self) -> npt.NDArray[np.int64]:
+        return self.windows.rows.validation
+
+
+def train(spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> Iterator[EpochResult]:
+    """Train, yielding after each epoch; when exhausted, ``model`` holds the best epoch's weights.
+
+    Raises
+    ------
+    TrainingError
+        As :meth:`Trainer.epochs`.
+    """
+    return Trainer(spec, windows, model, execution).epochs()
+
+
+def _to_host(*tensors: Tensor) -> list[npt.NDArray[np.float64]]:
+    """Vectors to the host in one transfer, which is the epoch's one synchronisation with the device."""
+    joined = torch.cat([tensor.double() for tensor in tensors]).cpu().numpy()
+    return np.split(joined, np.cumsum([len(tensor) for tensor in tensors])[:-1])
+
+
+def _require_finite(losses_S: npt.NDArray[np.float64], rates_S: list[float], first_step: int) -> None:
+    broken = np.flatnonzero(~np.isfinite(losses_S))
+    if len(broken):
+        i = int(broken[0])
+        raise TrainingError(f"loss must be finite, got {losses_S[i]}{_after(first_step + i, rates_S[i])}")
+
+
+def _after(step: int, rate: float) -> str:
+    return f" at step {step} with learning rate {rate:.3g}; lower learning_rate or clip_norm"
+
+
+@torch.no_grad()
+def predict_on_device(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> Tensor:
+    """Probabilities of shape (rows,), float64, on the model's device."""
+    model.eval()
+    batches = to_tensor(rows, windows.x_NTF.device).split(EVALUATION_BATCH)
+    return predict_proba(torch.cat([model(windows.batch(part)[0]) for part in batches]))
+
+
+def predict_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Probabilities of shape (rows,) for these forecast rows."""
+    return predict_on_device(model, windows, rows).cpu().numpy()
+
+
+def evaluate_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> Evaluation:
+    """Evaluate the model on these forecast rows.
+
+    Raises
+    ------
+    TrainingError
+        If a probability is not finite.
+    """
+    return _evaluate(windows, rows, predict_rows(model, windows, rows))
+
+
+def _evaluate(windows: Windows, rows: npt.NDArray[np.int64], p_N: npt.NDArray[np.float64]) -> Evaluation:
+    broken = int((~np.isfinite(p_N)).sum())
+    if broken:
+        raise TrainingError(f"predictions must be finite, got {broken} of {len(p_N)} that are not")
+    return evaluate(windows.outcomes(rows), p_N)
+
+
+def choose_device(name: str) -> Any:
+    """Return the torch device that the user asked for.
+
+    Raises
+    ------
+    InputError
+        If it is not cpu, cuda or auto, or no GPU is there.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device must be auto, cpu or cuda, got {name!r}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device cuda needs a GPU that torch can use, got none; take auto or cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

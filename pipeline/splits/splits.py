@@ -1,0 +1,221 @@
+"""Splits by forecast date, and the proof that no label crosses them.
+
+A sample belongs to the split of the day its forecast is made.  Its context may
+reach back as far as it likes; its label reaches forward over the next
+``horizon`` sessions, and a sample whose label would end behind its own split is
+purged.  So the evaluated days never depend on the context length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.calendars import NEW_YORK, sessions
+from pipeline.exceptions import InputError
+from pipeline.splits.disjoint import Index, SplitProof, prove_disjoint
+
+__all__ = [
+    "Index",
+    "Split",
+    "SplitRows",
+    "assert_disjoint_labels",
+    "auto_split",
+    "full_years",
+    "labelled_rows",
+    "parse_split",
+    "split_rows",
+    "training_rows",
+]
+
+CALENDAR = NEW_YORK
+MIN_EVALUATION_DAYS = 200
+AUTO_YEARS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """First and last calendar day of each part, both inclusive."""
+
+    train_start: date
+    train_end: date
+    validation_start: date
+    validation_end: date
+    test_start: date
+    test_end: date
+
+    def __post_init__(self) -> None:
+        days = [getattr(self, field.name) for field in fields(self)]
+        ordered = all(a <= b for a, b in zip(days[::2], days[1::2], strict=True))
+        apart = all(a < b for a, b in zip(days[1:-1:2], days[2::2], strict=True))
+        if not (ordered and apart):
+            shown = ", ".join(f"{field.name} {day}" for field, day in zip(fields(self), days, strict=True))
+            raise InputError(f"split dates must run train, validation, test without overlap, got {shown}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitRows:
+    """Row numbers of the samples of each part, ascending, and the proof that no label crosses them."""
+
+    train: Index
+    validation: Index
+    test: Index
+    proof: SplitProof | None = None
+
+    @property
+    def parts(self) -> dict[str, Index]:
+        """The parts that hold samples, by name, in order of time."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: index for name, index in named.items() if len(index)}
+
+
+def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
+    """Read a split from the command line.
+
+    Parameters
+    ----------
+    text : str
+        ``auto``: the final two full calendar years are test, the two before
+        them validation, everything earlier is training.  Or the last days of
+        train, validation and test, ``2014-12-31/2016-12-31/2018-12-31``.
+    dates : DatetimeIndex
+        Sessions of the dataset version, ascending.
+
+    Raises
+    ------
+    InputError
+        If the text has neither form, or the series is too short for it.
+
+    Examples
+    --------
+    >>> days = pd.bdate_range("2010-01-01", "2020-12-31")
+    >>> parse_split("2016-12-31/2018-12-31/2020-12-31", days).validation_start
+    datetime.date(2017, 1, 1)
+    """
+    if text == "auto":
+        return auto_split(dates)
+    try:
+        train_end, validation_end, test_end = map(date.fromisoformat, text.split("/"))
+        validation_start, test_start = _day_after(train_end), _day_after(validation_end)
+    except ValueError as error:
+        raise InputError(
+            f"split must be auto or TRAIN_END/VALIDATION_END/TEST_END in ISO dates, got {text!r}; "
+            "for instance 2014-12-31/2016-12-31/2018-12-31"
+        ) from error
+    return Split(
+        train_start=dates[0].date(),
+        train_end=train_end,
+        validation_start=validation_start,
+        validation_end=validation_end,
+        test_start=test_start,
+        test_end=test_end,
+    )
+
+
+def auto_split(dates: pd.DatetimeIndex) -> Split:
+    """Take the final two full calendar years for test, the two before them for validation."""
+    years = full_years(dates)
+    if len(years) < 2 * AUTO_YEARS + 1:
+        raise InputError(
+            f"split auto needs at least {2 * AUTO_YEARS + 1} full calendar years, got {len(years)}; "
+            "give dates, TRAIN_END/VALIDATION_END/TEST_END"
+        )
+    test, validation = years[-AUTO_YEARS], years[-2 * AUTO_YEARS]
+    return Split(
+        train_start=dates[0].date(),
+        train_end=date(validation - 1, 12, 31),
+        validation_start=date(validation, 1, 1),
+        validation_end=date(test - 1, 12, 31),
+        test_start=date(test, 1, 1),
+        test_end=date(years[-1], 12, 31),
+    )
+
+
+def full_years(dates: pd.DatetimeIndex) -> list[int]:
+    """Calendar years of which the series reaches from the first to the last exchange session."""
+    start, end = dates[0].year, dates[-1].year
+    opened = pd.Series(sessions(CALENDAR, date(start, 1, 1), date(end, 12, 31)))
+    first, last = (opened.groupby(opened.dt.year).agg(end) for end in ("min", "max"))
+    return [year for year in range(start, end + 1) if dates[0] <= first[year] and last[year] <= dates[-1]]
+
+
+def split_rows(
+    dates: pd.DatetimeIndex,
+    labels: npt.NDArray[np.float64],
+    split: Split,
+    *,
+    horizon: int,
+    first_row: int,
+) -> SplitRows:
+    """Assign every labelled day to the part of its forecast date.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex of shape (days,)
+        Sessions, ascending.
+    labels : ndarray of shape (days,)
+        NaN where there is no label.
+    split : Split
+        The parts' dates.
+    horizon : int
+        Sessions that a label reaches ahead; samples are purged by it.
+    first_row : int
+        First day that has a whole context behind it.
+
+    Raises
+    ------
+    InputError
+        If validation has fewer than 200 days, training none, or a context
+        would not fit before the first validation day.
+    """
+    rows = SplitRows(
+        train=training_rows(dates, labels, split, horizon=horizon, first_row=first_row),
+        validation=labelled_rows(dates, labels, split.validation_start, split.validation_end, horizon),
+        test=labelled_rows(dates, labels, split.test_start, split.test_end, horizon),
+    )
+    if len(rows.validation) < MIN_EVALUATION_DAYS:
+        raise InputError(
+            f"validation must have at least {MIN_EVALUATION_DAYS} days, got {len(rows.validation)} "
+            f"between {split.validation_start} and {split.validation_end}; widen the split"
+        )
+    if not len(rows.train):
+        raise InputError(
+            f"training must have at least one whole context before {split.train_end}, got none; take a later train end"
+        )
+    return replace(rows, proof=assert_disjoint_labels(rows, horizon))
+
+
+def training_rows(
+    dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], split: Split, *, horizon: int, first_row: int
+) -> Index:
+    """Labelled days of the training part that have a whole context behind them, as in :func:`split_rows`.
+
+    Also of a further ticker that is trained on beside the forecast one: its labels end inside the same dates.
+    """
+    rows = labelled_rows(dates, labels, split.train_start, split.train_end, horizon)
+    return rows[rows >= first_row]
+
+
+def labelled_rows(
+    dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], start: date, end: date, horizon: int
+) -> Index:
+    """Labelled days between two dates, both inclusive, whose labels end there too."""
+    if horizon >= len(dates):
+        raise InputError(f"horizon must be shorter than the series of {len(dates)} days, got {horizon}")
+    row = np.arange(len(dates))
+    first = int(dates.searchsorted(pd.Timestamp(start), side="left"))
+    last = int(dates.searchsorted(pd.Timestamp(end), side="right")) - 1
+    return row[(row >= first) & (row + horizon <= last) & np.isfinite(labels)]
+
+
+def assert_disjoint_labels(rows: SplitRows, horizon: int) -> SplitProof:
+    """Prove that the days that labels look at, (t, t+horizon], are disjoint between parts."""
+    return prove_disjoint(rows.parts, horizon)
+
+
+def _day_after(day: date) -> date:
+    return date.fromordinal(day.toordinal() + 1)

@@ -1,0 +1,1 @@
+"""Is it whole: agreement → audit → text, issues → status → status_table; verify."""

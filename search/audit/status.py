@@ -1,0 +1,115 @@
+"""Status of every study, from the stores alone, also while workers run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from statistics import median
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from pipeline.exceptions import PatchscaleError
+from search.audit.audit import Audit, audit_study
+from search.audit.issues import issues_in_words
+from search.legacy.record.states import legacy_states
+from search.study.study import PLAN, RUN_ID, Study, load_study
+from search.tracking.stores import Stores, lock_path, open_storage, open_tracking
+
+STOPPED = "stopped"
+
+
+def study_states(stores: Stores) -> list[dict[str, Any]]:
+    """One dictionary a study: what was asked, what is done, its state, best result and issues."""
+    client, storage = open_tracking(stores), open_storage(stores)
+    names = sorted(s.study_name for s in optuna.get_all_study_summaries(storage) if {PLAN, RUN_ID} <= set(s.user_attrs))
+    states = []
+    for name in names:
+        try:
+            states.append(_state(stores, load_study(stores, name, client=client, storage=storage)))
+        except PatchscaleError as error:
+            states.append({"study": name, "state": "unreadable", "reason": str(error), "issues": [str(error)]})
+    return states + states_of_other_origins(stores)
+
+
+def states_of_other_origins(stores: Stores) -> list[dict[str, Any]]:
+    """Rows for studies that patchscale did not run: the imported ones.
+
+    A row has at least ``study``, ``state`` and ``issues`` (a list of texts);
+    every other field of a row may be absent, and is then shown as unknown.
+    """
+    return legacy_states(open_tracking(stores))
+
+
+def _state(stores: Stores, study: Study) -> dict[str, Any]:
+    running = is_locked(stores, study.plan.study)
+    trials = study.schedule.get_trials(deepcopy=False)
+    audit = audit_study(study, running=running)
+    finished = study.finished()
+    best = min(finished, key=lambda t: t.values[0], default=None)
+    result = best.user_attrs["result"] if best else {}
+    workers = sum(t.state == TrialState.RUNNING for t in trials) if running else 0
+    target = study.plan.target
+    return {
+        "study": study.plan.study,
+        "budget": study.plan.budget,
+        "horizon": target.horizon,
+        "threshold": target.threshold,
+        "predicts": f"{target.rule} {target.threshold * 100:+g} %",
+        "finished": audit.finished,
+        "target": audit.target,
+        **_progress(audit, trials, running=running, stopped=study.schedule.user_attrs.get(STOPPED)),
+        "workers": workers,
+        "seconds_left": seconds_left(finished, audit.target - audit.finished, workers),
+        "failed": audit.failed,
+        "extremes": f"{sum(audit.extremes.values())} of {len(audit.extremes)}",
+        "best_architecture": result.get("label"),
+        "best_loss": result.get("loss"),
+        "base_rate_loss": result.get("base_rate_loss"),
+        "best_skill": result.get("skill"),
+        "best_roc_auc": result.get("roc_auc"),
+        "issues": issues_in_words(audit) + _left_running(study, trials, running=running),
+        "run_id": study.run_id,
+    }
+
+
+def _progress(audit: Audit, trials: list[FrozenTrial], *, running: bool, stopped: str | None) -> dict[str, str]:
+    """State in one word, and what stopped it if something did."""
+    if running:
+        return {"state": "running"}
+    if audit.finished >= audit.target:
+        return {"state": "complete"}
+    if stopped:
+        return {"state": "stopped", "stopped_by": stopped}
+    tried = any(trial.state != TrialState.WAITING for trial in trials)
+    return {"state": "incomplete" if tried else "queued"}
+
+
+def seconds_left(finished: list[FrozenTrial], remaining: int, workers: int) -> float | None:
+    """Trials that remain, times the median seconds of a finished one, shared by the workers; None is unknown."""
+    seconds = [trial.user_attrs["result"]["seconds"] for trial in finished]
+    return max(remaining, 0) * median(seconds) / workers if seconds and workers else None
+
+
+def _left_running(study: Study, trials: list[FrozenTrial], *, running: bool) -> list[str]:
+    """Notice a run that a crash left RUNNING; from here, it could also be at work on another machine."""
+    tried = any(trial.state != TrialState.WAITING for trial in trials)
+    if running or not tried or study.client.get_run(study.run_id).info.status != "RUNNING":
+        return []
+    return ["says RUNNING, but no command on this machine works on it: repeat its hpo"]
+
+
+def is_locked(stores: Stores, study_name: str) -> bool:
+    """Whether a command on this machine works on the study."""
+    path = lock_path(stores, study_name)
+    if not path.exists():
+        return False
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -1,0 +1,113 @@
+"""Verify: environment, stores and data versions are whole; one line each."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from pipeline.datasets.dataset import load_dataset
+from pipeline.exceptions import PatchscaleError
+from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
+from search.tracking.stores import SQLITE, Stores, open_storage, open_tracking
+
+Finding = tuple[bool, str]
+
+
+def verify(stores: Stores, root: Path) -> Iterator[Finding]:
+    """Check everything that a study stands on.
+
+    Yields
+    ------
+    (bool, str)
+        Whether it is whole, and one line that says what was looked at.
+    """
+    yield _environment()
+    yield _store("tracking store", stores.tracking_uri, lambda: open_tracking(stores))
+    yield _store("scheduling store", stores.storage_uri, lambda: open_storage(stores))
+    yield _stale_runs(stores)
+    yield _snapshots(root)
+    yield _datasets(root)
+
+
+def _environment() -> Finding:
+    wrong = []
+    try:
+        requirements = [Requirement(text) for text in requires("patchscale") or []]
+    except PackageNotFoundError:
+        return False, "environment: patchscale is not installed; run pip install -e ."
+    for requirement in requirements:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            found = "none"
+        if found == "none" or not requirement.specifier.contains(found, prereleases=True):
+            wrong.append(f"{requirement} (got {found})")
+    line = f"environment: Python {platform.python_version()}, {len(requirements)} requirements"
+    return not wrong, line + (f"; not met: {', '.join(wrong)}" if wrong else " met")
+
+
+def _store(name: str, uri: str, connect: Callable[[], object]) -> Finding:
+    path = Path(uri.removeprefix(SQLITE))
+    if uri.startswith(SQLITE) and not path.exists():
+        return True, f"{name}: {uri} not made yet"
+    try:
+        if uri.startswith(SQLITE):
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+                answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            connection.close()
+            if answer != "ok":
+                return False, f"{name}: {uri} is damaged: {answer}"
+        connect()
+    except (PatchscaleError, sqlite3.DatabaseError) as error:
+        return False, f"{name}: {error}"
+    return True, f"{name}: {uri} whole"
+
+
+def _stale_runs(stores: Stores) -> Finding:
+    if stores.tracking_uri.startswith(SQLITE) and not Path(stores.tracking_uri.removeprefix(SQLITE)).exists():
+        return True, "runs: none yet"
+    from search.audit.status import is_locked
+    from search.tracking.run import STUDY, running_runs
+
+    try:
+        client = open_tracking(stores)
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        running = running_runs(client, experiments, f"tags.`{STUDY}` != ''")
+    except PatchscaleError as error:
+        return False, f"runs: {error}"
+    held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", ".baselines")] for r in running}
+    stale = [run_id[:8] for run_id, names in held.items() if not any(is_locked(stores, name) for name in names)]
+    if stale:
+        return (
+            False,
+            f"runs: {len(stale)} say RUNNING though nobody works on them ({', '.join(stale)}); repeat their hpo",
+        )
+    return True, f"runs: {len(running)} running, none stale"
+
+
+def _snapshots(root: Path) -> Finding:
+    count = 0
+    try:
+        for snapshot in list_snapshots(root):
+            load_snapshot(root, snapshot)
+            count += 1
+    except PatchscaleError as error:
+        return False, f"snapshots: {error}"
+    return True, f"snapshots: {count} whole"
+
+
+def _datasets(root: Path) -> Finding:
+    paths = sorted((root / "datasets").glob("*.parquet"))
+    try:
+        for path in paths:
+            load_dataset(root, path.stem)
+    except PatchscaleError as error:
+        return False, f"dataset versions: {error}"
+    return True, f"dataset versions: {len(paths)} whole"

@@ -1,0 +1,244 @@
+"""The estimate: what a study would take on this device, before any of it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from sklearn.linear_model import LinearRegression
+
+from model.spec.architecture import Architecture, total_parameters
+from model.training.execution import SHARE_OF_MEMORY, Execution, choose_execution, least_memory
+from model.training.memory import available_memory, estimate_memory
+from model.training.step_time import Pace, measure_pace
+from model.windows import Windows, make_windows
+from pipeline.datasets.dataset import DatasetVersion, load_dataset
+from pipeline.exceptions import TrainingError
+from search.space.extremes import extremes
+from search.study.plan import Plan
+from search.workers.count import count_cores
+
+if TYPE_CHECKING:
+    from search.space.grid import Grid
+
+GIB = 2**30
+Pick = Callable[[Architecture], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One architecture that was run.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Of the grid.
+    pace : Pace
+        Its times; extrapolated where fewer layers were run than it has.
+    """
+
+    architecture: Architecture
+    pace: Pace
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the times are those of fewer layers, extended."""
+        return self.pace.measured_layers < self.architecture.n_layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a grid takes on a device; the same for every horizon of a budget.
+
+    Parameters
+    ----------
+    n_fitting : int
+        Architectures that can be trained with the memory that is free.
+    memory_bytes : int
+        Of a trial of the most demanding architecture, as it would be computed; the least it needs if it does not fit.
+    micro_batch : int, optional
+        Windows that it would be given at a time; None if it does not fit.
+    free_bytes : int
+        Memory that was free.
+    measured : tuple of Measured
+        Some that fit: fewest, middle and most parameters, and the deepest.
+    """
+
+    n_fitting: int
+    memory_bytes: int
+    micro_batch: int | None
+    free_bytes: int
+    measured: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a study would take, at most.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the study.
+    grid : Grid
+        Its architectures.
+    survey : Survey
+        Of the grid.
+    trials, workers : int
+        Asked for.
+    at_once : int
+        Workers that don't take each other's time: as many as there are cores, one on a GPU.
+    steps_per_epoch : int
+        With the batch size that a study tries first; a trial's work does not depend on it.
+    seconds : float, optional
+        Of training and validation with every worker busy; None if nothing fits.
+    """
+
+    plan: Plan
+    grid: Grid
+    survey: Survey
+    trials: int
+    workers: int
+    at_once: int
+    steps_per_epoch: int
+    seconds: float | None
+
+
+def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda line: None) -> Survey:
+    """Weigh a plan's grid and run representatives of it on the windows' device.
+
+    Parameters
+    ----------
+    plan : Plan
+        Any of those that share the grid.
+    windows : Windows
+        What its trials would be trained on.
+    report : callable, optional
+        Told before each architecture that is run.
+    """
+    device, rows = windows.x_NTF.device, len(windows.x_DF)
+    free = available_memory(device)
+    architectures = plan.grid().architectures
+    chosen = {a: _execution(plan, a, device, rows, free) for a in architectures}
+    fitting = [a for a in architectures if chosen[a] is not None]
+    weights = {a: _memory(plan, a, chosen[a], device, rows) for a in architectures}
+    heaviest = max(architectures, key=lambda a: (chosen[a] is None, weights[a]))
+    execution = chosen[heaviest]
+    measured = []
+    for architecture in representatives(fitting):
+        report(f"{plan.budget}: running a few steps of {architecture.label}")
+        pace = measure_pace(plan.spec(architecture, {}), windows, chosen[architecture] or Execution(micro_batch=1))
+        measured.append(Measured(architecture=architecture, pace=pace))
+    return Survey(
+        n_fitting=len(fitting),
+        memory_bytes=weights[heaviest],
+        micro_batch=execution.micro_batch if execution else None,
+        free_bytes=free,
+        measured=tuple(measured),
+    )
+
+
+def representatives(architectures: Sequence[Architecture]) -> list[Architecture]:
+    """Fewest, middle and most parameters, and the deepest; each once.
+
+    Examples
+    --------
+    >>> from model.spec.budget import Budget
+    >>> from search.space.grid import make_grid
+    >>> [a.label for a in representatives(make_grid(Budget(text="2M"), n_features=25).architectures)]
+    ['d64-L32-h2-ff256', 'd128-L16-h2-ff256', 'd384-L2-h32-ff768', 'd64-L64-h2-ff128']
+    """
+    if not architectures:
+        return []
+    by_size = sorted(architectures, key=total_parameters)
+    deepest = max(architectures, key=lambda a: a.n_layers)
+    return list(dict.fromkeys([by_size[0], by_size[len(by_size) // 2], by_size[-1], deepest]))
+
+
+def estimate(plan: Plan, found: Survey, *, trials: int, workers: int, windows: Windows) -> Estimate:
+    """Estimate a study from the survey of its grid."""
+    grid = plan.grid()
+    at_once = min(workers, trials, 1 if windows.x_NTF.device.type == "cuda" else count_cores())
+    steps = -(-len(windows.train_rows) // plan.spec(grid.architectures[0], {}).training.batch_size)
+    seconds = None
+    if found.measured:
+        step = fit([(m.architecture, m.pace.step_seconds) for m in found.measured])
+        validation = fit([(m.architecture, m.pace.validation_seconds) for m in found.measured])
+        epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials)
+        seconds = trials * plan.max_epochs * epochs / at_once
+    return Estimate(
+        plan=plan,
+        grid=grid,
+        survey=found,
+        trials=trials,
+        workers=workers,
+        at_once=at_once,
+        steps_per_epoch=steps,
+        seconds=seconds,
+    )
+
+
+def fit(measured: Sequence[tuple[Architecture, float]]) -> Pick:
+    """Time of any architecture of a grid, from those of some.
+
+    Matrix products grow with the parameters, what is done to each number in between with layers times width,
+    the start of each operation with layers; relative errors are made small, and no share is negative.
+    """
+    x = np.array([_work(a) for a, _ in measured])
+    seconds = np.array([s for _, s in measured])
+    model = LinearRegression(fit_intercept=False, positive=True)
+    model.fit(x / seconds[:, None], np.ones(len(seconds)))
+    return lambda a: float(np.dot(model.coef_, _work(a)))
+
+
+def trials_mean(grid: Grid, value: Pick, trials: int) -> float:
+    """Mean over a study's trials: the grid's extremes come first, the others are taken as spread over the grid."""
+    first = [value(a) for a in extremes(grid)[:trials]]
+    rest = float(np.mean([value(a) for a in grid.architectures]))
+    return (sum(first) + (trials - len(first)) * rest) / trials
+
+
+def windows_of(plan: Plan, dataset: DatasetVersion, root: Path, device: torch.device) -> Windows:
+    """Windows that a plan's trials would be trained on."""
+    further = [load_dataset(root, digest) for digest in plan.data.further_digests]
+    context_length = plan.grid().architectures[0].context_length
+    return make_windows(dataset, plan.target, plan.split, context_length, device=device, further=further)
+
+
+def does_not_fit(found: Survey) -> str:
+    """Say in words that the most demanding architecture has not enough memory; empty if it has.
+
+    Examples
+    --------
+    >>> does_not_fit(Survey(n_fitting=0, memory_bytes=32 * GIB, micro_batch=None, free_bytes=22 * GIB, measured=()))
+    'does not fit: 32.0 GiB needed, 22.0 GiB free (80% of it may be used)'
+    """
+    if found.micro_batch is not None:
+        return ""
+    return (
+        f"does not fit: {found.memory_bytes / GIB:.1f} GiB needed, {found.free_bytes / GIB:.1f} GiB free "
+        f"({SHARE_OF_MEMORY:.0%} of it may be used)"
+    )
+
+
+def _work(architecture: Architecture) -> tuple[float, float, float]:
+    layers, width = float(architecture.n_layers), float(architecture.d_model)
+    return float(total_parameters(architecture)), layers * width, layers
+
+
+def _execution(plan: Plan, a: Architecture, device: torch.device, rows: int, free: int) -> Execution | None:
+    try:
+        return choose_execution(plan.spec(a, {}), device, rows=rows, available=free)
+    except TrainingError:
+        return None
+
+
+def _memory(plan: Plan, a: Architecture, execution: Execution | None, device: torch.device, rows: int) -> int:
+    spec = plan.spec(a, {})
+    if execution is None:
+        return least_memory(spec, device, rows=rows)
+    micro_batch, dtype, recompute = execution.micro_batch, execution.dtype, execution.recompute
+    return estimate_memory(spec, micro_batch=micro_batch, dtype=dtype, recompute=recompute, rows=rows).total

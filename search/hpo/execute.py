@@ -1,0 +1,233 @@
+"""Work on an open study: its run kept RUNNING, its trials run, its results closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.table import Table
+
+from model.training.trainer import choose_device
+from search.hpo.launcher import Launcher, close_stale_launchers
+from search.results.card import STATE, study_card
+from search.results.holdout import sealed_by_others
+from search.results.plots import write_plots
+from search.results.trials_table import in_dimensions, trials_table
+from search.study.reconcile import reconcile
+from search.study.restore import restore
+from search.study.study import STOPPED, Study
+from search.tracking import run as record
+from search.tracking.board import board_link, save_board
+from search.tracking.stores import Stores
+from search.trial.inputs import log_data
+from search.workers.coordinator import Coordinator
+from search.workers.count import count_workers
+from search.workers.progress import StudyProgress
+from search.workers.signals import Signals
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.datasets.dataset import DatasetVersion
+
+SHOWN = ("number", "label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "seconds")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workforce:
+    """Who works on a study, and how long.
+
+    Parameters
+    ----------
+    workers : str
+        Processes, as :func:`search.workers.count.count_workers` reads them.
+    device : str
+        For the workers.
+    lock : int
+        File descriptor of the study's lock, held by the caller.
+    launched : bool
+        Whether ``mlflow run`` started this process.
+    timeout : float, optional
+        Seconds after which no further epoch is started.
+    """
+
+    workers: str
+    device: str
+    lock: int
+    launched: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How work on a study ended.
+
+    Parameters
+    ----------
+    complete, timed_out : bool
+        Whether what was to be finished is, or its time was up.
+    signal : int, optional
+        The first that asked to stop, also if it came while the study was being closed.
+    """
+
+    complete: bool
+    timed_out: bool
+    signal: int | None
+
+
+def work_on_study(
+    stores: Stores,
+    study: Study,
+    workforce: Workforce,
+    console: Console,
+    signals: Signals,
+    *,
+    launcher: Launcher | None = None,
+    until: int | None = None,
+) -> Ending:
+    """Run what remains of an open study, and close it with its results.
+
+    Parameters
+    ----------
+    stores, study
+        Open, and locked by the caller.
+    workforce : Workforce
+        Who works.
+    console : Console
+        Where progress and results go.
+    signals : Signals
+        Entered by the caller.
+    launcher : Launcher, optional
+        Run that starts and ends with the study.
+    until : int, optional
+        Finished trials at which to stop, where that is before the target.
+
+    Raises
+    ------
+    PatchscaleError
+        If its data are not there, or if trials keep failing.
+    """
+    study, restored = restore(study)
+    with _open_run(study, launcher, signals) as outcome:
+        for line in [*restored, *close_stale_launchers(study.client), *reconcile(study)]:
+            console.print(f"reconciled: {line}", markup=False)
+        dataset, further = study.load_data()
+        log_data(study, dataset, further)
+        save_board(study.client, study.experiment_id, study.plan.study)
+        finished, target = len(study.finished()), study.target_trials
+        console.print(_headline(study, dataset, finished), markup=False)
+        for other in sealed_by_others(study):
+            console.print(
+                f"warning: trains or selects on days that study {other} keeps sealed as its test", markup=False
+            )
+        with StudyProgress(console, finished=finished, target=target) as progress:
+            coordinator = Coordinator(
+                stores,
+                study,
+                n_workers=count_workers(workforce.workers, str(choose_device(workforce.device).type)),
+                device=workforce.device,
+                progress=progress,
+                lock=workforce.lock,
+                launched=workforce.launched,
+                timeout=workforce.timeout,
+                until=until,
+            )
+            met = coordinator.run()
+        timed_out = coordinator.timed_out and not met
+        outcome["complete"] = met and len(study.finished()) >= target
+        outcome["timed_out"] = timed_out
+        outcome["state"] = "incomplete" if met else "interrupted"
+    _print_summary(console, study)
+    if not met:
+        how = "stopped by timeout" if timed_out else "interrupted"
+        console.print(f"{how} after {len(study.finished())}/{target}; the same command continues", markup=False)
+    stopped_by = None if coordinator.timed_out else coordinator.stopped_by
+    return Ending(complete=met, timed_out=timed_out, signal=stopped_by or signals.noted)
+
+
+@contextmanager
+def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iterator[dict[str, Any]]:
+    """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
+    study.client.update_run(study.run_id, status="RUNNING")
+    outcome: dict[str, Any] = {"complete": False, "timed_out": False, "state": "interrupted"}
+    status, state = "KILLED", "interrupted"
+    study.schedule.set_user_attr(STOPPED, "")
+    try:
+        if launcher is not None:
+            launcher.link(study)
+        yield outcome
+        if outcome["complete"]:
+            status, state = "FINISHED", "complete"
+        elif outcome["timed_out"]:
+            state = f"stopped by timeout, {len(study.finished())}/{study.target_trials}"
+            study.schedule.set_user_attr(STOPPED, "timeout")
+        else:
+            state = outcome["state"]
+    except Exception as error:
+        status, state = "FAILED", record.describe_error(error)
+        raise
+    finally:
+        signals.only_note()
+        try:
+            reconcile(study)
+            close_study(study, state)
+        finally:
+            record.set_tags(study.client, study.run_id, {record.REASON: state})
+            study.client.set_terminated(study.run_id, status)
+            if launcher is not None:
+                launcher.end(status, state)
+
+
+def close_study(study: Study, state: str) -> None:
+    """Bring the study's run up to date: card, tags, ``trials.csv`` and plots."""
+    table = trials_table(study)
+    finished = table[table["state"] == "finished"]
+    client, run_id = study.client, study.run_id
+    tags = {record.NOTE: study_card(study, table, state), "study.finished_trials": len(finished)}
+    record.set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, STATE: state})
+    record.log_table(client, run_id, table, "trials.csv")
+    if len(finished):
+        best = finished.iloc[0]
+        record.TrialRecord(client, run_id).log(
+            {f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")}
+        )
+    with TemporaryDirectory() as directory:
+        left_out = write_plots(in_dimensions(study), Path(directory))
+        client.log_artifacts(run_id, directory, "plots")
+    record.set_tags(client, run_id, {"plots.left_out": ", ".join(left_out) or "none"})
+
+
+def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:
+    plan = study.plan
+    return (
+        f"study {plan.study}: {len(plan.grid().architectures)} architectures of {plan.budget}, "
+        f"{finished}/{study.target_trials} trials done, dataset {dataset.digest[:8]} "
+        f"({dataset.dates[0].date()} to {dataset.dates[-1].date()})"
+    )
+
+
+def _print_summary(console: Console, study: Study) -> None:
+    table = trials_table(study)
+    finished = table[table["state"] == "finished"]
+    if len(finished):
+        console.print(_summary(finished, study))
+    link = board_link(study.experiment_id, study.plan.study)
+    console.print("Compare the trials: start the UI with `make ui` or `patchscale ui`, then open", markup=False)
+    console.print(link, markup=False, soft_wrap=True)
+
+
+def _summary(finished: pd.DataFrame, study: Study) -> Table:
+    split = study.plan.split
+    table = Table(title=f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}")
+    for name in SHOWN:
+        table.add_column(name.replace("_", " "), justify="left" if name == "label" else "right", no_wrap=True)
+    formats = {"n_params": ",.0f", "epochs": ".0f", "seconds": ".0f", "skill": "+.3f", "number": "d"}
+    for row in finished.to_dict("records"):
+        cells = [row[n] if n == "label" else format(row[n], formats.get(n, ".4f")) for n in SHOWN]
+        table.add_row(*map(str, cells))
+    return table

@@ -1,0 +1,121 @@
+"""Lines of a legacy log, each on its own: which of the known kinds it is, and what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from search.legacy.fields import NUMBER, printable
+from search.legacy.parse.flat_dict import parse_flat_dict
+
+MAX_LINE = 10_000
+WORDS = ("Trial", "Forced dropout", "A new study created")
+STATES = {"pruned": "PRUNED", "failed": "FAIL"}
+_COUNT = r"[0-9]{1,9}"
+_PREFIX = re.compile(
+    r"\[[A-Z] (?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:,[0-9]{3})?)\] ?(?P<rest>.*)"
+)
+_START = re.compile(
+    rf"Trial (?P<number>{_COUNT}): arch_idx=(?P<arch_idx>-?{_COUNT}|None), d_model=(?P<d_model>{_COUNT}), "
+    rf"n_layers=(?P<n_layers>{_COUNT})(?:, n_heads=(?P<n_heads>{_COUNT}))?, "
+    rf"params=(?P<param_count>[0-9][0-9,]{{0,20}}), "
+    rf"lr=(?P<learning_rate>{NUMBER}), epochs=(?P<epochs>{_COUNT}), "
+    rf"(?:batch_size=(?P<batch_size>{_COUNT})|batch=(?P<batch>{_COUNT}x{_COUNT}), dropout=(?P<dropout>{NUMBER}))"
+)
+_FINISH = re.compile(
+    rf"Trial (?P<number>{_COUNT}) finished with value: (?P<value>{NUMBER}) and parameters: (?P<params>\{{[^{{}}]*\}})\."
+    rf"(?: Best is trial {_COUNT} with value: (?P<best>{NUMBER})\.)?"
+)
+_PRUNED = re.compile(rf"Trial (?P<number>{_COUNT}) pruned\..*")
+_FAILED = re.compile(rf"Trial (?P<number>{_COUNT}) failed (?P<reason>(?:with|because) .*)")
+_FORCED = re.compile(
+    rf"(?:→|->) Forced dropout=(?P<dropout>{NUMBER}) for diversity \(was (?P<was>{NUMBER}), prev=(?:{NUMBER}|None)\)"
+)
+_STUDY = re.compile(r"A new study created in \S{1,40} with name: (?P<name>\S.*)")
+_TRIAL = re.compile(rf"\bTrial {_COUNT}\b|\bTrial$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogLine:
+    """A line that says something.
+
+    Parameters
+    ----------
+    kind : str
+        ``start``, ``finish``, ``end`` (pruned or failed), ``forced``, ``study``, or ``broken``: about a trial, but
+        truncated or malformed.
+    line : int
+        Counted from 1.
+    text : str
+        The whole line, stripped.
+    stamp : str
+        Its time, as printed: of an unknown zone.
+    form : str
+        Of a start line: ``A``, ``B``, ``C``.
+    number : int
+        Of the trial; -1 where none is named.
+    says : dict
+        Field texts, or parsed parameters of a finish line.
+    params : dict
+        Of a finish line.
+    """
+
+    kind: str
+    line: int
+    text: str
+    stamp: str = ""
+    form: str = ""
+    number: int = -1
+    says: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def read_line(text: str, line: int) -> LogLine | None:
+    """Read a line; None if it has nothing to do with trials.
+
+    Examples
+    --------
+    >>> start = read_line(
+    ...     "Trial 7: arch_idx=57, d_model=64, n_layers=48, params=2,414,273, lr=0.000100, epochs=50, batch_size=32", 1)
+    >>> start.kind, start.form, start.says["param_count"]
+    ('start', 'A', '2414273')
+    """
+    text = text.strip()
+    if not any(word in text for word in WORDS):
+        return None
+    prefix = _PREFIX.fullmatch(text)
+    rest, stamp = (prefix["rest"].strip(), prefix["stamp"]) if prefix else (text, "")
+    for kind, pattern in (
+        ("start", _START),
+        ("finish", _FINISH),
+        ("pruned", _PRUNED),
+        ("failed", _FAILED),
+        ("forced", _FORCED),
+        ("study", _STUDY),
+    ):
+        found = pattern.fullmatch(rest)
+        if found is None:
+            continue
+        says = {name: value for name, value in found.groupdict().items() if value is not None}
+        number = int(says.pop("number", -1))
+        return _typed(kind, LogLine(kind=kind, line=line, text=text, stamp=stamp, number=number, says=says))
+    return LogLine(kind="broken", line=line, text=text) if _TRIAL.search(rest) else None
+
+
+def _typed(kind: str, found: LogLine) -> LogLine:
+    says = dict(found.says)
+    if kind == "start":
+        says["param_count"] = says["param_count"].replace(",", "")
+        if says["arch_idx"] == "None":
+            del says["arch_idx"]
+        form = ("C" if "batch" in says else "B") if "n_heads" in says else "A"
+        broken = form == "A" and "batch" in says
+        return replace(found, kind="broken" if broken else "start", says=says, form=form)
+    if kind == "finish":
+        params = parse_flat_dict(says.pop("params"))
+        return replace(found, kind="broken") if params is None else replace(found, says=says, params=params)
+    if kind in STATES:
+        reason = {"error_message": printable(says["reason"])} if "reason" in says else {}
+        return replace(found, kind="end", says={"state": STATES[kind], **reason})
+    return found

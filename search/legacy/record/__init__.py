@@ -1,0 +1,1 @@
+"""Into MLflow: present (what is there) → runs → importer; states."""

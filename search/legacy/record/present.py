@@ -1,0 +1,88 @@
+"""What the record already holds of legacy trials, so that nothing is imported twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from search.legacy.record.runs import FINGERPRINT, LEGACY, ORIGIN, SOURCE, START, STUDY_ROLE
+from search.legacy.recover.trial import LegacyTrial
+from search.tracking.run import PARENT, REASON, ROLE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PAGE = 1000
+UNFINISHED = "unfinished"
+
+
+@dataclass(kw_only=True, slots=True)
+class Present:
+    """Legacy runs in the record.
+
+    Parameters
+    ----------
+    by_fingerprint : dict
+        Trial runs, by the trial's fingerprint.
+    by_start : dict
+        Trial runs of logs, by the digest of their start line.
+    parents : dict
+        Parent runs by id.
+    """
+
+    by_fingerprint: dict[str, Any] = field(default_factory=dict)
+    by_start: dict[str, list[Any]] = field(default_factory=dict)
+    parents: dict[str, Any] = field(default_factory=dict)
+
+    def find(self, trial: LegacyTrial) -> tuple[Any, bool]:
+        """Find a trial's run, and say whether it is to be replaced.
+
+        A run that was interrupted while it was written is replaced; so is the unfinished run of a
+        log's trial that has finished since. An unfinished trial whose finished one is there is present.
+        """
+        run = self.by_fingerprint.get(trial.fingerprint)
+        if run is not None:
+            return run, run.info.status == "RUNNING"
+        same_start = self.by_start.get(trial.start, []) if trial.start else []
+        if same_start and trial.outcome.reason.startswith(UNFINISHED):
+            return same_start[0], False
+        unfinished = [run for run in same_start if run.data.tags.get(REASON, "").startswith(UNFINISHED)]
+        if not unfinished:
+            return None, False
+        same_start.remove(unfinished[0])
+        return unfinished[0], True
+
+    def parent(self, runs: Sequence[Any], source: str, experiment_id: str) -> Any:
+        """Find the parent run that a file's trials have or had; None if there is none."""
+        ids = [run.data.tags.get(PARENT) for run in runs if run.info.experiment_id == experiment_id]
+        adopted = next((self.parents[each] for each in ids if each in self.parents), None)
+        if adopted is not None:
+            return adopted
+        return next((run for run in self.parents.values() if run.data.tags.get(SOURCE) == source), None)
+
+
+def look_up(client: MlflowClient) -> Present:
+    """Read every legacy run of the record."""
+    present = Present()
+    for run in legacy_runs(client):
+        tags = run.data.tags
+        if tags.get(ROLE) == STUDY_ROLE:
+            present.parents[run.info.run_id] = run
+        elif FINGERPRINT in tags:
+            present.by_fingerprint[tags[FINGERPRINT]] = run
+            if START in tags:
+                present.by_start.setdefault(tags[START], []).append(run)
+    return present
+
+
+def legacy_runs(client: MlflowClient) -> Iterator[Any]:
+    """Every legacy run that was not deleted."""
+    experiments = client.search_experiments(filter_string=f"tags.`{ORIGIN}` = '{LEGACY}'", max_results=PAGE)
+    ids, token = [experiment.experiment_id for experiment in experiments], None
+    while ids:
+        page = client.search_runs(ids, f"tags.`{ORIGIN}` = '{LEGACY}'", max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

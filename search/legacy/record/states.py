@@ -1,0 +1,50 @@
+"""What was imported, for the status table: from the record alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from search.legacy.record.present import legacy_runs
+from search.legacy.record.runs import N_HEADS, STUDY_ROLE
+from search.legacy.recover.architecture import UNKNOWN
+from search.legacy.recover.trial import FINISHED
+from search.tracking.run import PARENT, ROLE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def legacy_states(client: MlflowClient) -> list[dict[str, Any]]:
+    """One dictionary an imported study: its trials, how many are of unknown head count, the best loss.
+
+    ``best_loss`` is None where no finished trial has a value that its source calls a loss.
+    """
+    runs = list(legacy_runs(client))
+    parents = {run.info.run_id: run for run in runs if run.data.tags.get(ROLE) == STUDY_ROLE}
+    trials: dict[str, list[Any]] = {run_id: [] for run_id in parents}
+    for run in runs:
+        if run.data.tags.get(PARENT) in trials:
+            trials[run.data.tags[PARENT]].append(run)
+    states = [_state(parent, trials[run_id]) for run_id, parent in parents.items()]
+    return sorted(states, key=lambda state: (state["study"], state["run_id"]))
+
+
+def _state(parent: Any, trials: list[Any]) -> dict[str, Any]:
+    losses = [
+        run.data.metrics["best/loss"]
+        for run in trials
+        if run.info.status == FINISHED and "best/loss" in run.data.metrics
+    ]
+    unknown = sum(run.data.tags.get(N_HEADS) == UNKNOWN for run in trials)
+    interrupted = parent.info.status != FINISHED
+    issues = [f"{len(trials)} imported trials", f"n_heads unknown in {unknown} imported trials" if unknown else ""]
+    issues.append("import interrupted: repeat it" if interrupted else "")
+    return {
+        "study": parent.info.run_name,
+        "state": "import interrupted" if interrupted else "imported",
+        "imported": len(trials),
+        "n_heads_unknown": unknown,
+        "best_loss": min(losses, default=None),
+        "issues": [issue for issue in issues if issue],
+        "run_id": parent.info.run_id,
+    }

@@ -1,0 +1,1 @@
+"""From numbers to a trial: grids → architecture → build → trial."""

@@ -1,0 +1,234 @@
+"""Out-of-sample forecasts of versions: read from the record of the search, stored with the version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from model.baselines import BASELINES
+from pipeline.exceptions import RecordError
+from search.evidence.forecasts import TRIAL, Forecasts, load_forecasts
+from search.registry.gate.track_record import Claim, stored_claim
+from search.registry.packaging.best_trial import Chosen
+from search.registry.versions import require_tag, version_name
+from search.tracking import run as record
+from search.tracking.artifacts import fetch_artifact
+from search.tracking.stores import Stores, study_lock
+from search.trial.baselines import ROLE as BASELINE
+from search.trial.baselines import log_baselines
+from search.walk_forward.load import load_walk_forward, years_of
+from search.walk_forward.runs import read_days, walk_forward_runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+    from search.study.study import Study
+
+STORED = "evidence/predictions.parquet"
+MIN_UNCHOSEN_DAYS = 1000
+SEED_COLUMN = "p_seed"
+SOURCE, HORIZON = "evidence.source", "target.horizon"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walked:
+    """A finished walk-forward of a trial's spec.
+
+    Parameters
+    ----------
+    run : Run
+        Of the record.
+    days : DataFrame
+        A row a day: date, y, p, and ``p_seed0`` and so on.
+    unchosen_D : ndarray of bool of shape (days,)
+        Days on which the spec was not chosen.
+    """
+
+    run: Run
+    days: pd.DataFrame
+    unchosen_D: npt.NDArray[np.bool_]
+
+    @property
+    def n_unchosen(self) -> int:
+        """Days that did not choose the spec."""
+        return int(self.unchosen_D.sum())
+
+    @property
+    def seeds(self) -> list[str]:
+        """Columns of the seeds, the spec's own first."""
+        return [name for name in self.days.columns if name.startswith(SEED_COLUMN)]
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Higher is better evidence: most days, then most seeds, then newest."""
+        return self.n_unchosen, len(self.seeds), int(self.run.info.start_time)
+
+    @property
+    def words(self) -> str:
+        """Its years and run."""
+        first, last = years_of(self.run)
+        return f"walk-forward {first} to {last}, run {self.run.info.run_id[:8]}"
+
+
+def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int) -> Claim:
+    """Collect the forecasts of a trial's spec out of sample, the best baseline's, and the losses of the whole search.
+
+    The forecasts are a finished walk-forward's of this very spec that has at least 1,000 days on which it was not
+    chosen, if the record has one: of several that with the most such days, then the most seeds, then the newest.
+    Else they are the trial's own on the validation days, on which it was chosen.  The search is always held
+    against the best baseline on the validation days.
+
+    Parameters
+    ----------
+    study : Study
+        Of the trial.
+    chosen : Chosen
+        The trial.
+    name : str
+        Of the version that is made of it.
+    n_members : int
+        Weights that the version averages: of a walk-forward's seeds at most so many are.
+
+    Raises
+    ------
+    RecordError
+        If the trial's stored predictions are not among the study's.
+    """
+    forecasts = load_forecasts(study)
+    if chosen.trial.run_id not in forecasts.run_ids:
+        raise RecordError(
+            f"the stored predictions of {chosen.trial.name} must be evidence of study {study.plan.study}, got none: "
+            "they are gone, or another trial has the same spec; choose another trial"
+        )
+    source = f"validation of trial {chosen.trial.number} of study {study.plan.study}, one of {chosen.of} compared on it"
+    claim = _of_validation(name, source, forecasts, forecasts.run_ids.index(chosen.trial.run_id))
+    walked = max(_walked(study, chosen), key=lambda each: each.rank, default=None)
+    if walked is None:
+        return claim
+    if walked.n_unchosen < MIN_UNCHOSEN_DAYS:
+        too_short = (
+            f"the {walked.words} was too short: {walked.n_unchosen:,} of its days did not choose the spec, at least "
+            f"{MIN_UNCHOSEN_DAYS:,} are needed"
+        )
+        return replace(claim, source=f"{claim.source}; {too_short}")
+    return _on_walk_forward(study, walked, claim, n_members)
+
+
+def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Claim:
+    claim = Claim(
+        name=name,
+        source=source,
+        horizon=forecasts.horizon,
+        dates_D=forecasts.dates_D,
+        y_D=forecasts.y_D,
+        p_D=forecasts.p_MD[row],
+        search_losses_MD=forecasts.of_role(TRIAL).losses_MD,
+    )
+    if BASELINE not in forecasts.roles:
+        return claim
+    best = forecasts.best(BASELINE)
+    return replace(
+        claim,
+        baseline=forecasts.names[best],
+        p_baseline_D=forecasts.p_MD[best],
+        benchmark=forecasts.names[best],
+        benchmark_losses_D=forecasts.losses_MD[best],
+    )
+
+
+def _walked(study: Study, chosen: Chosen) -> Iterator[Walked]:
+    """Finished walk-forwards of the spec whose predictions are there."""
+    split = study.plan.split
+    query = f"attributes.status = 'FINISHED' and tags.`{record.RECORD_STATE}` = 'valid'"
+    for run in walk_forward_runs(study, query):
+        if run.data.params.get("spec_hash") != chosen.spec.hash:
+            continue
+        try:
+            days = read_days(study, run)
+        except RecordError:
+            continue
+        chosen_on = days["date"].between(pd.Timestamp(split.validation_start), pd.Timestamp(split.validation_end))
+        yield Walked(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
+
+
+def _on_walk_forward(study: Study, walked: Walked, claim: Claim, n_members: int) -> Claim:
+    """Put a claim on its spec's walk-forward; the search stays what it is."""
+    forecasts = load_walk_forward(study, years=years_of(walked.run), run_ids=[str(walked.run.info.run_id)])
+    seeds = walked.seeds[:n_members]
+    source = f"{walked.words}, {f'mean of {len(seeds)} seeds' if len(seeds) > 1 else 'one seed'}"
+    n_chosen = len(walked.days) - walked.n_unchosen
+    if n_chosen:
+        source += f"; on {n_chosen} of its days the spec was chosen, left out"
+    claim = replace(
+        claim,
+        source=source,
+        walked=True,
+        dates_D=forecasts.dates_D,
+        y_D=forecasts.y_D,
+        p_D=walked.days[seeds].mean(axis=1).to_numpy(dtype=np.float64),
+        unchosen_D=walked.unchosen_D if n_chosen else None,
+    )
+    missing = [name for name in BASELINES if f"{BASELINE} {name}" not in forecasts.names]
+    if missing:
+        return replace(claim, baseline="", p_baseline_D=None, baseline_missing=_walk_them(study, walked, missing))
+    best = _best_baseline(forecasts, walked.unchosen_D)
+    return replace(claim, baseline=forecasts.names[best], p_baseline_D=forecasts.p_MD[best])
+
+
+def _best_baseline(forecasts: Forecasts, kept_D: npt.NDArray[np.bool_]) -> int:
+    """Row of the baseline of the lowest mean loss on the days that count."""
+    rows = [row for row, role in enumerate(forecasts.roles) if role == BASELINE]
+    return rows[int(forecasts.losses_MD[rows][:, kept_D].mean(axis=1).argmin())]
+
+
+def _walk_them(study: Study, walked: Walked, missing: list[str]) -> str:
+    first, last = years_of(walked.run)
+    return (
+        f"the best baseline of {first} to {last} is known when all are walked forward, missing {', '.join(missing)}; "
+        f"patchscale walkforward baselines --study {study.plan.study} --first-year {first} --last-year {last}"
+    )
+
+
+def require_baselines(stores: Stores, study: Study) -> list[str]:
+    """Log the baselines that the study lacks; name those that failed."""
+    with study_lock(stores, f"{study.plan.study}.baselines"):
+        return [f"{each.name}: {each.error}" for each in log_baselines(study) if each.error]
+
+
+def store_claim(client: MlflowClient, run_id: str, claim: Claim) -> None:
+    """Write a version's forecasts beside it, for whoever compares with it later."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / Path(STORED).name
+        claim.frame().to_parquet(path, index=False)
+        client.log_artifact(run_id, str(path), str(Path(STORED).parent))
+
+
+def claim_of_version(client: MlflowClient, version: ModelVersion) -> Claim:
+    """Read the forecasts that :func:`store_claim` wrote.
+
+    Raises
+    ------
+    InputError
+        If the version was not registered by patchscale.
+    RecordError
+        If its forecasts are gone.
+    """
+    source, horizon = require_tag(version, SOURCE), int(require_tag(version, HORIZON))
+    name = version_name(version)
+    with TemporaryDirectory() as directory:
+        path = fetch_artifact(client, client.get_run(str(version.run_id)), STORED, Path(directory))
+        if path is None:
+            raise RecordError(
+                f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone; "
+                "register its study again"
+            )
+        return stored_claim(pd.read_parquet(path), name=name, source=source, horizon=horizon)

@@ -1,0 +1,1 @@
+"""The newest session: newest_data → predict."""

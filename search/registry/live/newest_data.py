@@ -1,0 +1,105 @@
+"""The newest bars that a registered model can be asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from model.spec.spec import Data
+from pipeline.calendars import calendar_of, sessions
+from pipeline.datasets.dataset import DatasetVersion, build_dataset, load_dataset
+from pipeline.exceptions import DataError, InputError
+from pipeline.snapshots.pull import pull
+from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
+from pipeline.sources import Source, open_source
+from pipeline.tiers import auxiliary_tickers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Newest:
+    """A dataset version of the newest bars, and what a reader has to know of them.
+
+    Parameters
+    ----------
+    dataset : DatasetVersion
+        Of the model's ticker and tier.
+    remarks : tuple of str
+        Why the bars are not the newest there are; empty if they are.
+    """
+
+    dataset: DatasetVersion
+    remarks: tuple[str, ...]
+
+
+def newest_dataset(
+    root: Path, data: Data, *, source: str = "", offline: bool = False, today: date | None = None
+) -> Newest:
+    """Pull the model's tickers from its own source and build; where that fails, take what is stored and say so.
+
+    Parameters
+    ----------
+    root : Path
+        Data directory.
+    data : Data
+        Of the model's spec.
+    source : str
+        Another source, as on the command line; empty is the model's own.
+    offline : bool
+        Do not ask the source.
+    today : date, optional
+        Sessions before it should be there; now if not given.
+
+    Raises
+    ------
+    InputError
+        If a source was named that there is none of.
+    DataError
+        If not even the model's own dataset version is stored.
+    """
+    tickers = (data.ticker, *auxiliary_tickers(data.tier))
+    stored = latest_snapshots(root, data.source)
+    remarks: list[str] = []
+    if offline:
+        remarks.append("not refreshed, as asked (--offline)")
+    else:
+        try:
+            stored |= _pull_all(root, open_source(source or data.source), tickers)
+        except InputError as error:
+            if source and not isinstance(error, DataError):
+                raise
+            remarks.append(f"not refreshed: {error}")
+    try:
+        dataset = _build(root, data, [stored[ticker] for ticker in tickers if ticker in stored])
+    except DataError as error:
+        remarks.append(f"the newest bars were refused ({error}); these are the ones that the model was registered with")
+        dataset = load_dataset(root, data.dataset)
+    return Newest(dataset=dataset, remarks=(*remarks, *_staleness(dataset, today or datetime.now(UTC).date())))
+
+
+def _pull_all(root: Path, source: Source, tickers: tuple[str, ...]) -> dict[str, Snapshot]:
+    """Pull every ticker or none: bars of two days do not go together."""
+    return {ticker: pull(root, source, ticker)[0] for ticker in tickers}
+
+
+def _build(root: Path, data: Data, snapshots: list[Snapshot]) -> DatasetVersion:
+    if not snapshots or snapshots[0].ticker != data.ticker:
+        raise DataError(f"no snapshot of {data.ticker} from source {data.source} under {root}")
+    return build_dataset(root, snapshots[0], data.tier, auxiliary=snapshots[1:])
+
+
+def _staleness(dataset: DatasetVersion, today: date) -> list[str]:
+    """Name the sessions of the exchange before today that the bars lack."""
+    calendar, last = calendar_of(dataset.ticker), dataset.dates[-1]
+    if calendar is None or pd.Timestamp(today) <= last:
+        return []
+    over = sessions(calendar, last.date(), today)
+    missing = over[(over > last) & (over < pd.Timestamp(today))]
+    if not len(missing):
+        return []
+    return [
+        f"data are stale: the newest session here is {last.date()}, the exchange has had {len(missing):,} since, "
+        f"the last on {missing[-1].date()}; this is no forecast from there"
+    ]

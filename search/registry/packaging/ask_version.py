@@ -1,0 +1,40 @@
+"""A registered version, asked as MLflow serves it: with the code that it carries."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+
+from pipeline.exceptions import RecordError
+from search.registry.packaging.fresh_process import Answer, ask_fresh_process
+from search.registry.versions import version_name
+from search.tracking.run import describe_error
+from search.tracking.stores import Stores, open_tracking
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+
+def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame) -> Answer:
+    """Forecast every day of raw bars that has enough history, in a process of its own.
+
+    Raises
+    ------
+    RecordError
+        If the version's files are gone, or it is no package of this project.
+    """
+    name = version_name(version)
+    client = open_tracking(stores)
+    with TemporaryDirectory() as directory:
+        try:
+            source = client.get_model_version_download_uri(version.name, version.version)
+            path = mlflow.artifacts.download_artifacts(source, dst_path=directory, tracking_uri=stores.tracking_uri)
+            return ask_fresh_process(path, bars, stores.tracking_uri)
+        except (MlflowException, OSError, RecordError) as error:
+            raise RecordError(
+                f"{name} must load as MLflow serves it, got {describe_error(error)}; register it again"
+            ) from error

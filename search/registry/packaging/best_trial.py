@@ -1,0 +1,135 @@
+"""The trial that a version is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from model.network.checkpoint import load_checkpoint
+from model.network.patchtst import PatchTST
+from model.spec.spec import Spec
+from pipeline.exceptions import InputError, RecordError
+from search.evidence.forecasts import PREDICTIONS
+from search.results.trial_runs import FINISHED, RecordedTrial, recorded_trials
+from search.tracking import run as record
+from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact
+
+if TYPE_CHECKING:
+    from search.study.study import Study
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chosen:
+    """A finished trial whose record can be trusted.
+
+    Parameters
+    ----------
+    trial : RecordedTrial
+        As the record holds it.
+    spec : Spec
+        Of its run.
+    n_epochs : int
+        Epoch of the best weights.
+    of : int
+        Finished trials that it was chosen among.
+    """
+
+    trial: RecordedTrial
+    spec: Spec
+    n_epochs: int
+    of: int
+
+
+def choose_trial(study: Study, number: int | None = None) -> Chosen:
+    """Take the finished trial of the lowest validation loss, or the one of this number.
+
+    Raises
+    ------
+    InputError
+        If there is none, it did not finish, or its record is not that of its spec.
+    """
+    recorded = recorded_trials(study)
+    usable = [each for each in recorded if _problem(each) is None]
+    ranked = sorted(usable, key=lambda each: (each.loss, each.number))
+    if number is None:
+        if not ranked:
+            raise InputError(f"a version is made of a finished trial, study {study.plan.study} has none; run it first")
+        trial = ranked[0]
+    else:
+        trial = _of_number(study, recorded, number)
+    assert trial.spec is not None
+    return Chosen(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=len(usable))
+
+
+def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
+    """Load the trial's checkpoint.
+
+    Raises
+    ------
+    InputError
+        If it was deleted.
+    RecordError
+        If it holds another spec than its run.
+    """
+    if checkpoint_bytes(study.client, chosen.trial.run) is None:
+        raise InputError(
+            f"a trial taken as it is must have its checkpoint, {chosen.trial.name} keeps none (patchscale gc deletes "
+            "losing ones); leave out --as-is: a refit needs the spec alone"
+        )
+    with TemporaryDirectory() as directory:
+        path = fetch_artifact(study.client, chosen.trial.run, CHECKPOINT, Path(directory))
+        assert path is not None
+        spec, model = load_checkpoint(path)
+    if spec != chosen.spec:
+        raise RecordError(
+            f"the checkpoint of {chosen.trial.name} must hold its run's spec, got {spec.hash}; choose another"
+        )
+    return spec, model
+
+
+def validation_predictions(study: Study, chosen: Chosen) -> pd.DataFrame:
+    """Read date, outcome and probability of every validation day, as the trial stored them.
+
+    Raises
+    ------
+    RecordError
+        If they are gone.
+    """
+    with TemporaryDirectory() as directory:
+        path = fetch_artifact(study.client, chosen.trial.run, PREDICTIONS, Path(directory))
+        if path is None:
+            raise RecordError(
+                f"{chosen.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
+            )
+        return pd.read_parquet(path)
+
+
+def _of_number(study: Study, recorded: list[RecordedTrial], number: int) -> RecordedTrial:
+    found = [each for each in recorded if each.number == number]
+    if not found:
+        numbers = [each.number for each in recorded]
+        span = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
+        raise InputError(f"trial must be one of study {study.plan.study} ({span}), got {number}; see patchscale audit")
+    problems = [_problem(each) for each in found]
+    if None not in problems:
+        raise InputError(
+            f"a version is made of a finished trial, got {found[-1].name} which {problems[-1]}; leave out --trial for "
+            "the best finished one"
+        )
+    return found[problems.index(None)]
+
+
+def _problem(trial: RecordedTrial) -> str | None:
+    """Why a trial can't be registered; None if it can."""
+    status, reason = trial.run.info.status, trial.run.data.tags.get(record.REASON, "unknown")
+    if status != FINISHED:
+        return f"is {status} ({reason})"
+    if trial.problem or trial.spec is None:
+        return f"has a record that is not trusted ({trial.problem})"
+    if trial.loss is None or "best/epoch" not in trial.run.data.metrics:
+        return "has no validation loss or no best epoch in its record"
+    return None

@@ -1,0 +1,173 @@
+"""A package as an MLflow model: logged as code with its own copy of the feature and model code."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import mlflow
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types.schema import AnyType
+
+import model
+import pipeline
+from model.serving.packaged import LAST, PackagedModel
+from pipeline.datasets.raw_bars import ADJUSTED_CLOSE, DATE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NAME = "packaged"
+READ_HERE = (DATE, "volume")
+"""Columns that MLflow would convert by rules of its own: any date that pandas guesses, no volume of whole numbers."""
+CODE = Path(__file__).with_name("pyfunc_model.py")
+PACKAGES = tuple(Path(str(package.__file__)).parent for package in (pipeline, model))
+REQUIREMENTS = (
+    "mlflow",
+    "exchange_calendars",
+    "numpy",
+    "pandas",
+    "pandera",
+    "pyarrow",
+    "safetensors",
+    "scikit-learn",
+    "TA-Lib",
+    "threadpoolctl",
+    "torch",
+)
+"""What the packaged code imports, and nothing else; a test compares."""
+
+
+def requirements() -> list[str]:
+    """List what a server needs, pinned to what is installed here (a CPU or CUDA build of torch serves alike)."""
+    return [f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS]
+
+
+def signature(packaged: PackagedModel) -> ModelSignature:
+    """Columns in, columns out, and the parameter ``days``.
+
+    MLflow leaves a column of any type to the package, which answers what is wrong with it in words.
+    """
+    bars: list[ColSpec | TensorSpec] = [
+        *(ColSpec(AnyType() if name in READ_HERE else DataType.double, name) for name in packaged.columns),
+        ColSpec(DataType.double, ADJUSTED_CLOSE, required=False),
+    ]
+    forecast: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "date"),
+        ColSpec(DataType.double, "probability"),
+        ColSpec(DataType.long, "horizon"),
+        ColSpec(DataType.double, "threshold"),
+    ]
+    days = ParamSpec("days", DataType.string, LAST)
+    return ModelSignature(inputs=Schema(bars), outputs=Schema(forecast), params=ParamSchema([days]))
+
+
+def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Mapping[str, str] | None = None) -> str:
+    """Log a package as a model of a run, whose state stays as it is.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Of the tracking store.
+    run_id : str
+        Run that made the package.
+    directory : Path
+        From :func:`model.serving.packaged.write_package`.
+    tags : mapping, optional
+        Of the logged model.
+
+    Returns
+    -------
+    str
+        URI of the logged model, ``models:/m-…``.
+
+    Raises
+    ------
+    StoreError
+        If the package can't be read.
+    """
+    packaged = PackagedModel.load(directory)
+    facts, spec = packaged.facts, packaged.spec
+    said = {
+        "ticker": facts.ticker,
+        "dataset": facts.dataset,
+        "study": facts.study,
+        "trained_through": facts.trained_through,
+    }
+    run = client.get_run(run_id)
+    logged = client.create_logged_model(
+        run.info.experiment_id, name=NAME, source_run_id=run_id, tags={**said, **(tags or {})}, params=spec.params()
+    )
+    form = Model(
+        artifact_path=logged.artifact_location,
+        run_id=run_id,
+        model_uuid=logged.model_id,
+        model_id=logged.model_id,
+        metadata={**said, "members": len(packaged.members), "required_days": packaged.required_days},
+    )
+    try:
+        with TemporaryDirectory() as made, _quiet():
+            path = Path(made) / "model"
+            save_form(path, directory, packaged, form)
+            client.log_model_artifacts(logged.model_id, str(path))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+        raise
+    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return f"models:/{logged.model_id}"
+
+
+def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model | None = None) -> None:
+    """Write a package in MLflow's form into a new directory: code, signature, requirements, no pickle."""
+    with _quiet():
+        mlflow.pyfunc.save_model(
+            path=str(path),
+            python_model=str(CODE),
+            artifacts={"package": str(directory)},
+            code_paths=[str(package) for package in PACKAGES],
+            signature=signature(packaged),
+            pip_requirements=requirements(),
+            mlflow_model=form,
+        )
+    for cache in path.rglob("__pycache__"):
+        for file in cache.iterdir():
+            file.unlink()
+        cache.rmdir()
+
+
+def clean_environment(tracking_uri: str) -> dict[str, str]:
+    """Environment without this process's Python path, run or experiment; the model's directory is not written to."""
+    left_out = ("PYTHON", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    return {
+        **kept,
+        "MLFLOW_TRACKING_URI": tracking_uri,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out MLflow's remarks on versions, and its progress bar for files that are copied on this machine."""
+    bar = MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+    before = bar.get_raw()
+    bar.set("false")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        bar.unset()
+        if before is not None:
+            bar.set(before)

@@ -1,0 +1,66 @@
+"""The model in MLflow's form, as code: what a scoring server runs.
+
+The file is copied into the logged model and runs there beside the ``pipeline`` and ``model`` packages that
+the model carries, so it imports nothing of ``search``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.pyfunc.model import PythonModel
+
+from model.serving.packaged import LAST, PackagedModel
+from pipeline.exceptions import InputError
+
+
+class BrokenRule(MlflowException):
+    """A caller's mistake, answered with 400 and nothing but the rule.
+
+    MLflow's server puts the whole data before the message of an exception; here the message stays what it was.
+    """
+
+    def __init__(self, rule: str) -> None:
+        self._rule = rule
+        super().__init__(rule, error_code=BAD_REQUEST)
+
+    @property
+    def message(self) -> str:
+        """The rule."""
+        return self._rule
+
+    @message.setter
+    def message(self, longer: str) -> None:
+        assert self._rule in longer
+
+
+class ServedModel(PythonModel):
+    """Raw bars in, a probability a day out; see :class:`model.serving.packaged.PackagedModel`."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the package once; forecasts run on one thread."""
+        torch.set_num_threads(1)
+        self.package = PackagedModel.load(Path(context.artifacts["package"]))
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Forecast the last day, or with ``params={"days": "all"}`` every day with enough history.
+
+        Raises
+        ------
+        BrokenRule
+            If the input breaks a rule.
+        """
+        try:
+            forecasts = self.package.predict(model_input, days=(params or {}).get("days", LAST))
+        except InputError as error:
+            raise BrokenRule(str(error)) from error
+        return forecasts.assign(date=forecasts["date"].dt.strftime("%Y-%m-%d"))
+
+
+set_model(ServedModel())

@@ -1,0 +1,147 @@
+"""What a page is made of, read from the record once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from model.spec.spec import Spec
+from pipeline.exceptions import InputError, SealedError
+from search.evidence import Forecasts, load_forecasts
+from search.results.holdout import count_openings, count_openings_elsewhere
+from search.results.trial_runs import RecordedTrial, recorded_trials
+from search.study.plan import Plan
+from search.study.study import Study
+from search.walk_forward.load import load_walk_forward
+
+CODE, LIBRARY = ("git.commit", "git.dirty"), "version."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """A study as the record holds it.
+
+    Parameters
+    ----------
+    plan : Plan
+        What its trials share.
+    target_trials, n_openings, n_openings_elsewhere : int
+        How many trials it was to have, and how often its test split was opened.
+    forecasts : Forecasts
+        Of every finished trial and baseline, on the same days.
+    specs : dict
+        By run id, of the trials among the forecasts.
+    curves : DataFrame
+        Columns run_id, epoch, loss: validation loss of the same trials.
+    code : dict
+        Commit and whether the tree had changes, with the number of trials made by it.
+    libraries : dict
+        Versions that the trials were made with, several where they differ.
+    walked : Forecasts, optional
+        Of the walk-forwards of this study's data, target and split; None if there is none.
+    walked_specs : dict
+        Hash of the spec of each walk-forward among them, by run id.
+    """
+
+    plan: Plan
+    target_trials: int
+    n_openings: int
+    n_openings_elsewhere: int
+    forecasts: Forecasts
+    specs: dict[str, Spec]
+    curves: pd.DataFrame
+    code: dict[str, int]
+    libraries: dict[str, str]
+    walked: Forecasts | None = None
+    walked_specs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the study."""
+        return self.plan.study
+
+    @property
+    def trials(self) -> Forecasts:
+        """Of the trials alone."""
+        return self.forecasts.of_role("trial")
+
+    @property
+    def baselines(self) -> Forecasts:
+        """Of the baselines alone."""
+        return self.forecasts.of_role("baseline")
+
+    def trial_specs(self) -> list[Spec]:
+        """Of the trials, in the order of :attr:`trials`."""
+        return [self.specs[run_id] for run_id in self.trials.run_ids]
+
+
+def read_material(study: Study) -> Material:
+    """Read everything that a page shows of a study.
+
+    Raises
+    ------
+    PatchscaleError
+        Of :func:`search.evidence.load_forecasts`: too few days, days of the sealed test, days that differ.
+    """
+    forecasts = load_forecasts(study)
+    wanted = set(forecasts.of_role("trial").run_ids)
+    recorded = [trial for trial in recorded_trials(study) if trial.run_id in wanted]
+    specs = {trial.run_id: trial.spec for trial in recorded if trial.spec is not None}
+    assert set(specs) == wanted
+    walked = _walked(study)
+    return Material(
+        plan=study.plan,
+        target_trials=study.target_trials,
+        n_openings=count_openings(study),
+        n_openings_elsewhere=count_openings_elsewhere(study),
+        forecasts=forecasts,
+        specs=specs,
+        curves=_curves(study, recorded),
+        code=_code(recorded),
+        libraries=_libraries(recorded),
+        walked=walked,
+        walked_specs={} if walked is None else _walked_specs(study, walked.of_role("trial")),
+    )
+
+
+def _walked(study: Study) -> Forecasts | None:
+    try:
+        return load_walk_forward(study)
+    except SealedError:
+        raise
+    except InputError:
+        return None
+
+
+def _walked_specs(study: Study, walked: Forecasts) -> dict[str, str]:
+    return {run_id: study.client.get_run(run_id).data.params["spec_hash"] for run_id in walked.run_ids}
+
+
+def _curves(study: Study, recorded: Sequence[RecordedTrial]) -> pd.DataFrame:
+    """Read the losses by epoch; an epoch that a resumed trial logged again counts once, as logged last."""
+    rows = [
+        {"run_id": trial.run_id, "epoch": point.step, "loss": point.value}
+        for trial in recorded
+        for point in study.client.get_metric_history(trial.run_id, "val/loss")
+    ]
+    frame = pd.DataFrame(rows, columns=["run_id", "epoch", "loss"])
+    return frame.drop_duplicates(["run_id", "epoch"], keep="last").sort_values(["run_id", "epoch"], ignore_index=True)
+
+
+def _code(recorded: Sequence[RecordedTrial]) -> dict[str, int]:
+    said = Counter(
+        f"{tags.get(CODE[0], 'unknown')[:12]}{' with changes' if tags.get(CODE[1]) == 'true' else ''}"
+        for tags in (trial.run.data.tags for trial in recorded)
+    )
+    return dict(sorted(said.items()))
+
+
+def _libraries(recorded: Sequence[RecordedTrial]) -> dict[str, str]:
+    tags = [trial.run.data.tags for trial in recorded]
+    names = sorted({name for each in tags for name in each if name.startswith(LIBRARY)})
+    return {
+        name.removeprefix(LIBRARY): " and ".join(sorted({each.get(name, "unknown") for each in tags})) for name in names
+    }

@@ -1,0 +1,1 @@
+"""Figures that only the report works out: measure, shape, proportions, importance, thresholds, reliability."""

@@ -1,0 +1,67 @@
+"""The study's card: what its MLflow page says about it in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+from rich.filesize import decimal
+
+from search.results.holdout import openings_in_words
+from search.results.trial_runs import runs_of
+from search.results.trials_table import trials_table
+from search.study.study import Study
+from search.tracking import run as record
+from search.tracking.artifacts import artifact_bytes
+
+BEST_SHOWN = 5
+STATE = "study.state"
+
+
+def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
+    """Markdown description of a study.
+
+    Parameters
+    ----------
+    study : Study
+        What to describe.
+    table : DataFrame
+        From :func:`search.results.trials_table.trials_table`.
+    state : str
+        In words: ``complete``, ``interrupted``, …
+    """
+    plan, split = study.plan, study.plan.split
+    finished = table[table["state"] == "finished"]
+    lines = [
+        f"## {plan.study}",
+        "",
+        f"**{state}: {len(finished)} of {study.target_trials} trials finished.**",
+        "",
+        f"Will the {plan.target.rule} of {plan.data.ticker} reach {plan.target.threshold * 100:+g} % within "
+        f"{plan.target.horizon} day(s) of the close? Searched: PatchTST architectures of {plan.budget} parameters "
+        f"±{plan.tolerance * 100:g} %, {len(plan.grid().architectures)} of them in grid `{plan.grid_hash}`.",
+        "",
+        f"- data: source `{plan.data.source}`, tier `{plan.data.tier}`, dataset `{plan.data.dataset}`",
+        f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "
+        f"{split.validation_end}; {openings_in_words(study)}",
+        f"- artifacts of all its runs: {_artifact_size(study)}",
+    ]
+    if len(finished):
+        lines += ["", "| trial | architecture | parameters | loss | base-rate loss | skill | AUC |", "|" + "---|" * 7]
+        for row in finished.head(BEST_SHOWN).to_dict("records"):
+            lines.append(
+                f"| {row['number']} | {row['label']} | {row['n_params']:,.0f} | {row['loss']:.4f} | "
+                f"{row['base_rate_loss']:.4f} | {row['skill']:+.3f} | {row['roc_auc']:.3f} |"
+            )
+        lines += ["", f"The best of {len(finished)} trials on the days it was chosen on: an optimistic figure."]
+    return "\n".join(lines)
+
+
+def update_card(study: Study) -> None:
+    """Write the card anew, in the state that the study's run is in."""
+    state = study.client.get_run(study.run_id).data.tags.get(STATE, "unknown")
+    record.set_tags(study.client, study.run_id, {record.NOTE: study_card(study, trials_table(study), state)})
+
+
+def _artifact_size(study: Study) -> str:
+    runs = [study.client.get_run(study.run_id), *runs_of(study, f"tags.`{record.STUDY}` = '{study.plan.study}'")]
+    size = artifact_bytes({run.info.run_id: run for run in runs}.values())
+    return "unknown, they lie in a store of their own" if size is None else f"{decimal(size)} ({size:,} bytes)"

@@ -1,0 +1,93 @@
+"""The trials of a study as the record holds them: read back from MLflow, not from the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from model.spec.spec import Spec
+from pipeline.exceptions import PatchscaleError
+from search.tracking import run as record
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from search.study.study import Study
+
+FINISHED = "FINISHED"
+INVALID = "invalid"
+PAGE = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedTrial:
+    """One trial's run.
+
+    Parameters
+    ----------
+    run : Run
+        As MLflow returns it.
+    spec : Spec, optional
+        Rebuilt from the run's params; None if they do not make one.
+    problem : str
+        Why the record can't be trusted; empty if it can.
+    """
+
+    run: Run
+    spec: Spec | None
+    problem: str
+
+    @property
+    def run_id(self) -> str:
+        """Of the run."""
+        return str(self.run.info.run_id)
+
+    @property
+    def number(self) -> int:
+        """The trial's number, as the run names it."""
+        return int(self.run.data.tags[record.TRIAL_NUMBER])
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was trained to its end and evaluated."""
+        return bool(self.run.info.status == FINISHED)
+
+    @property
+    def loss(self) -> float | None:
+        """Validation loss of the best weights."""
+        return self.run.data.metrics.get("best/loss")
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it: ``trial 3 (run 5c6b697c)``."""
+        return f"trial {self.number} (run {self.run_id[:8]})"
+
+
+def recorded_trials(study: Study) -> list[RecordedTrial]:
+    """Every run of the study's trials, by trial number, whatever its state."""
+    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    return sorted(map(_read, runs_of(study, query)), key=lambda trial: trial.number)
+
+
+def runs_of(study: Study, query: str) -> Iterator[Run]:
+    """Every run of the study's experiment that an MLflow filter finds, page by page."""
+    token: str | None = None
+    while True:
+        page: Any = study.client.search_runs([study.experiment_id], query, max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _read(run: Run) -> RecordedTrial:
+    """Rebuild the spec; a run that never got its params has a problem only if it says that it finished."""
+    said = run.data.tags.get(record.RECORD_STATE, "")
+    try:
+        spec: Spec | None = Spec.from_params(run.data.params)
+        problem = ""
+    except PatchscaleError as error:
+        spec = None
+        problem = str(error) if run.info.status == FINISHED else ""
+    return RecordedTrial(run=run, spec=spec, problem=said if said.startswith(INVALID) else problem)

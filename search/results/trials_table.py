@@ -1,0 +1,58 @@
+"""A study's trials as a table, in dimensions: what people read and plot."""
+
+from __future__ import annotations
+
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from search.space.grid import AXES
+from search.space.ranks import TRAINING
+from search.study.study import Study
+
+RESULTS = ("label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "brier", "seconds")
+WHOLE = ("n_params", "epochs", *AXES, "batch_size", "retry_of")
+
+
+def trials_table(study: Study) -> pd.DataFrame:
+    """One row a trial, best loss first, unfinished ones last.
+
+    Returns
+    -------
+    DataFrame
+        Columns number, state, the result, the axes, the training parameters,
+        forced, retry_of, run_id; empty where unknown.
+    """
+    rows = [_row(trial) for trial in study.schedule.get_trials(deepcopy=False)]
+    columns = ["number", "state", *RESULTS, *AXES, *TRAINING, "forced", "retry_of", "run_id"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(WHOLE, "Int64"))
+    return table.sort_values(["loss", "number"], ignore_index=True)
+
+
+def _row(trial: FrozenTrial) -> dict[str, object]:
+    attributes = trial.user_attrs
+    finished = trial.state == TrialState.COMPLETE and "reuses" not in attributes
+    state = attributes.get("end", trial.state.name.lower())
+    return {
+        "number": trial.number,
+        "state": "finished" if finished else state,
+        **(attributes.get("result", {}) if finished else {}),
+        **{axis: attributes.get(axis) for axis in AXES},
+        **{name: trial.params.get(name) for name in TRAINING},
+        **{name: attributes.get(name) for name in ("forced", "retry_of", "run_id")},
+    }
+
+
+def in_dimensions(study: Study) -> optuna.Study:
+    """Copy the finished trials to memory, with dimensions instead of ranks, for Optuna's plots."""
+    axes = {axis: sorted({getattr(a, axis) for a in study.plan.grid().architectures}) for axis in AXES}
+    copy = optuna.create_study(direction="minimize")
+    distributions: dict[str, BaseDistribution] = {
+        **{axis: CategoricalDistribution(values) for axis, values in axes.items()},
+        **TRAINING,
+    }
+    for trial in study.finished():
+        params = {**{axis: trial.user_attrs[axis] for axis in AXES}, **{name: trial.params[name] for name in TRAINING}}
+        copy.add_trial(optuna.create_trial(params=params, distributions=distributions, value=trial.value))
+    return copy

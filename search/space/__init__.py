@@ -1,0 +1,1 @@
+"""What can be searched: axes → depth → grid → extremes → untested → ranks (what Optuna sees)."""

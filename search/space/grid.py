@@ -1,0 +1,122 @@
+"""The grid: every architecture within a budget's tolerance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from model.spec.architecture import Architecture, total_parameters
+from model.spec.budget import Budget
+from pipeline.exceptions import InputError
+from search.space.axes import AXIS_NAMES, Axes, axis_text
+from search.space.depth import depth_limits
+
+AXES = ("d_model", "n_layers", "n_heads", "d_ff")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Architectures of a budget, in the order of their dimensions.
+
+    Parameters
+    ----------
+    budget : Budget
+        Target count and tolerance.
+    axes : Axes
+        Values that were tried, none of them left to the budget.
+    architectures : tuple of Architecture
+        Never empty; identified by their dimensions, never by position.
+    """
+
+    budget: Budget
+    axes: Axes
+    architectures: tuple[Architecture, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """12 hex digits over the budget and every architecture's dimensions."""
+        text = repr((self.budget.n_params, self.budget.tolerance, [asdict(a) for a in self.architectures]))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def limits(self) -> dict[str, list[int]]:
+        """Smallest and largest value of each axis and of the parameter count."""
+        values = {axis: [getattr(a, axis) for a in self.architectures] for axis in AXES}
+        values["n_params"] = [total_parameters(a) for a in self.architectures]
+        return {name: [min(found), max(found)] for name, found in values.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form that ``patchscale grid --json`` prints."""
+        return {
+            "budget": self.budget.text,
+            "tolerance": self.budget.tolerance,
+            "n_features": self.architectures[0].n_features,
+            "axes": {name: list(getattr(self.axes, name)) for name in AXIS_NAMES},
+            "min_head_dim": self.axes.min_head_dim,
+            "grid_hash": self.hash,
+            "limits": self.limits(),
+            "depth_limits": [asdict(limit) for limit in depth_limits(self.budget, self.axes, self.architectures)],
+            "architectures": [
+                {"label": a.label, **{axis: getattr(a, axis) for axis in AXES}, "n_params": total_parameters(a)}
+                for a in self.architectures
+            ],
+        }
+
+
+def candidates(axes: Axes, *, n_features: int, instance_norm: str = "none") -> Iterator[Architecture]:
+    """Every architecture on the axes whose heads are whole and wide enough, whatever its parameter count."""
+    for d, n, h, ratio in product(axes.d_model, axes.n_layers, axes.n_heads, axes.ff_ratio):
+        if d % h == 0 and d // h >= axes.min_head_dim:
+            yield Architecture(
+                n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio, instance_norm=instance_norm
+            )
+
+
+def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, instance_norm: str = "none") -> Grid:
+    """Enumerate every architecture whose exact parameter count is within tolerance.
+
+    Parameters
+    ----------
+    budget : Budget
+        Target count and tolerance; fills the axes that are empty.
+    n_features : int
+        Features of the tier; the count depends on them.
+    axes : Axes, optional
+        Values to try; the standard ones of the budget if not given.
+    instance_norm : str
+        Of every architecture: see :class:`model.spec.architecture.Architecture`.
+
+    Raises
+    ------
+    InputError
+        If no architecture is within tolerance.
+
+    Examples
+    --------
+    >>> grid = make_grid(Budget(text="2M"), n_features=25)
+    >>> len(grid.architectures), grid.limits()["n_layers"]
+    (65, [2, 64])
+    >>> deep = make_grid(Budget(text="20M"), n_features=25, axes=Axes(n_layers=(160, 180)))
+    >>> [a.label for a in deep.architectures][:2]
+    ['d128-L160-h2-ff256', 'd128-L160-h4-ff256']
+    """
+    axes = (axes or Axes()).of(budget)
+    found = list(candidates(axes, n_features=n_features, instance_norm=instance_norm))
+    if not found:
+        raise InputError(
+            f"a head count must divide a width into heads of at least min_head_dim={axes.min_head_dim}, got d_model "
+            f"{axis_text(axes.d_model)} and n_heads {axis_text(axes.n_heads)}; take fewer heads, wider models or a "
+            "lower --min-head-dim"
+        )
+    allowed = tuple(a for a in found if budget.allows(total_parameters(a)))
+    if not allowed:
+        nearest = min(found, key=lambda a: abs(total_parameters(a) - budget.n_params))
+        raise InputError(
+            f"budget {budget.text} must have an architecture within ±{budget.tolerance * 100:g} %, got none with "
+            f"{n_features} features; the nearest is {nearest.label} with {total_parameters(nearest):,} parameters: "
+            "take another budget, a larger --tolerance or other axes"
+        )
+    return Grid(budget=budget, axes=axes, architectures=allowed)

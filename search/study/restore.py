@@ -1,0 +1,173 @@
+"""Restore: what one store lost comes back from the other, where it can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from mlflow.entities import ViewType
+from mlflow.exceptions import MlflowException
+from optuna.trial import FrozenTrial
+
+from model.spec.spec import Spec
+from pipeline.exceptions import PatchscaleError, RecordError
+from search.space.grid import AXES
+from search.space.ranks import TRAINING, SearchSpace
+from search.study.study import RUN_ID, Study, make_parent_run
+from search.tracking import run as record
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+RESTORED = "restored.from"
+PAGE = 1000
+
+
+def restore(study: Study) -> tuple[Study, list[str]]:
+    """Give every finished trial its run, and every finished run its trial.
+
+    A run that was deleted is undeleted; one that is gone for good is made anew from the schedule, with its
+    spec and result but without epochs and artifacts.  A finished run that no trial names becomes a trial.
+    The caller holds the study's lock.
+
+    Returns
+    -------
+    Study
+        The same, with its run.
+    list of str
+        What was done or could not be done, one line each; empty if nothing was missing.
+    """
+    study, done = _restore_parent(study)
+    runs = {run.info.run_id: run for run in _runs(study)}
+    for trial in study.finished():
+        done += _restore_run(study, trial, runs)
+    named = {trial.user_attrs.get("run_id") for trial in study.schedule.get_trials(deepcopy=False)}
+    known = {trial.user_attrs.get("spec_hash") for trial in study.finished()}
+    for run in sorted(runs.values(), key=lambda each: each.info.start_time):
+        whole = run.info.status == "FINISHED" and run.info.lifecycle_stage == "active"
+        if whole and run.info.run_id not in named and RESTORED not in run.data.tags:
+            done.append(_restore_trial(study, run, known))
+    return study, done
+
+
+def _restore_parent(study: Study) -> tuple[Study, list[str]]:
+    try:
+        run = study.client.get_run(study.run_id)
+    except MlflowException:
+        run_id = make_parent_run(study.client, study.experiment_id, study.plan)
+        study.client.set_tag(run_id, RESTORED, "schedule")
+        study.schedule.set_user_attr(RUN_ID, run_id)
+        for each in _runs(study):
+            if each.info.lifecycle_stage == "active":
+                study.client.set_tag(each.info.run_id, record.PARENT, run_id)
+        return replace(study, run_id=run_id), [f"the study's run was gone: made {run_id[:8]} in its place"]
+    if run.info.lifecycle_stage == "active":
+        return study, []
+    study.client.restore_run(study.run_id)
+    return study, [f"the study's run {study.run_id[:8]} was deleted: restored it"]
+
+
+def _restore_run(study: Study, trial: FrozenTrial, runs: dict[str, Run]) -> list[str]:
+    run_id = str(trial.user_attrs.get("run_id"))
+    run = runs.get(run_id)
+    if run is None:
+        remade = {each.data.params.get("spec_hash") for each in runs.values() if RESTORED in each.data.tags}
+        return [] if trial.user_attrs.get("spec_hash") in remade else [_remake_run(study, trial)]
+    done = []
+    if run.info.lifecycle_stage != "active":
+        study.client.restore_run(run_id)
+        done.append(f"run {run_id[:8]} of trial {trial.number} was deleted: restored it")
+    if run.info.status != "FINISHED":
+        study.client.set_terminated(run_id, "FINISHED")
+        done.append(f"run {run_id[:8]} of trial {trial.number} said {run.info.status}: ended it FINISHED")
+    return done
+
+
+def _remake_run(study: Study, trial: FrozenTrial) -> str:
+    """Record a finished trial anew from what the schedule knows of it."""
+    space = SearchSpace(study.plan.grid())
+    spec = study.plan.spec(space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
+    if spec.hash != trial.user_attrs.get("spec_hash") or "result" not in trial.user_attrs:
+        return f"trial {trial.number} has no run and can't be recorded anew: its spec or its result is not known"
+    written = record.TrialRecord.start(
+        study.client,
+        experiment_id=study.experiment_id,
+        parent_run_id=study.run_id,
+        study=study.plan.study,
+        number=trial.number,
+        spec=spec,
+        device="unknown",
+        tags={RESTORED: "schedule"},
+    )
+    figures = {name: value for name, value in trial.user_attrs["result"].items() if isinstance(value, float)}
+    seconds = figures.pop("seconds")
+    written.log({**{f"best/{name}": value for name, value in figures.items()}, "seconds": seconds})
+    study.client.set_terminated(written.run_id, "FINISHED")
+    return f"trial {trial.number} had no run: recorded it anew as {written.run_id[:8]}, without epochs and artifacts"
+
+
+def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
+    """Enter a finished run into the schedule."""
+    name = run.info.run_id[:8]
+    try:
+        spec = Spec.from_params(run.data.params)
+        _require_own(study, spec)
+    except PatchscaleError as error:
+        return f"run {name} is in no schedule and can't be entered: {error}"
+    if spec.hash in known:
+        return f"run {name} is in no schedule and holds a spec that a finished trial holds too: left it alone"
+    space, metrics = SearchSpace(study.plan.grid()), run.data.metrics
+    result = {
+        "label": spec.architecture.label,
+        "n_params": spec.n_params,
+        "epochs": int(metrics["n_epochs"]),
+        "seconds": metrics["seconds"],
+        **{
+            key: metrics.get(f"best/{key}", float("nan"))
+            for key in ("loss", "base_rate_loss", "skill", "roc_auc", "brier")
+        },
+    }
+    attributes: dict[str, Any] = {
+        **{axis: getattr(spec.architecture, axis) for axis in AXES},
+        "n_params": spec.n_params,
+        "spec_hash": spec.hash,
+        "run_id": run.info.run_id,
+        "restored": True,
+        "result": result,
+    }
+    if "forced" in run.data.tags:
+        attributes["forced"] = run.data.tags["forced"]
+    training = {key: getattr(spec.training, key) for key in TRAINING}
+    study.schedule.add_trial(
+        optuna.trial.create_trial(
+            params={**space.encode(spec.architecture), **training},
+            distributions=space.distributions(),
+            value=metrics["best/loss"],
+            user_attrs=attributes,
+        )
+    )
+    known.add(spec.hash)
+    number = study.schedule.get_trials(deepcopy=False)[-1].number
+    study.client.set_tag(run.info.run_id, record.TRIAL_NUMBER, str(number))
+    return f"run {name} was in no schedule: entered it as trial {number}"
+
+
+def _require_own(study: Study, spec: Spec) -> None:
+    own = study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING})
+    if own != spec:
+        mine, theirs = own.params(), spec.params()
+        raise RecordError("; ".join(f"{k} {theirs[k]} there, {v} here" for k, v in mine.items() if theirs[k] != v))
+
+
+def _runs(study: Study) -> list[Run]:
+    """Every run of the study's trials, the deleted ones too."""
+    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    found: list[Run] = []
+    token: str | None = None
+    while True:
+        page = study.client.search_runs([study.experiment_id], query, ViewType.ALL, max_results=PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found

@@ -1,0 +1,268 @@
+"""A study: its Optuna schedule and its MLflow parent run, each pointing at the other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from model.spec.architecture import Architecture
+from model.spec.spec import Training, flatten, unflatten
+from pipeline.datasets.dataset import DatasetVersion, load_dataset
+from pipeline.exceptions import StoreError
+from search.space.extremes import extremes
+from search.space.ranks import TRAINING, SearchSpace
+from search.study.plan import Plan
+from search.study.pruner import PRUNERS, make_pruner
+from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
+from search.tracking import run as record
+from search.tracking.provenance import code_tags
+from search.tracking.stores import Stores, open_storage, open_tracking
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
+SAMPLER, PRUNER, STOPPED = "sampler", "pruner", "stopped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """An open study.
+
+    Parameters
+    ----------
+    plan : Plan
+        What its trials share.
+    schedule : optuna.Study
+        In Optuna's storage.
+    client : MlflowClient
+        Of the tracking store.
+    experiment_id, run_id : str
+        Of the parent run.
+    home : Path
+        Directory beside the stores: see :class:`search.tracking.stores.Stores`.
+    """
+
+    plan: Plan
+    schedule: optuna.Study
+    client: MlflowClient
+    experiment_id: str
+    run_id: str
+    home: Path
+
+    def training_state(self, run_id: str) -> Path:
+        """Where a trial keeps what it needs to go on after its last epoch, as long as it has not ended."""
+        return self.home / "training" / f"{run_id}.safetensors"
+
+    @property
+    def data_root(self) -> Path:
+        """Data directory that holds the dataset version."""
+        return Path(self.schedule.user_attrs[DATA_ROOT])
+
+    def load_data(self) -> tuple[DatasetVersion, tuple[DatasetVersion, ...]]:
+        """Dataset version of the forecast ticker, and of those that are trained on beside it.
+
+        Raises
+        ------
+        DataError
+            If one is not stored, or not what its name says.
+        """
+        data, root = self.plan.data, self.data_root
+        return load_dataset(root, data.dataset), tuple(load_dataset(root, each) for each in data.further_digests)
+
+    @property
+    def target_trials(self) -> int:
+        """How many finished trials make the study complete."""
+        return int(self.schedule.user_attrs[TARGET_TRIALS])
+
+    def finished(self) -> list[FrozenTrial]:
+        """Trials that count towards the target, by number: trained to their end, each spec once."""
+        complete = self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [trial for trial in complete if "reuses" not in trial.user_attrs]
+
+    def is_begun(self) -> bool:
+        """Whether a trial was ever started; if not, the study is only queued."""
+        return any(trial.state != TrialState.WAITING for trial in self.schedule.get_trials(deepcopy=False))
+
+
+def open_or_create_study(
+    stores: Stores,
+    plan: Plan,
+    *,
+    trials: int,
+    data_root: Path,
+    sampler: str = DEFAULT_SAMPLER,
+    pruner: str = PRUNERS[0],
+) -> Study:
+    """Continue the study of this name, or make it with its six extremes queued.
+
+    How many trials, where the data lie, which sampler and which pruner may change when a
+    study is continued: a spec's result does not depend on who proposed it.
+
+    Raises
+    ------
+    StoreError
+        If the study exists with another plan; the message names each difference.
+    """
+    client, storage = open_tracking(stores), open_storage(stores)
+    existing = {summary.study_name: summary.user_attrs for summary in optuna.get_all_study_summaries(storage)}
+    if PLAN in existing.get(plan.study, {}) and RUN_ID not in existing[plan.study]:
+        _remove_half_made(client, storage, plan)
+        del existing[plan.study]
+    if plan.study in existing:
+        study = load_study(stores, plan.study, client=client, storage=storage)
+        differences = study.plan.differences(plan)
+        if differences:
+            raise StoreError(
+                f"study {plan.study} can only be continued as it was made, got {'; '.join(differences)}; "
+                "repeat the first command, or start a new study with --study NAME"
+            )
+    else:
+        earlier = find_parent_run(client, plan)
+        study = _create(client, storage, stores, plan, trials, data_root, earlier)
+    study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
+    study.schedule.set_user_attr(SAMPLER, sampler)
+    record.set_tags(client, study.run_id, {"study.sampler": sampler})
+    study.schedule.set_user_attr(TARGET_TRIALS, trials)
+    study.schedule.set_user_attr(DATA_ROOT, str(data_root))
+    study.schedule.set_user_attr(PRUNER, pruner)
+    study.schedule.pruner = make_pruner(pruner)
+    return study
+
+
+def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None, storage: Any = None) -> Study:
+    """Open an existing study.
+
+    Raises
+    ------
+    StoreError
+        If there is none of this name, or it was not made by patchscale.
+    """
+    client = client or open_tracking(stores)
+    storage = storage or open_storage(stores)
+    try:
+        schedule = optuna.load_study(study_name=name, storage=storage)
+        attributes = schedule.user_attrs
+        plan = unflatten(Plan, json.loads(attributes[PLAN]))
+        schedule.sampler = TrialSeededSampler(plan.seed, attributes.get(SAMPLER, DEFAULT_SAMPLER))
+        schedule.pruner = make_pruner(attributes.get(PRUNER, PRUNERS[0]))
+        return Study(
+            plan=plan,
+            schedule=schedule,
+            client=client,
+            experiment_id=attributes[EXPERIMENT_ID],
+            run_id=attributes[RUN_ID],
+            home=stores.home,
+        )
+    except KeyError as error:
+        raise StoreError(
+            f"study must be one that patchscale made, got {name!r} (no {error}); see patchscale status"
+        ) from error
+
+
+def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
+    """Run of a study of this name whose schedule was lost; None if there is none.
+
+    Raises
+    ------
+    StoreError
+        If the run is of another plan; the message names each difference.
+    """
+    experiment = client.get_experiment_by_name(plan.experiment)
+    query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
+    runs = client.search_runs([experiment.experiment_id], query) if experiment else []
+    if not runs:
+        return None
+    held = runs[0].data.params
+    different = [f"{k} {held.get(k)} there, {v} here" for k, v in flatten(plan) if held.get(k) != v]
+    if different:
+        raise StoreError(
+            f"study {plan.study} can only be restored as it was made, got {'; '.join(different)}; "
+            "repeat the first command, or start a new study with --study NAME"
+        )
+    return str(runs[0].info.run_id)
+
+
+def _create(
+    client: MlflowClient,
+    storage: Any,
+    stores: Stores,
+    plan: Plan,
+    trials: int,
+    data_root: Path,
+    run_id: str | None = None,
+) -> Study:
+    """Make a study; the run's id is written last, so a study without one was never finished being made."""
+    space = SearchSpace(plan.grid())
+    experiment_id = find_or_create_experiment(client, stores, plan.experiment)
+    schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
+    schedule.set_user_attr(PLAN, json.dumps(dict(flatten(plan))))
+    schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
+    schedule.set_user_attr(DATA_ROOT, str(data_root))
+    schedule.set_user_attr(TARGET_TRIALS, trials)
+    queue_architectures(schedule, space, extremes(plan.grid()), forced="extreme")
+    run_id = run_id or make_parent_run(client, experiment_id, plan)
+    schedule.set_user_attr(RUN_ID, run_id)
+    return Study(
+        plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id, home=stores.home
+    )
+
+
+def queue_architectures(
+    schedule: optuna.Study, space: SearchSpace, architectures: Iterable[Architecture], *, forced: str
+) -> None:
+    """Queue a trial of each architecture with the default training, marked with why it is forced."""
+    defaults = {name: getattr(Training(), name) for name in TRAINING}
+    for architecture in architectures:
+        schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": forced})
+
+
+def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
+    """Remove what a crash left of a study that was being made: no trial of it has run."""
+    optuna.delete_study(study_name=plan.study, storage=storage)
+    experiment = client.get_experiment_by_name(plan.experiment)
+    query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
+    for run in record.running_runs(client, [experiment.experiment_id] if experiment else [], query):
+        if not client.search_runs([run.info.experiment_id], f"tags.`{record.PARENT}` = '{run.info.run_id}'"):
+            client.delete_run(run.info.run_id)
+
+
+def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -> str:
+    """Id of the experiment of this name, with its artifacts beside an embedded store.
+
+    Raises
+    ------
+    StoreError
+        If it was deleted.
+    """
+    existing = client.get_experiment_by_name(name)
+    if existing is None:
+        location = stores.artifact_location
+        folder = re.sub(r"[^A-Za-z0-9.-]", "_", name)
+        return str(client.create_experiment(name, artifact_location=location and f"{location}/{folder}"))
+    if existing.lifecycle_stage != "active":
+        raise StoreError(f"experiment {name} was deleted; restore it in MLflow, or delete it for good with mlflow gc")
+    return str(existing.experiment_id)
+
+
+def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str:
+    """Make the MLflow run of a study: its plan and space as params, its grid as an artifact."""
+    space = SearchSpace(plan.grid())
+    run = client.create_run(
+        experiment_id,
+        run_name=plan.study,
+        tags={record.ROLE: "study", record.STUDY: plan.study, **code_tags(), **record.library_tags()},
+    )
+    from mlflow.entities import Param
+
+    params = {**dict(flatten(plan)), **{f"space.{name}": str(value) for name, value in space.describe().items()}}
+    client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in params.items()])
+    client.log_dict(run.info.run_id, space.grid.to_dict(), "grid.json")
+    return str(run.info.run_id)

@@ -1,0 +1,108 @@
+"""Artifacts of runs: how large they are, their way here, and the deletion of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pipeline.exceptions import StoreError
+from search.tracking.run import describe_error
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+CHECKPOINT = "best.safetensors"
+
+
+def artifact_bytes(runs: Iterable[Run]) -> int | None:
+    """Size of everything that the runs keep; None is unknown, for a store that is not a directory of this machine."""
+    directories = [_directory(run) for run in runs]
+    if None in directories:
+        return None
+    files = (path for directory in directories if directory is not None for path in directory.rglob("*"))
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def checkpoint_bytes(client: MlflowClient, run: Run) -> int | None:
+    """Size of a run's checkpoint; None if it keeps none."""
+    for artifact in client.list_artifacts(run.info.run_id):
+        if artifact.path == CHECKPOINT:
+            return int(artifact.file_size or 0)
+    return None
+
+
+def delete_checkpoint(client: MlflowClient, run: Run) -> None:
+    """Delete a run's checkpoint, whatever store it lies in.
+
+    Raises
+    ------
+    StoreError
+        If the store can't, or will not.
+    """
+    try:
+        _repository(client, run).delete_artifacts(CHECKPOINT)
+        if checkpoint_bytes(client, run) is None:
+            return
+        reason = "it is still there"
+    except Exception as error:
+        reason = describe_error(error)
+    raise StoreError(
+        f"an artifact store must be able to delete files, got {run.info.artifact_uri} ({reason}); "
+        f"delete {CHECKPOINT} of the losing runs there by hand"
+    )
+
+
+def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Path | None:
+    """Bring one artifact here: where it lies in a directory of this machine, else a copy in ``into``.
+
+    Returns
+    -------
+    Path or None
+        None if the run does not keep it.
+
+    Raises
+    ------
+    StoreError
+        If the store can't be reached.
+    """
+    directory = _directory(run)
+    if directory is not None:
+        return directory / path if (directory / path).is_file() else None
+    try:
+        repository = _repository(client, run)
+        folder = str(PurePosixPath(path).parent)
+        if path not in [each.path for each in repository.list_artifacts(folder)]:
+            return None
+        into.mkdir(parents=True, exist_ok=True)
+        return Path(repository.download_artifacts(path, dst_path=str(into)))
+    except Exception as error:
+        raise StoreError(
+            f"an artifact store must be able to give {path}, got {run.info.artifact_uri} ({describe_error(error)}); "
+            "check it"
+        ) from error
+
+
+def replace_artifacts(client: MlflowClient, run_id: str, directory: Path, path: str) -> None:
+    """Log a directory as this path of a run, in place of what was there; a store that can't delete keeps both."""
+    if any(each.path == path for each in client.list_artifacts(run_id)):
+        with suppress(Exception):
+            _repository(client, client.get_run(run_id)).delete_artifacts(path)
+    client.log_artifacts(run_id, str(directory), path)
+
+
+def _repository(client: MlflowClient, run: Run) -> Any:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(run.info.artifact_uri, tracking_uri=client.tracking_uri)
+
+
+def _directory(run: Run) -> Path | None:
+    """Where an embedded store keeps a run's artifacts."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    uri = str(run.info.artifact_uri)
+    return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None

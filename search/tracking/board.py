@@ -1,0 +1,113 @@
+"""The comparison board: a saved view of MLflow's runs page, and the link that opens it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from search.tracking.run import ROLE, STUDY
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+UI_ADDRESS = "http://127.0.0.1:5000"
+ARCHITECTURES, LOSSES = "Architectures", "Losses"
+# From nine axes on MLflow slants their names; eight run into each other.  The last metric colours the lines.
+PARAM_AXES = ("n_heads", "d_model", "n_layers", "d_ff", "dropout", "batch_size")
+METRIC_AXES = ("hp/log10_n_params", "hp/log10_learning_rate", "best/loss")
+# Sections that MLflow makes of the metrics' prefixes: named here so that they are folded, below ours.
+GENERATED = ("best", "val", "train", "hp", "memory", "execution", "attention")
+
+
+def save_board(client: MlflowClient, experiment_id: str, study: str, query: str | None = None) -> None:
+    """Store a study's board as a shared view of its experiment; ``query`` shows other runs than its trials.
+
+    The tag's form is MLflow's own and undocumented; the browser test guards it.
+    """
+    client.set_experiment_tag(
+        experiment_id, f"mlflow.sharedViewState.{board_key(study)}", json.dumps(_view(query or trial_query(study)))
+    )
+
+
+def board_key(study: str) -> str:
+    """Name of a study's board, in the letters that MLflow allows.
+
+    Examples
+    --------
+    >>> board_key("^GSPC-h1-2M-r25-5c6b697c")
+    'GSPC-h1-2M-r25-5c6b697c'
+    """
+    return re.sub(r"[^A-Za-z0-9.-]", "_", study).strip("_")
+
+
+def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str:
+    """Link that opens the board of one study's trials, in the MLflow UI at ``address``.
+
+    Filter and order stand in the board, not in the link: MLflow ignores a
+    shared view when the address holds either.
+    """
+    return (
+        f"{address}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART"
+        f"&viewStateShareKey={board_key(study)}"
+    )
+
+
+def trial_query(study: str) -> str:
+    """MLflow filter for a study's trials."""
+    return f"tags.`{STUDY}` = '{study}' and tags.`{ROLE}` = 'trial'"
+
+
+def _view(query: str) -> dict[str, Any]:
+    return {
+        "searchFilter": query,
+        "orderByKey": "metrics.`best/loss`",
+        "orderByAsc": True,
+        "runsHiddenMode": "SHOWALL",
+        "isAccordionReordered": True,
+        "compareRunSections": [
+            _section(ARCHITECTURES, columns=1),
+            _section(LOSSES, columns=2),
+            *(_section(name, columns=3, display=False) for name in GENERATED),
+        ],
+        "compareRunCharts": [
+            _chart(
+                "parallel",
+                "PARALLEL",
+                ARCHITECTURES,
+                selectedParams=list(PARAM_AXES),
+                selectedMetrics=list(METRIC_AXES),
+                showAllRuns=True,
+            ),
+            _line("val-loss", "val/loss"),
+            _line("train-loss", "train/loss"),
+            _scatter("loss-n-params", "hp/log10_n_params", "best/loss"),
+            _scatter("loss-learning-rate", "hp/log10_learning_rate", "best/loss"),
+        ],
+    }
+
+
+def _section(name: str, columns: int, display: bool = True) -> dict[str, Any]:
+    layout = {"columns": columns, "cardHeight": 420, "display": display, "isReordered": False, "isGenerated": False}
+    return {"uuid": f"patchscale-{name}", "name": name, **layout}
+
+
+def _chart(name: str, kind: str, section: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "uuid": f"patchscale-{name}",
+        "type": kind,
+        "runsCountToCompare": 100,
+        "metricSectionId": f"patchscale-{section}",
+        "deleted": False,
+        "isGenerated": False,
+        **fields,
+    }
+
+
+def _line(name: str, metric: str) -> dict[str, Any]:
+    axes = {"xAxisKey": "step", "xAxisScaleType": "linear", "scaleType": "linear", "lineSmoothness": 0}
+    return _chart(name, "LINE", LOSSES, metricKey=metric, selectedMetricKeys=[metric], **axes)
+
+
+def _scatter(name: str, x: str, y: str) -> dict[str, Any]:
+    return _chart(name, "SCATTER", LOSSES, xaxis={"key": x, "type": "METRIC"}, yaxis={"key": y, "type": "METRIC"})

@@ -1,0 +1,242 @@
+"""The baselines of a study: one MLflow run each, beside its trials, on the same days."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from mlflow.entities import Param
+from rich.table import Table
+
+from model.baselines import BASELINES, Baseline, fit_baseline
+from model.metrics import evaluate, skill_over
+from model.spec.spec import flatten
+from model.windows import Windows, make_windows
+from pipeline.datasets.dataset import DatasetVersion
+from pipeline.exceptions import RecordError
+from search.results.trials_table import trials_table
+from search.study.study import Study, load_study
+from search.tracking import run as record
+from search.tracking.provenance import code_tags
+from search.tracking.stores import Stores, study_lock
+from search.trial.inputs import dataset_entities, further_entities
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ROLE = "baseline"
+SETTINGS_HASH = "settings_hash"
+SHOWN = ("loss", "base_rate_loss", "skill", "roc_auc", "brier")
+SKILL_OVER = "best/skill_over_baseline"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Logged:
+    """One baseline in the record.
+
+    Parameters
+    ----------
+    name, run_id : str
+        Of the baseline and of its run.
+    reused : bool
+        Whether an earlier command had logged it.
+    metrics : dict
+        As logged; empty if it failed.
+    error : str
+        Why it failed; empty if it did not.
+    """
+
+    name: str
+    run_id: str
+    reused: bool
+    metrics: dict[str, float]
+    error: str = ""
+
+
+def run_baselines(stores: Stores, name: str, console: Console) -> int:
+    """Log the baselines of a study that are not there yet, and print all of them beside its best trial.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 if a baseline failed.
+
+    Raises
+    ------
+    StoreError
+        If there is no such study.
+    """
+    study = load_study(stores, name)
+    with study_lock(stores, f"{name}.baselines"):
+        logged = log_baselines(study)
+    n_reused = sum(each.reused for each in logged)
+    for each in logged:
+        if each.error:
+            console.print(f"{each.name} failed: {each.error}", markup=False)
+    console.print(
+        f"study {name}: {len(logged) - n_reused} baselines run, {n_reused} already there with the same settings",
+        markup=False,
+    )
+    console.print(_table(study, logged))
+    return 1 if any(each.error for each in logged) else 0
+
+
+def log_baselines(study: Study) -> list[Logged]:
+    """Fit, evaluate and log every baseline that has no finished run with the same settings in this study.
+
+    Every finished trial then carries its skill over the best of them, as the
+    metric ``best/skill_over_baseline``.
+    """
+    _close_stale(study)
+    found = {name: _find(study, baseline_params(study, baseline)) for name, baseline in BASELINES.items()}
+    if any(each is None for each in found.values()):
+        dataset, further = study.load_data()
+        context_length = _context_length(study)
+        windows = make_windows(dataset, study.plan.target, study.plan.split, context_length, further=further)
+        fit = _Fit(dataset=dataset, further=further, windows=windows)
+    logged = [each or _log(study, BASELINES[name], fit) for name, each in found.items()]
+    _carry_skill(study, logged)
+    return logged
+
+
+def baseline_params(study: Study, baseline: Baseline) -> dict[str, str]:
+    """Everything that determines a baseline's result, as MLflow params, with a hash over it."""
+    plan = study.plan
+    parts = (dict(flatten(part)) for part in (plan.data, plan.target, plan.split))
+    params = {**baseline.params(), "context_length": str(_context_length(study))}
+    for part in parts:
+        params |= part
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:16]
+    return {**params, SETTINGS_HASH: digest}
+
+
+def _context_length(study: Study) -> int:
+    """Days before the first training row: the trials' own, so that the rows are the same."""
+    return study.plan.grid().architectures[0].context_length
+
+
+def _runs_of(study: Study, query: str) -> list[Any]:
+    mine = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{ROLE}'"
+    return list(study.client.search_runs([study.experiment_id], f"{mine} and {query}"))
+
+
+def _close_stale(study: Study) -> None:
+    """End runs that a killed command left RUNNING; the lock says that nobody works on them."""
+    for run in _runs_of(study, "attributes.status = 'RUNNING'"):
+        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")
+
+
+def _find(study: Study, params: dict[str, str]) -> Logged | None:
+    query = f"attributes.status = 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}'"
+    runs = _runs_of(study, query)
+    if not runs:
+        return None
+    return Logged(name=params["baseline"], run_id=runs[0].info.run_id, reused=True, metrics=dict(runs[0].data.metrics))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Fit:
+    """What every baseline of a study is fitted to."""
+
+    dataset: DatasetVersion
+    further: tuple[DatasetVersion, ...]
+    windows: Windows
+
+
+def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
+    run = study.client.create_run(
+        study.experiment_id,
+        run_name=baseline.name,
+        tags={
+            record.PARENT: study.run_id,
+            record.ROLE: ROLE,
+            record.STUDY: study.plan.study,
+            **code_tags(),
+            **record.library_tags(),
+        },
+    )
+    written = record.TrialRecord(study.client, run.info.run_id)
+    try:
+        _log_params(written, baseline_params(study, baseline))
+        entities = dataset_entities(fit.dataset, study.data_root, fit.windows)
+        plan, length = study.plan, fit.windows.context_length
+        entities += further_entities(fit.further, study.data_root, plan.target, plan.split, length)
+        written.log_inputs(entities)
+        _fit_and_conclude(written, study, baseline, fit)
+    except KeyboardInterrupt:
+        written.interrupt()
+        raise
+    except Exception as error:
+        written.fail(error)
+        return Logged(
+            name=baseline.name, run_id=written.run_id, reused=False, metrics={}, error=record.describe_error(error)
+        )
+    metrics = study.client.get_run(written.run_id).data.metrics
+    return Logged(name=baseline.name, run_id=written.run_id, reused=False, metrics=dict(metrics))
+
+
+def _log_params(written: record.TrialRecord, params: dict[str, str]) -> None:
+    """Log the params and prove that they read back."""
+    written.client.log_batch(written.run_id, params=[Param(name, value) for name, value in params.items()])
+    held = written.client.get_run(written.run_id).data.params
+    changed = [name for name, value in params.items() if held.get(name) != value]
+    state = f"invalid: changed {', '.join(changed)}" if changed else "valid"
+    written.client.set_tag(written.run_id, record.RECORD_STATE, state)
+    if changed:
+        raise RecordError(f"run {written.run_id} must read back as what was logged, got {state}; check the store")
+
+
+def _fit_and_conclude(written: record.TrialRecord, study: Study, baseline: Baseline, fit: _Fit) -> None:
+    started = time.monotonic()
+    fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, further=fit.further)
+    rows = fit.windows.rows.validation
+    y = fit.windows.outcomes(rows)
+    p = fitted.predict_rows(fit.dataset, rows)
+    chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
+    figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
+    written.client.set_tag(written.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
+    with TemporaryDirectory() as directory:
+        (Path(directory) / "predictions").mkdir()
+        validation = pd.DataFrame({"date": fit.dataset.dates[rows], "y": y, "p": p})
+        validation.to_parquet(Path(directory) / "predictions" / "val.parquet", index=False)
+        written.conclude(evaluate(y, p), figures, Path(directory))
+
+
+def _carry_skill(study: Study, logged: list[Logged]) -> None:
+    """Log on every finished trial its skill over the best baseline, once."""
+    losses = {each.metrics["best/loss"]: each.name for each in logged if not each.error}
+    if not losses:
+        return
+    best = min(losses)
+    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    for run in study.client.search_runs([study.experiment_id], f"{query} and attributes.status = 'FINISHED'"):
+        skill = skill_over(run.data.metrics["best/loss"], best)
+        if run.data.metrics.get(SKILL_OVER) != skill:
+            record.TrialRecord(study.client, run.info.run_id).log({SKILL_OVER: skill})
+            study.client.set_tag(run.info.run_id, "baseline.best", losses[best])
+
+
+def _table(study: Study, logged: list[Logged]) -> Table:
+    split = study.plan.split
+    trials = trials_table(study)
+    finished = trials[trials["state"] == "finished"]
+    caption = "no finished trial to compare with yet"
+    rows = {each.name: {name: each.metrics.get(f"best/{name}") for name in SHOWN} for each in logged}
+    if len(finished):
+        best = finished.iloc[0]
+        rows[f"best trial {best['label']}"] = {name: float(best[name]) for name in SHOWN}
+        caption = f"best trial: the lowest loss of {len(finished)} chosen on these same days, which flatters it"
+    title = f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}"
+    table = Table(title=title, caption=caption)
+    table.add_column("model", no_wrap=True)
+    for name in ("log loss", "base-rate loss", "skill", "AUC", "Brier"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for label, figures in rows.items():
+        table.add_row(label, *("unknown" if value is None else f"{value:.4f}" for value in figures.values()))
+    return table

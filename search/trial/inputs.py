@@ -1,0 +1,73 @@
+"""What a run says about its data: entities, base rates, drift and the report of the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from model.windows import Windows, make_windows
+from pipeline.checks.stored import report_path
+from pipeline.datasets.dataset import DatasetVersion
+from pipeline.datasets.drift import drift_report
+from pipeline.datasets.mlflow_dataset import MarketDataset
+from pipeline.snapshots.snapshot import list_snapshots
+from pipeline.splits.base_rates import base_rates
+from pipeline.splits.splits import Split, training_rows
+from pipeline.splits.target import Target
+from search.study.study import Study
+from search.tracking import run as record
+
+
+def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> list[tuple[str, MarketDataset]]:
+    """MLflow's entities of the parts of the split, with their contexts: train, validation, test."""
+    labels = windows.y_host_D[: len(dataset.dates)].astype(np.float64)
+    parts = windows.rows.parts
+    return [(name, MarketDataset(dataset, root, rows, labels, part=name, parts=parts)) for name, rows in parts.items()]
+
+
+def further_entities(
+    further: Sequence[DatasetVersion], root: Path, target: Target, split: Split, context_length: int
+) -> list[tuple[str, MarketDataset]]:
+    """MLflow's entities of what is trained on beside the forecast ticker, with their context: train."""
+    entities = []
+    for each in further:
+        labels = target.labels(each.frame)
+        rows = training_rows(each.dates, labels, split, horizon=target.horizon, first_row=context_length - 1)
+        if len(rows):
+            entities.append(("train", MarketDataset(each, root, rows, labels, part="train")))
+    return entities
+
+
+def log_data(study: Study, dataset: DatasetVersion, further: Sequence[DatasetVersion] = ()) -> None:
+    """Log the data on the study's run, once.
+
+    Entities as inputs; days, and base rates of the parts that are not sealed, as metrics;
+    ``data/drift.md`` and ``.csv``, and ``data/checks-….txt`` of every snapshot, as artifacts.
+    """
+    client, run_id, root = study.client, study.run_id, study.data_root
+    inputs = client.get_run(run_id).inputs
+    if inputs is not None and inputs.dataset_inputs:
+        return
+    plan = study.plan
+    context_length = plan.grid().architectures[0].context_length
+    windows = make_windows(dataset, plan.target, plan.split, context_length)
+    rates = base_rates(windows.y_host_D.astype(np.float64), replace(windows.rows, test=windows.rows.test[:0]))
+    metrics = {f"data/base_rate_{name}": rate.rate for name, rate in rates.items()}
+    days = {f"data/days_{name}": float(len(rows)) for name, rows in windows.rows.parts.items()}
+    record.TrialRecord(client, run_id).log({**metrics, **days})
+    drift = drift_report(dataset, windows.rows)
+    client.log_text(run_id, drift.text(), "data/drift.md")
+    client.log_text(run_id, drift.table.to_csv(), "data/drift.csv")
+    for snapshot in list_snapshots(root):
+        path = report_path(root, snapshot)
+        used = {digest for each in (dataset, *further) for digest in each.snapshots.values()}
+        if snapshot.digest in used and path.exists():
+            client.log_text(run_id, path.read_text(), f"data/checks-{snapshot.ticker.strip('^')}.txt")
+    shifted = ", ".join(drift.shifted) or "none"
+    record.set_tags(client, run_id, {"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
+    entities = dataset_entities(dataset, root, windows)
+    entities += further_entities(further, root, plan.target, plan.split, context_length)
+    record.log_inputs(client, run_id, entities)

@@ -1,0 +1,267 @@
+"""One trial: one spec trained, one Optuna trial, one MLflow run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import TrialState
+
+from model.metrics import evaluate
+from model.network.attention_entropy import attention_entropy
+from model.network.checkpoint import save_checkpoint
+from model.network.patchtst import PatchTST
+from model.spec.spec import Spec
+from model.training.execution import choose_execution
+from model.training.memory import estimate_memory, measured_peak, memory_in_use
+from model.training.resume import resume_training, save_training
+from model.training.trainer import EpochResult, Trainer, build_model, choose_device, predict_rows
+from model.windows import Windows, make_windows
+from pipeline.datasets.dataset import DatasetVersion
+from pipeline.exceptions import PatchscaleError
+from search.space.ranks import TRAINING, SearchSpace
+from search.study.heartbeat import ask, beating
+from search.study.study import Study
+from search.tracking.run import TrialRecord, describe_error
+from search.trial.inputs import dataset_entities, further_entities
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Interrupted(Exception):
+    """The trial was asked to stop."""
+
+
+class Pruned(Exception):
+    """The trial is not worth going on with."""
+
+
+class TrialRunner:
+    """Run trials of one study in this process.
+
+    Parameters
+    ----------
+    study : Study
+        Whose schedule is asked and told.
+    dataset : DatasetVersion
+        Of the forecast ticker.
+    further : sequence of DatasetVersion, optional
+        Of the tickers that are trained on beside it.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    report : callable
+        Receives one dictionary an event: started, epoch, finished, reused, pruned, failed, interrupted.
+    should_stop : callable
+        Asked after every epoch.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        dataset: DatasetVersion,
+        *,
+        further: Sequence[DatasetVersion] = (),
+        device: str,
+        report: Report,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.study = study
+        self.dataset, self.further = dataset, further
+        self.device = choose_device(device)
+        self.report = report
+        self.should_stop = should_stop
+        self.space = SearchSpace(study.plan.grid())
+        self.memory_before = memory_in_use(self.device)
+
+    def run_next(self) -> None:
+        """Ask the schedule for a trial, train it, and tell both stores how it ended."""
+        trial = ask(self.study.schedule, self.space.distributions())
+        self.report({"event": "started", "number": trial.number})
+        with beating(self.study.schedule, trial):
+            self._run(trial)
+
+    def _run(self, trial: optuna.Trial) -> None:
+        record: TrialRecord | None = None
+        try:
+            spec = self._spec(trial)
+            if self._reuse(trial, spec):
+                return
+            record = self._start_record(trial, spec)
+            value = self._train(trial, spec, record)
+        except Pruned:
+            assert record is not None
+            record.interrupt("pruned")
+            self.study.training_state(record.run_id).unlink(missing_ok=True)
+            trial.set_user_attr("end", "pruned")
+            self.study.schedule.tell(trial, state=TrialState.PRUNED)
+            self.report({"event": "pruned", "number": trial.number})
+        except Interrupted:
+            assert record is not None
+            record.interrupt()
+            trial.set_user_attr("end", "interrupted")
+            trial.set_user_attr("stopped_by", "user")
+            self.study.schedule.tell(trial, state=TrialState.FAIL)
+            self.report({"event": "interrupted", "number": trial.number})
+        except Exception as error:
+            if record is not None:
+                record.fail(error)
+                self.study.training_state(record.run_id).unlink(missing_ok=True)
+            trial.set_user_attr("end", "failed")
+            trial.set_user_attr("error", describe_error(error))
+            self.study.schedule.tell(trial, state=TrialState.FAIL)
+            self.report({"event": "failed", "number": trial.number, "error": describe_error(error)})
+        else:
+            self.study.schedule.tell(trial, value)
+            self.report({**trial.user_attrs["result"], "event": "finished", "number": trial.number})
+
+    def _reuse(self, trial: optuna.Trial, spec: Spec) -> bool:
+        """Take over the result of an earlier trial of the same spec, if there is one."""
+        name = spec.hash
+        earlier = next((each for each in self.study.finished() if each.user_attrs.get("spec_hash") == name), None)
+        if earlier is None:
+            return False
+        trial.set_user_attr("end", "reused")
+        trial.set_user_attr("reuses", earlier.number)
+        self.study.schedule.tell(trial, earlier.value)
+        self.report({"event": "reused", "number": trial.number, "earlier": earlier.number})
+        return True
+
+    def _spec(self, trial: optuna.Trial) -> Spec:
+        spec = self.study.plan.spec(self.space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
+        a = spec.architecture
+        for name in ("d_model", "n_layers", "n_heads", "d_ff"):
+            trial.set_user_attr(name, getattr(a, name))
+        trial.set_user_attr("n_params", spec.n_params)
+        trial.set_user_attr("spec_hash", spec.hash)
+        return spec
+
+    def _start_record(self, trial: optuna.Trial, spec: Spec) -> TrialRecord:
+        earlier = trial.user_attrs.get("resume_run")
+        resumed = earlier and TrialRecord.resume(self.study.client, earlier, number=trial.number, spec=spec)
+        if resumed:
+            trial.set_user_attr("run_id", resumed.run_id)
+            return resumed
+        tags = {name: str(value) for name, value in trial.user_attrs.items() if name in ("forced", "retry_of")}
+        record = TrialRecord.start(
+            self.study.client,
+            experiment_id=self.study.experiment_id,
+            parent_run_id=self.study.run_id,
+            study=self.study.plan.study,
+            number=trial.number,
+            spec=spec,
+            device=self.device.type,
+            tags=tags,
+        )
+        trial.set_user_attr("run_id", record.run_id)
+        return record
+
+    def _train(self, trial: optuna.Trial, spec: Spec, record: TrialRecord) -> float:
+        windows = make_windows(
+            self.dataset,
+            spec.target,
+            spec.split,
+            spec.architecture.context_length,
+            device=self.device,
+            further=self.further,
+        )
+        if trial.user_attrs.get("resume_run") != record.run_id:
+            entities = dataset_entities(self.dataset, self.study.data_root, windows)
+            entities += further_entities(
+                self.further, self.study.data_root, spec.target, spec.split, spec.architecture.context_length
+            )
+            record.log_inputs(entities)
+        execution = choose_execution(spec, self.device, rows=len(windows.x_DF))
+        trainer = Trainer(spec, windows, build_model(spec, windows), execution)
+        state = self.study.training_state(record.run_id)
+        self._resume(trainer, state, record)
+        with measured_peak(self.device, self.memory_before) as peak:
+            for result in trainer.epochs():
+                self._after_epoch(trial, trainer, record, result, state)
+        model = trainer.model
+        validation = self._predict_validation(model, windows)
+        evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
+        figures = {
+            **execution_figures(spec, trainer, peak.value, rows=len(windows.x_DF)),
+            "attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean()),
+            "best/epoch": trainer.best_epoch,
+            "n_epochs": trainer.epoch,
+            "seconds": trainer.seconds,
+        }
+        result_row = {
+            "label": spec.architecture.label,
+            "n_params": spec.n_params,
+            "epochs": trainer.epoch,
+            "loss": evaluation.loss,
+            "base_rate_loss": evaluation.base_rate_loss,
+            "skill": evaluation.skill,
+            "roc_auc": evaluation.roc_auc,
+            "brier": evaluation.brier,
+            "seconds": trainer.seconds,
+        }
+        trial.set_user_attr("result", result_row)
+        with TemporaryDirectory() as directory:
+            write_artifacts(Path(directory), spec, model, validation)
+            record.conclude(evaluation, figures, Path(directory))
+        state.unlink(missing_ok=True)
+        return evaluation.loss
+
+    def _resume(self, trainer: Trainer, state: Path, record: TrialRecord) -> None:
+        """Go on after the last epoch that was saved; from the start if what was saved can't be used."""
+        if not state.exists():
+            return
+        try:
+            resume_training(state, trainer)
+        except PatchscaleError as error:
+            state.unlink()
+            self.study.client.set_tag(record.run_id, "resume.refused", describe_error(error))
+        else:
+            self.study.client.set_tag(record.run_id, "resume.after_epoch", str(trainer.epoch))
+
+    def _after_epoch(
+        self, trial: optuna.Trial, trainer: Trainer, record: TrialRecord, result: EpochResult, state: Path
+    ) -> None:
+        record.epoch(result)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        save_training(state, trainer)
+        self.report(
+            {
+                "event": "epoch",
+                "number": trial.number,
+                "epoch": result.epoch,
+                "of": trainer.spec.training.max_epochs,
+            }
+        )
+        trial.report(result.validation.loss, result.epoch)
+        if self.should_stop():
+            raise Interrupted
+        if "forced" not in trial.user_attrs and trial.should_prune():
+            raise Pruned
+
+    def _predict_validation(self, model: PatchTST, windows: Windows) -> pd.DataFrame:
+        """Date, outcome and probability of every validation day."""
+        rows = windows.rows.validation
+        p = predict_rows(model, windows, rows)
+        return pd.DataFrame({"date": self.dataset.dates[rows], "y": windows.outcomes(rows), "p": p})
+
+
+def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
+    """Write ``spec.json``, ``best.safetensors`` and ``predictions/val.parquet``."""
+    (directory / "predictions").mkdir()
+    (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
+    save_checkpoint(directory / "best.safetensors", spec, model)
+    validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
+
+
+def execution_figures(spec: Spec, trainer: Trainer, peak: int | None, *, rows: int) -> dict[str, float]:
+    """Memory as estimated and as measured, in bytes, and windows a micro-batch; what is unknown is left out."""
+    execution = trainer.execution
+    estimate = estimate_memory(
+        spec, micro_batch=execution.micro_batch, dtype=execution.dtype, recompute=execution.recompute, rows=rows
+    )
+    figures = {"memory/estimated_bytes": float(estimate.total), "execution/micro_batch": float(execution.micro_batch)}
+    return figures if peak is None else {**figures, "memory/peak_bytes": float(peak)}

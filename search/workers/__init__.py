@@ -1,0 +1,1 @@
+"""Processes: count → coordinator ⇄ worker, with signals and progress."""

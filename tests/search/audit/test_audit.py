@@ -1,0 +1,139 @@
+import json
+
+import pytest
+
+from model.spec.budget import Budget
+from model.spec.spec import Spec
+from search.audit.audit import _not_in_grid, audit_study
+from search.space.axes import Axes
+from search.space.extremes import extremes
+from search.space.grid import make_grid
+from search.tracking import run as record
+
+
+@pytest.fixture
+def study(make_study, run_trials):
+    return run_trials(make_study(2), 2)
+
+
+def run_of(study, number):
+    return study.client.get_run(study.schedule.trials[number].user_attrs["run_id"])
+
+
+@pytest.mark.lesson("L31")
+@pytest.mark.lesson("L34")
+def test_a_study_with_gaps_is_named_and_exits_1_and_a_whole_one_0(study, run_trials, command):
+    name = study.plan.study
+    code, out, _ = command("audit", name)
+    wanted = extremes(study.plan.grid())
+    assert code == 1
+    assert "extremes, 2 of 6" in out
+    assert out.count("extreme missing:") == 4
+    for architecture in wanted[2:]:
+        assert f"extreme missing: {architecture.label}" in out
+    assert f"patchscale supplement {name} would test the rest with 4 trials" in out
+    run_trials(study, 4)
+    code, out, _ = command("audit", name)
+    assert (code, "nothing is missing" in out) == (0, True)
+    assert "extremes, 6 of 6" in out
+
+
+def test_json_holds_the_same(study, command):
+    code, out, _ = command("audit", study.plan.study, "--json")
+    found = json.loads(out)
+    assert (code, found["whole"]) == (1, False)
+    assert found["finished"] == found["target"] == 2
+    assert found["values"]["d_model"] == {"8": 2}
+    assert sum(found["values"]["n_layers"].values()) == 2
+    assert list(found["extremes"].values()) == [True, True, False, False, False, False]
+    assert len(found["gaps"]) == 4
+    assert found["duplicates"] == found["invalid"] == found["disagreements"] == []
+
+
+@pytest.mark.lesson("L28")
+def test_below_target_is_missing(make_study, run_trials):
+    study = run_trials(make_study(8), 6)
+    assert audit_study(study).missing == ["6 of 8 trials finished"]
+
+
+@pytest.mark.lesson("L31")
+@pytest.mark.lesson("L9")
+def test_coverage_is_the_records_not_the_schedules(study):
+    run = run_of(study, 0)
+    study.client.delete_run(run.info.run_id)
+    found = audit_study(study)
+    assert sum(found.extremes.values()) == 1
+    assert found.disagreements == (
+        f"trial 0 is complete in the schedule, but the record has no run {run.info.run_id[:8]}",
+    )
+
+
+@pytest.mark.lesson("L1")
+@pytest.mark.lesson("L2")
+def test_a_record_that_does_not_round_trip_is_named_and_covers_nothing(study, alter):
+    run = run_of(study, 1)
+    alter(run.info.run_id, "n_layers", "6")
+    found = audit_study(study)
+    assert len(found.invalid) == 1
+    assert found.invalid[0].startswith(f"trial 1 (run {run.info.run_id[:8]}): a record's params must make a spec")
+    assert sum(found.extremes.values()) == 1
+    assert any("record does not round-trip" in line for line in found.missing)
+
+
+def test_a_record_that_was_marked_invalid_stays_so(study):
+    run = run_of(study, 0)
+    study.client.set_tag(run.info.run_id, record.RECORD_STATE, "invalid: changed n_heads")
+    assert audit_study(study).invalid == (f"trial 0 (run {run.info.run_id[:8]}): changed n_heads",)
+
+
+@pytest.mark.lesson("L9")
+def test_a_record_of_another_study_is_named(study, alter):
+    run = run_of(study, 0)
+    params = {**run.data.params, "seed": "7"}
+    params.pop("spec_hash")
+    spec = study.plan.spec(Spec.from_params(run.data.params).architecture, {})
+    for name in ("seed", "spec_hash"):
+        alter(run.info.run_id, name, {**spec.params(), "seed": "7"}[name])
+    assert "spec_hash must be that of its spec" in audit_study(study).invalid[0]
+
+
+@pytest.mark.lesson("L31")
+def test_equal_specs_are_found_in_the_record(study):
+    run = run_of(study, 0)
+    tags = {name: run.data.tags[name] for name in (record.ROLE, record.STUDY, record.PARENT, record.RECORD_STATE)}
+    twin = study.client.create_run(study.experiment_id, tags={**tags, record.TRIAL_NUMBER: "9"}).info.run_id
+    params = [record.Param(name, value) for name, value in run.data.params.items()]
+    study.client.log_batch(twin, params=params)
+    study.client.set_terminated(twin, "FINISHED")
+    found = audit_study(study)
+    assert found.duplicates == (f"{run.data.params['architecture']} in trials 0, 9",)
+    assert found.disagreements == (
+        f"trial 9 (run {twin[:8]}) is finished in the record, but no finished trial of the schedule names it",
+    )
+    assert audit_study(study, running=True).disagreements == ()
+
+
+def test_stores_that_differ_in_a_result_disagree(study):
+    first, second = run_of(study, 0), run_of(study, 1)
+    study.client.log_metric(first.info.run_id, "best/loss", 0.1, step=1)
+    study.client.set_terminated(second.info.run_id, "KILLED")
+    found = audit_study(study).disagreements
+    assert f"and 0.1 in run {first.info.run_id[:8]}" in found[0]
+    assert found[1] == f"trial 1 is complete in the schedule, but run {second.info.run_id[:8]} is KILLED"
+
+
+def test_every_value_that_was_asked_for_and_is_not_in_the_grid_is_named():
+    grid = make_grid(Budget(text="2M"), n_features=25, axes=Axes(n_layers=(4, 48, 160, 180)))
+    assert _not_in_grid(grid)["n_layers"] == [160, 180]
+
+
+def test_standard_values_inside_the_grid_that_it_lacks_are_named(study):
+    assert audit_study(study).not_in_grid == {}
+
+
+def test_an_unknown_study_is_one_line_and_exit_2(home, command):
+    for name in ("audit", "supplement", "gc"):
+        code, out, err = command(name, "nowhere")
+        assert (code, out) == (2, "")
+        assert err.startswith("error: study must be one that patchscale made, got 'nowhere'")
+        assert err.count("\n") == 1

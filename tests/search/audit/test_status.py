@@ -1,0 +1,152 @@
+import json
+
+import pytest
+from optuna.trial import create_trial
+from rich.console import Console
+
+from search.audit.status import seconds_left, study_states
+from search.audit.status_table import COLUMNS, status_table, watch
+from search.space.ranks import SearchSpace
+from search.tracking.stores import study_lock
+
+
+def state_of(stores):
+    (state,) = study_states(stores)
+    return state
+
+
+@pytest.mark.lesson("L28")
+def test_a_study_is_complete_only_at_its_target(make_study, run_trials, stores):
+    study = make_study(3)
+    assert (state_of(stores)["state"], state_of(stores)["finished"]) == ("queued", 0)
+    run_trials(study, 2)
+    assert (state_of(stores)["state"], state_of(stores)["finished"]) == ("incomplete", 2)
+    run_trials(study, 1)
+    assert (state_of(stores)["state"], state_of(stores)["finished"]) == ("complete", 3)
+    make_study(4)
+    assert (state_of(stores)["state"], state_of(stores)["target"]) == ("incomplete", 4)
+
+
+@pytest.mark.lesson("L28")
+def test_a_timeout_is_said_with_what_was_done(make_study, run_trials, stores, command):
+    study = run_trials(make_study(3), 2)
+    study.schedule.set_user_attr("stopped", "timeout")
+    assert "stopped by timeout, 2/3" in command("status")[1]
+    run_trials(study, 1)
+    assert state_of(stores)["state"] == "complete"
+
+
+def test_a_running_study_shows_its_workers_and_the_time_left(make_study, run_trials, stores):
+    study = run_trials(make_study(5), 2)
+    with study_lock(stores, study.plan.study):
+        for _ in range(2):
+            study.schedule.ask(SearchSpace(study.plan.grid()).distributions())
+        state = state_of(stores)
+    seconds = sorted(t.user_attrs["result"]["seconds"] for t in study.finished())
+    assert (state["state"], state["workers"]) == ("running", 2)
+    assert state["seconds_left"] == pytest.approx(3 * sum(seconds) / 2 / 2)
+    assert state["issues"] == ["2 of 6 extremes"]
+    assert state_of(stores)["state"] == "incomplete"
+    assert "2 interrupted trials to run again" in state_of(stores)["issues"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "remaining", "workers", "expected"),
+    [([10.0, 20.0, 60.0], 6, 2, 60.0), ([], 6, 2, None), ([10.0], 6, 0, None), ([10.0], -1, 1, 0.0)],
+)
+def test_time_left_is_trials_left_times_their_median_shared_by_workers(seconds, remaining, workers, expected):
+    finished = [create_trial(value=0.4, user_attrs={"result": {"seconds": each}}) for each in seconds]
+    assert seconds_left(finished, remaining, workers) == expected
+
+
+@pytest.mark.lesson("L31")
+@pytest.mark.lesson("L34")
+def test_issues_name_what_went_wrong_in_words(make_study, run_trials, stores, alter, monkeypatch):
+    study = run_trials(make_study(3), 2)
+
+    def fail(*arguments):
+        raise ValueError("no such luck")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("search.trial.runner.build_model", fail)
+        run_trials(study, 1)
+    alter(study.schedule.trials[0].user_attrs["run_id"], "n_heads", "8")
+    study.client.update_run(study.run_id, status="RUNNING")
+    state = state_of(stores)
+    assert state["issues"] == [
+        "1 of 6 extremes",
+        "1 failed trial",
+        "1 invalid record",
+        "says RUNNING, but no command on this machine works on it: repeat its hpo",
+    ]
+    study.client.update_run(study.run_id, status="FINISHED")
+    assert len(state_of(stores)["issues"]) == 3
+
+
+def test_depths_that_the_grid_can_not_hold_are_named(make_study, stores, planned):
+    from model.spec.budget import Budget
+    from search.space.axes import AXIS_NAMES, axis_text
+    from search.space.grid import make_grid
+
+    grid = make_grid(Budget(text="2M"), n_features=planned[0].n_features)
+    axes = {f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES}
+    make_study(3, budget="2M", grid_hash=grid.hash, **axes)
+    assert state_of(stores)["issues"] == ["0 of 6 extremes", "L=24 not in grid"]
+
+
+@pytest.mark.lesson("L18")
+def test_the_table_shows_every_column_beside_the_base_rate(make_study, run_trials, command):
+    study = run_trials(make_study(2), 2)
+    code, out, _ = command("status")
+    best = min(study.finished(), key=lambda t: t.value).user_attrs["result"]
+    assert code == 0
+    assert all(column in out for column in COLUMNS)
+    for text in (study.plan.study, "5K", "h1", "high +1 %", "2/2", "complete", "2 of 6 extremes"):
+        assert text in out
+    assert f"{best['loss']:.4f}" in out and f"{best['base_rate_loss']:.4f}" in out and f"{best['skill']:+.3f}" in out
+    (state,) = json.loads(command("status", "--json")[1])
+    assert state["best_architecture"] == best["label"]
+
+
+@pytest.mark.lesson("L3")
+def test_what_is_unknown_is_shown_as_unknown_at_any_width(capsys):
+    states = [{"study": "theirs", "state": "imported", "issues": ["n_heads unknown in 12 imported trials"]}]
+    for width in (80, 140):
+        Console(width=width).print(status_table(states, width))
+        out = capsys.readouterr().out
+        assert "unknown" in out and "imported" in out
+        assert "n_heads unknown in 12 imported trials" in out if width == 80 else "n_heads" in out
+
+
+def test_rows_of_other_origins_are_appended(make_study, stores, monkeypatch, command):
+    theirs = {"study": "theirs", "state": "imported", "issues": ["n_heads unknown in 12 imported trials"]}
+    monkeypatch.setattr("search.audit.status.states_of_other_origins", lambda stores: [theirs])
+    make_study(2)
+    assert [state["state"] for state in study_states(stores)] == ["queued", "imported"]
+    assert "theirs" in command("status")[1]
+
+
+def test_watch_prints_a_changed_table_and_ends_with_ctrl_c(capsys):
+    row = {"study": "s", "state": "queued", "issues": []}
+    answers = iter([[row], [row], [{**row, "state": "complete"}]])
+
+    def read():
+        try:
+            return next(answers)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    watch(read, Console(width=140), pause=0)
+    out = capsys.readouterr().out
+    assert (out.count("queued"), out.count("complete")) == (1, 1)
+
+
+def test_watch_and_json_exclude_each_other(home, command):
+    code, _, err = command("status", "--watch", "--json")
+    assert (code, err) == (2, "error: status shows either --json or --watch, got both; leave one out\n")
+
+
+def test_status_reads_the_stores_alone(make_study, stores, monkeypatch):
+    make_study(2).schedule.set_user_attr("data_root", "/nowhere")
+    monkeypatch.setattr("search.study.study.load_dataset", lambda *arguments: pytest.fail("data were read"))
+    assert state_of(stores)["state"] == "queued"

@@ -1,0 +1,175 @@
+"""The whole command as its user runs it: real processes, real stores, real kills."""
+
+import os
+import signal
+import subprocess
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.tracking.stores import open_storage, open_tracking
+
+COMMAND = ["hpo", "--budget", "5K", "--trials", "8", "--max-epochs", "3", "--workers", "2"]
+TIME_LIMIT_SECONDS = 240
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+def read_until(process, text):
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return lines
+    pytest.fail(f"never printed {text!r}: {''.join(lines)}")
+
+
+def finish(process):
+    out, _ = process.communicate(timeout=TIME_LIMIT_SECONDS)
+    return out
+
+
+def workers_of(process):
+    children = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True, text=True)
+    return [int(pid) for pid in children.stdout.split()]
+
+
+def runs(stores):
+    client = open_tracking(stores)
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    return client.search_runs(experiments, max_results=1000)
+
+
+def assert_whole(stores, trials=8):
+    """8/8: every spec once, one FINISHED run a finished trial, nothing RUNNING."""
+    (summary,) = optuna.get_all_study_summaries(open_storage(stores))
+    study = optuna.load_study(study_name=summary.study_name, storage=open_storage(stores))
+    complete = study.get_trials(states=(TrialState.COMPLETE,))
+    assert len(complete) == trials
+    assert not study.get_trials(states=(TrialState.RUNNING,))
+    assert len({t.user_attrs["spec_hash"] for t in complete}) == trials
+    assert sum(t.user_attrs.get("forced") == "extreme" for t in complete) == 6
+    found = runs(stores)
+    assert "RUNNING" not in {r.info.status for r in found}
+    finished = [r for r in found if r.data.tags.get("run.role") == "trial" and r.info.status == "FINISHED"]
+    assert {r.info.run_id for r in finished} == {t.user_attrs["run_id"] for t in complete}
+    (parent,) = [r for r in found if r.data.tags.get("run.role") == "study"]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.tags["study.finished_trials"] == str(trials)
+    return study, parent
+
+
+@pytest.mark.lesson("L28")
+def test_a_study_ends_complete_with_its_record_and_can_be_extended(launch, stores):
+    first = launch(*COMMAND)
+    out = finish(first)
+    assert first.returncode == 0, out
+    _, parent = assert_whole(stores)
+    client = open_tracking(stores)
+    assert {a.path for a in client.list_artifacts(parent.info.run_id)} >= {"data", "grid.json", "plots", "trials.csv"}
+    data = {a.path for a in client.list_artifacts(parent.info.run_id, "data")}
+    assert data == {"data/checks-GSPC.txt", "data/drift.csv", "data/drift.md"}
+    assert parent.data.metrics["data/base_rate_train"] == pytest.approx(0.2313, abs=0.002)
+    plots = {a.path for a in client.list_artifacts(parent.info.run_id, "plots")}
+    assert {"plots/history.png", "plots/parallel_coordinates.png", "plots/slices.png"} <= plots
+    assert "8 of 8 trials finished" in parent.data.tags["mlflow.note.content"]
+    key = out.split("viewStateShareKey=")[1].split()[0]
+    assert f"mlflow.sharedViewState.{key}" in client.get_experiment(parent.info.experiment_id).tags
+    again = launch(*COMMAND)
+    assert "8/8 trials done" in finish(again)
+    assert again.returncode == 0
+    assert_whole(stores)
+    finish(launch(*COMMAND, "--trials", "10"))
+    assert_whole(stores, trials=10)
+
+
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_at_any_time_the_same_command_finishes_the_rest(launch, stores, number):
+    first = launch(*COMMAND)
+    read_until(first, "[4/8]")
+    first.send_signal(number)
+    out = finish(first)
+    if number != signal.SIGKILL:
+        assert first.returncode == 128 + number, out
+        assert "the same command continues" in out
+        assert "RUNNING" not in {r.info.status for r in runs(stores)}
+        assert "KILLED" in {r.info.status for r in runs(stores) if r.data.tags["run.role"] == "study"}
+    second = launch(*COMMAND)
+    resumed = finish(second)
+    assert second.returncode == 0, resumed
+    done = int(resumed.split("/8 trials done")[0].rsplit(" ", 1)[1])
+    assert 4 <= done < 8
+    assert sum(line.startswith("[") for line in resumed.splitlines()) == 8 - done
+    assert_whole(stores)
+
+
+def test_a_killed_worker_is_replaced_and_its_trial_run_again(launch, stores):
+    process = launch(*COMMAND)
+    read_until(process, "[2/8]")
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    out = finish(process)
+    assert process.returncode == 0, out
+    assert "a worker ended unasked with exit code -9" in out
+    assert_whole(stores)
+
+
+def test_workers_do_not_outlive_a_killed_coordinator(launch, stores):
+    process = launch(*COMMAND)
+    read_until(process, "[1/8]")
+    workers = workers_of(process)
+    assert len(workers) == 2
+    process.kill()
+    deadline = time.monotonic() + 60
+    while any(os.path.exists(f"/proc/{pid}") for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in workers)
+
+
+@pytest.fixture
+def clone(cloned):
+    parameters = [f"-P{name}={value}" for name, value in (("budget", "5K"), ("trials", "4"), ("max_epochs", "3"))]
+    return ["run", ".", "-e", "hpo", *parameters, "--env-manager", "local"]
+
+
+# On Ctrl-C `mlflow run` itself writes FAILED over whatever status its run has.
+INTERRUPTED_LAUNCHER = {
+    None: {},
+    signal.SIGTERM: {"interrupted": "KILLED"},
+    signal.SIGINT: {"interrupted": "FAILED"},
+}
+
+
+@pytest.mark.lesson("L32")
+@pytest.mark.parametrize("number", INTERRUPTED_LAUNCHER)
+def test_mlflow_run_launches_the_study_and_its_run_ends_with_it(launch, clone, stores, number):
+    process = launch(*clone, program=("-m", "mlflow"))
+    read_until(process, "[1/4]")
+    if number is None:
+        finish(process)
+        assert process.returncode == 0
+    else:
+        process.send_signal(number)
+        finish(process)
+        process = launch(*clone, program=("-m", "mlflow"))
+        finish(process)
+        assert process.returncode == 0
+    found = runs(stores)
+    launchers = [r for r in found if r.data.tags.get("run.role") == "launcher"]
+    (parent,) = [r for r in found if r.data.tags.get("run.role") == "study"]
+    assert len(launchers) == (1 if number is None else 2)
+    assert {r.data.tags["study.run_id"] for r in launchers} == {parent.info.run_id}
+    ends = {r.data.tags["status.reason"]: r.info.status for r in launchers}
+    assert ends == {"complete": "FINISHED", **INTERRUPTED_LAUNCHER[number]}
+    assert parent.info.status == "FINISHED"
+    assert "RUNNING" not in {r.info.status for r in found}
+
+
+def test_bad_input_through_mlflow_run_leaves_nothing_running(launch, clone, stores):
+    process = launch(*[word.replace("budget=5K", "budget=20Q") for word in clone], program=("-m", "mlflow"))
+    out = finish(process)
+    assert process.returncode != 0
+    assert "error: budget must be a number with K, M or B behind it" in out
+    assert {r.info.status for r in runs(stores)} == {"FAILED"}

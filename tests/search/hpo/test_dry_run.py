@@ -1,0 +1,91 @@
+"""The dry run says what a campaign would take, and leaves nothing behind."""
+
+import json
+import os
+
+import pytest
+
+from search.cli import main
+from search.hpo import estimate as module
+from search.hpo.dry_run import duration
+from search.tracking.stores import open_storage, open_tracking
+
+COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1,3", "--trials", "4", "--max-epochs", "2", "--dry-run"]
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return ended.value.code, *capsys.readouterr()
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What was measured, in order; the measuring itself is real."""
+    found, real = [], module.measure_pace
+
+    def measure(spec, windows, execution):
+        found.append(spec.budget)
+        return real(spec, windows, execution, limit=0.05)
+
+    monkeypatch.setattr(module, "measure_pace", measure)
+    return found
+
+
+@pytest.mark.lesson("L9")
+def test_a_dry_run_leaves_no_run_and_no_study(capsys, home, stores, measured):
+    code, out, _ = run(capsys, *COMMAND)
+    assert code == 0
+    assert out.count("-5K-") == out.count("-6K-") == 2
+    assert "it is an upper bound" in out
+    assert sorted(measured) == measured and set(measured) == {"5K", "6K"}
+    client = open_tracking(stores)
+    assert [e.name for e in client.search_experiments()] == ["Default"]
+    assert client.search_runs(["0"]) == []
+    assert open_storage(stores).get_all_studies() == []
+    assert sorted(os.listdir(home)) == ["data", "mlruns"]
+
+
+def test_a_dry_run_makes_no_store_where_there_is_none(capsys, tmp_path, monkeypatch, measured):
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, *COMMAND)[0] == 0
+    assert os.listdir(tmp_path) == ["data"]
+
+
+def test_json_holds_every_study_and_its_time_follows_from_what_was_measured(capsys, home, measured):
+    code, out, err = run(capsys, *COMMAND, "--json", "--workers", "2")
+    found = json.loads(out)["studies"]
+    assert code == 0
+    assert [(s["budget"], s["horizon"]) for s in found] == [("5K", 1), ("5K", 3), ("6K", 1), ("6K", 3)]
+    assert "running a few steps" in err
+    for study in found:
+        assert study["does_not_fit"] is None
+        assert study["steps_per_epoch"] == 30
+        steps = [m["step_seconds"] for m in study["measured"]]
+        passes = [m["validation_seconds"] for m in study["measured"]]
+        epochs = 4 * 2 / study["at_once"]
+        assert 0.3 * epochs * (30 * min(steps) + min(passes)) < study["seconds_at_most"]
+        assert study["seconds_at_most"] < 3 * epochs * (30 * max(steps) + max(passes))
+
+
+def test_what_does_not_fit_is_said_in_words_and_not_measured(capsys, home, measured, monkeypatch):
+    monkeypatch.setattr(module, "available_memory", lambda device: 2**16)
+    code, out, _ = run(capsys, *COMMAND)
+    assert code == 0
+    assert measured == []
+    assert "does not fit: 0.0 GiB needed, 0.0 GiB free" in out
+    assert "architectures have not enough memory" in out
+    assert "unknown" in out
+
+
+def test_a_bad_input_is_one_line(capsys, home):
+    code, _, err = run(capsys, *COMMAND, "--budgets", "5K,20Q")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "budget must be a number with K, M or B" in err
+    code, _, err = run(capsys, "campaign", "--json")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "add --dry-run" in err
+
+
+def test_durations_have_a_unit_that_fits():
+    assert [duration(s) for s in (0.4, 59, 60, 5400, 86_400)] == ["0 s", "59 s", "1.0 min", "1.5 h", "1.0 d"]

@@ -1,0 +1,68 @@
+from types import SimpleNamespace
+
+import pytest
+
+from model.spec.architecture import total_parameters
+from model.spec.budget import Budget
+from model.training.step_time import Pace
+from search.hpo.estimate import Measured, Survey, does_not_fit, estimate, fit, representatives, trials_mean
+from search.space.extremes import extremes
+from search.space.grid import make_grid
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return make_grid(Budget(text="2M"), n_features=25)
+
+
+def cost(a):
+    return 2e-8 * total_parameters(a) + 1e-5 * a.n_layers * a.d_model
+
+
+def test_representatives_hold_the_ends_of_the_grid(grid):
+    found = representatives(grid.architectures)
+    counts = [total_parameters(a) for a in grid.architectures]
+    assert {min(counts), max(counts)} <= {total_parameters(a) for a in found}
+    assert max(a.n_layers for a in found) == grid.limits()["n_layers"][1]
+    assert len(set(found)) == len(found) == 4
+    assert representatives([]) == []
+
+
+def test_the_fit_finds_the_times_of_architectures_that_were_not_run(grid):
+    predicted = fit([(a, cost(a)) for a in representatives(grid.architectures)])
+    for a in grid.architectures:
+        assert predicted(a) == pytest.approx(cost(a), rel=1e-6)
+
+
+def test_no_share_of_a_fitted_time_is_negative(grid):
+    by_depth = sorted(grid.architectures, key=lambda a: a.n_layers)
+    predicted = fit([(a, 1.0 / (i + 1)) for i, a in enumerate(by_depth)])
+    assert all(predicted(a) >= 0 for a in grid.architectures)
+
+
+def test_a_short_study_tries_extremes_only_and_a_long_one_mostly_the_rest(grid):
+    first = [cost(a) for a in extremes(grid)]
+    rest = sum(map(cost, grid.architectures)) / len(grid.architectures)
+    assert trials_mean(grid, cost, 4) == pytest.approx(sum(first[:4]) / 4)
+    assert trials_mean(grid, cost, 1000) == pytest.approx(rest, rel=0.02)
+
+
+def test_seconds_are_trials_times_epochs_times_steps_and_passes_by_workers(planned, monkeypatch):
+    plan, _, _ = planned
+    a = plan.grid().architectures[0]
+    monkeypatch.setattr("search.hpo.estimate.fit", lambda measured: lambda architecture: measured[0][1])
+    monkeypatch.setattr("search.hpo.estimate.count_cores", lambda: 2)
+    pace = Pace(step_seconds=0.5, validation_seconds=3.0, measured_layers=1)
+    found = Survey(
+        n_fitting=1, memory_bytes=1, micro_batch=128, free_bytes=9, measured=(Measured(architecture=a, pace=pace),)
+    )
+    windows = SimpleNamespace(train_rows=range(1000), x_NTF=SimpleNamespace(device=SimpleNamespace(type="cpu")))
+    each = plan.max_epochs * (8 * 0.5 + 3.0)
+    for trials, workers, at_once in ((10, 1, 1), (10, 2, 2), (10, 8, 2), (1, 2, 1)):
+        result = estimate(plan, found, trials=trials, workers=workers, windows=windows)
+        assert (result.steps_per_epoch, result.at_once) == (8, at_once)
+        assert result.seconds == pytest.approx(trials * each / at_once)
+
+
+def test_what_fits_needs_no_words():
+    assert does_not_fit(Survey(n_fitting=1, memory_bytes=1, micro_batch=8, free_bytes=9, measured=())) == ""

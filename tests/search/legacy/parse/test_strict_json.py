@@ -1,0 +1,55 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.exceptions import InputError
+from search.legacy.parse.strict_json import entry_lines, parse_json
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+entries = st.lists(st.dictionaries(st.text(), values, max_size=3), max_size=5)
+
+
+@given(st.text())
+def test_any_text_is_parsed_or_refused(text):
+    try:
+        parse_json(text, "x.json")
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+@given(entries, st.sampled_from([None, 2]), st.booleans())
+def test_every_entry_begins_on_a_line(found, indent, ascii_only):
+    bare = json.dumps(found, indent=indent, ensure_ascii=ascii_only)
+    wrapped = json.dumps({"a": found, "trials": found, "z": {"trials": found}}, indent=indent, ensure_ascii=ascii_only)
+    assert len(entry_lines(bare, wrapped=False)) == len(found)
+    assert len(entry_lines(wrapped, wrapped=True)) == len(found)
+
+
+def test_an_escaped_key_is_the_same_key():
+    assert entry_lines('{"tr\\u0069als": [{}]}', wrapped=True) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[{"number": 0}, {"num', "half-written"),
+        ("", "half-written"),
+        ('{"a": 1, "a": 2}', "one twice"),
+        ("[" * 100_000, "too many levels"),
+        ('{"a":' * 100_000, "too many levels"),
+    ],
+)
+def test_what_is_refused(text, words):
+    with pytest.raises(InputError, match=words):
+        parse_json(text, "x.json")
+
+
+def test_a_number_of_absurd_length_stays_text():
+    digits = "9" * 10_000
+    assert parse_json(f"[{digits}]", "x.json") == [digits]

@@ -1,0 +1,172 @@
+import json
+
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.exceptions import InputError
+from search.legacy.record.importer import parse_files
+from search.tracking.run import PARENT
+from search.tracking.stores import open_tracking
+from search.trial.baselines import ROLE as BASELINE
+
+STUDY = "[I 2025-12-12 00:00:00,000] A new study created in memory with name: phase6a_2M_h1_threshold_1pct\n"
+START = (
+    "[I 2025-12-13 03:51:{0:02d},140] Trial {0}: arch_idx=57, d_model=64, n_layers=48, params=2,414,273, lr=0.000100, "
+    "epochs=50, batch_size=32\n"
+)
+FINISH = "Trial {0} finished with value: {1} and parameters: {{'arch_idx': 57}}.\n"
+LOG = STUDY + "".join(START.format(n) + FINISH.format(n, value) for n, value in enumerate(("0.34", "0.33", "inf")))
+LIST = [{"number": n, "value": 0.7 + n / 100, "params": {"d_model": 64, "n_heads": 8}} for n in range(3)]
+
+
+def by_number(runs):
+    return {run.data.tags["trial.number"]: run for run in runs}
+
+
+def test_a_log_becomes_runs_under_a_parent(importing, recorded, stores):
+    [report], everything = importing(study__log=LOG + START.format(9))
+    runs = by_number(recorded())
+    assert (report.written, report.present, len(runs)) == (4, 0, 4)
+    assert [runs[n].info.status for n in "0129"] == ["FINISHED", "FINISHED", "FAILED", "KILLED"]
+    assert runs["0"].data.metrics["best/loss"] == 0.34
+    assert runs["0"].data.params["n_heads"] == "8"
+    assert runs["0"].data.tags["origin"] == "legacy"
+    assert runs["0"].data.tags["legacy.n_heads"] == "recovered (grid v1, 20 features)"
+    assert (runs["2"].data.tags["legacy.value"], runs["2"].data.tags["status.reason"]) == (
+        "inf",
+        "value inf is not finite",
+    )
+    [parent] = [run for run in everything if run.data.tags["run.role"] == "legacy-study"]
+    assert {run.data.tags[PARENT] for run in runs.values()} == {parent.info.run_id}
+    assert (parent.info.run_name, parent.info.status) == ("phase6a_2M_h1_threshold_1pct", "FINISHED")
+    client = open_tracking(stores)
+    assert client.get_experiment(parent.info.experiment_id).name == "patchscale-legacy-h1"
+    [artifact] = client.list_artifacts(parent.info.run_id)
+    assert artifact.path.startswith("import-")
+
+
+def test_importing_twice_adds_nothing_even_under_another_name(importing, recorded):
+    importing(study__log=LOG, trials__json=LIST)
+    before = {run.info.run_id for run in recorded()}
+    reports, everything = importing(study__log=LOG, trials__json=LIST, renamed__log=LOG, renamed__json=LIST)
+    assert {run.info.run_id for run in recorded()} == before
+    assert [(r.written, r.present, len(r.repeated)) for r in reports] == [(0, 3, 0), (0, 3, 0), (0, 0, 3), (0, 0, 3)]
+    reports, again = importing(renamed__log=LOG, renamed__json=LIST)
+    assert [(r.written, r.present) for r in reports] == [(0, 3), (0, 3)]
+    assert len(everything) == len(again) == len(before) + 2
+
+
+@pytest.mark.parametrize(
+    ("call", "after"),
+    [
+        *[("create_run", n) for n in (1, 2, 4)],
+        *[("log_batch", n) for n in (1, 3)],
+        *[("set_terminated", n) for n in (1, 3, 4)],
+    ],
+)
+def test_an_interrupted_import_is_completed(importing, recorded, monkeypatch, call, after):
+    real, calls = getattr(MlflowClient, call), []
+
+    def interrupted(*arguments, **options):
+        calls.append(1)
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        importing(study__log=LOG)
+    monkeypatch.setattr(MlflowClient, call, real)
+    finished = {run.info.run_id for run in recorded() if run.info.status != "RUNNING"}
+    [report], everything = importing(study__log=LOG)
+    runs = recorded()
+    assert report.written + report.present == 3
+    assert sorted(by_number(runs)) == ["0", "1", "2"]
+    assert len(everything) == 4
+    assert finished <= {run.info.run_id for run in runs}
+    assert all(run.info.status in ("FINISHED", "FAILED") for run in everything)
+
+
+def test_a_log_that_has_grown_adds_what_is_new_and_finishes_what_was_not(importing, recorded):
+    importing(study__log=STUDY + START.format(0) + FINISH.format(0, "0.34") + START.format(1))
+    first = by_number(recorded())
+    [report], everything = importing(study__log=LOG)
+    runs = by_number(recorded())
+    assert (report.written, report.present, report.replaced) == (2, 1, 1)
+    assert runs["0"].info.run_id == first["0"].info.run_id
+    assert runs["1"].info.status == "FINISHED"
+    assert len(everything) == 4
+    [older], _ = importing(study__log=STUDY + START.format(0) + FINISH.format(0, "0.34") + START.format(1))
+    assert (older.written, older.present) == (0, 2)
+
+
+def test_nothing_is_written_if_one_of_several_files_is_broken(importing, stores):
+    with pytest.raises(InputError, match="half-written"):
+        importing(study__log=LOG, broken__json=json.dumps(LIST)[:-5])
+    assert [e.name for e in open_tracking(stores).search_experiments()] == ["Default"]
+
+
+@pytest.mark.lesson("L3")
+def test_what_the_source_does_not_say_is_no_param(importing, recorded):
+    importing(trials__json=[{"number": 0, "value": 0.7, "params": {}}])
+    [run] = recorded()
+    assert run.data.params == {}
+    assert run.data.metrics == {"best/objective": 0.7}
+    assert run.data.tags["legacy.n_heads"] == "unknown"
+
+
+@pytest.mark.lesson("L4")
+def test_forced_and_sampled_trials_leave_the_same_params(importing, recorded):
+    sampled = {"number": 0, "value": 0.7, "params": {"n_heads": 8, "dropout": 0.3}}
+    forced = {"number": 1, "value": 0.7, "params": {}, "user_attrs": {"forced_n_heads": 8, "forced_dropout": 0.3}}
+    importing(trials__json=[sampled, forced])
+    first, second = recorded()
+    assert first.data.params == second.data.params == {"n_heads": "8", "dropout": "0.3"}
+
+
+@pytest.mark.lesson("L9")
+def test_runs_are_kept_out_of_every_query_for_trials(importing, recorded, stores):
+    importing(study__log=LOG)
+    client = open_tracking(stores)
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    for role in ("trial", "study", BASELINE):
+        assert list(client.search_runs(experiments, f"tags.`run.role` = '{role}'")) == []
+    assert all(run.inputs.dataset_inputs == [] for run in recorded())
+
+
+def test_the_board_shows_them(importing, stores):
+    _, everything = importing(study__log=LOG)
+    client = open_tracking(stores)
+    experiment = client.get_experiment(everything[0].info.experiment_id)
+    view = json.loads(experiment.tags["mlflow.sharedViewState.legacy"])
+    shown = client.search_runs([experiment.experiment_id], view["searchFilter"])
+    assert len(shown) == 3
+    chart = view["compareRunCharts"][0]
+    finished = [run for run in shown if run.info.status == "FINISHED"]
+    assert all({"d_model", "n_layers", "n_heads", "d_ff"} <= set(run.data.params) for run in finished)
+    assert all(set(chart["selectedMetrics"]) <= set(run.data.metrics) for run in finished)
+
+
+def test_rows_of_one_table_are_parted_by_horizon(importing, stores, csv_text):
+    rows = [{"experiment": f"phase6a_2M_h{h}_threshold_1pct", "horizon": h, "val_loss": f"0.{h}"} for h in (1, 3, 3)]
+    rows[2]["val_loss"] = "0.35"
+    _, everything = importing(results__csv=csv_text(*rows))
+    parents = [run for run in everything if run.data.tags["run.role"] == "legacy-study"]
+    assert sorted(run.info.run_name for run in parents) == ["results.csv h1", "results.csv h3"]
+    names = {e.experiment_id: e.name for e in open_tracking(stores).search_experiments()}
+    assert sorted(names[run.info.experiment_id] for run in parents) == ["patchscale-legacy-h1", "patchscale-legacy-h3"]
+
+
+def test_hostile_names_reach_the_store_harmless(importing, recorded):
+    name = "a\u0000b\ud800'; DROP TABLE runs; --\n\x1b[2J" + "x" * 5000
+    importing(study__json=json.dumps({"experiment": name, "trials": [{"number": 0, "value": 0.3}]}))
+    [run] = recorded()
+    assert run.data.tags["study.name"].isprintable()
+
+
+def test_parsing_alone_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.log").write_text(LOG)
+    [(_, report)] = parse_files([tmp_path / "study.log"])
+    assert len(report.trials) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["study.log"]

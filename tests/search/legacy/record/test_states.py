@@ -1,0 +1,37 @@
+from search.audit.status import study_states
+from search.legacy.record.states import legacy_states
+from search.tracking.stores import open_tracking
+
+STUDY = {
+    "experiment": "phase6a_2M_h1_threshold_1pct",
+    "trials": [
+        {"trial_number": 0, "value": 0.34, "n_heads": 8},
+        {"trial_number": 1, "value": 0.33},
+        {"trial_number": 2, "value": float("inf")},
+    ],
+}
+UNNAMED = [{"number": 0, "value": 0.71, "params": {"n_heads": 4}}]
+
+
+def test_each_imported_study_is_counted(importing, stores):
+    importing(study__json=STUDY, unnamed__json=UNNAMED)
+    named, unnamed = legacy_states(open_tracking(stores))
+    assert (named["study"], named["imported"], named["n_heads_unknown"]) == ("phase6a_2M_h1_threshold_1pct", 3, 2)
+    assert (named["best_loss"], named["state"]) == (0.33, "imported")
+    assert (unnamed["imported"], unnamed["n_heads_unknown"], unnamed["best_loss"]) == (1, 0, None)
+    assert named["issues"] == ["3 imported trials", "n_heads unknown in 2 imported trials"]
+    assert unnamed["issues"] == ["1 imported trials"]
+    assert study_states(stores)[0]["study"] == named["study"], "imported studies are rows of the status table"
+
+
+def test_an_empty_record_has_none(stores):
+    assert legacy_states(open_tracking(stores)) == []
+
+
+def test_an_interrupted_import_says_so(importing, stores):
+    importing(study__json=STUDY)
+    client = open_tracking(stores)
+    [state] = legacy_states(client)
+    client.update_run(state["run_id"], status="RUNNING")
+    [state] = legacy_states(client)
+    assert state["issues"][-1] == "import interrupted: repeat it"

@@ -1,0 +1,137 @@
+import json
+import re
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.serving.package_info import package_facts
+from pipeline.splits.target import Target
+from search.registry.live.predict import LiveRecord, drifted_features, live_record, outside_features
+
+MODEL = "patchscale-^GSPC-h1"
+
+
+@pytest.fixture
+def series(planned):
+    plan, dataset, _ = planned
+    rng = np.random.default_rng(0)
+    return plan, dataset.frame, pd.Series(rng.uniform(0.1, 0.4, len(dataset.frame)), index=dataset.dates)
+
+
+@pytest.mark.lesson("L22")
+def test_sealed_days_are_counted_and_their_outcomes_never_made(series):
+    plan, bars, p = series
+    since = pd.Timestamp("2016-12-30")
+    found = live_record(p, bars, plan.target, plan.split, since=since, base_rate=0.2)
+    assert (found.n_days, found.n_sealed) == (0, 501)
+    assert found.text() == "no unseen day yet; 501 days lie in the sealed test split and are not scored"
+    spoiled = bars.copy()
+    spoiled.loc["2017-01-01":, ["high", "close"]] = np.nan
+    assert live_record(p, spoiled, plan.target, plan.split, since=since, base_rate=0.2) == found
+
+
+def test_days_after_the_seal_are_scored_and_no_earlier_one(series):
+    plan, bars, p = series
+    early = replace(plan.split, test_end=date(2017, 12, 29))
+    found = live_record(p, bars, plan.target, early, since=pd.Timestamp("2017-06-30"), base_rate=0.2)
+    labels = pd.Series(plan.target.labels(bars), index=bars.index).loc["2018-01-02":].dropna()
+    assert (found.n_days, found.n_sealed) == (len(labels), 126)
+    q = p.loc[labels.index]
+    assert found.loss == pytest.approx(-np.log(np.where(labels == 1, q, 1 - q)).mean())
+    assert found.base_rate_loss == pytest.approx(-np.log(np.where(labels == 1, 0.2, 0.8)).mean())
+    assert found.difference.value == pytest.approx(found.loss - found.base_rate_loss)
+    assert found.difference.low < found.difference.value < found.difference.high and found.difference.n_days == 250
+    assert re.search(
+        r"^250 unseen days: log loss 0\.\d+, always saying the training base rate 0\.\d+; difference in loss .* "
+        r"250 days can show 0\.\d+ \(two-sided, 80% power\); 126 days lie",
+        found.text(),
+    )
+    later = live_record(p, bars, plan.target, early, since=pd.Timestamp("2018-11-30"), base_rate=0.2)
+    assert (later.n_days, later.n_sealed) == (int((labels.index > "2018-11-30").sum()), 0)
+
+
+def test_one_outcome_only_is_scored(series):
+    plan, bars, p = series
+    early = replace(plan.split, test_end=date(2017, 12, 29))
+    target = Target(horizon=1, threshold=0.5)
+    found = live_record(p, bars, target, early, since=pd.Timestamp("2018-01-02"), base_rate=0.2)
+    assert found.base_rate_loss == pytest.approx(-np.log(0.8)) and np.isfinite(found.difference.detectable)
+
+
+@pytest.mark.parametrize(("n_days", "scored"), [(1, False), (199, False), (200, True)])
+def test_so_few_days_are_counted_and_show_nothing(series, n_days, scored):
+    plan, bars, p = series
+    early = replace(plan.split, test_end=date(2017, 12, 29))
+    since = bars.index[-n_days - 2]
+    found = live_record(p, bars, plan.target, early, since=since, base_rate=0.2)
+    assert (found.n_days, found.loss is not None, found.difference is not None) == (n_days, scored, scored)
+    if not scored:
+        days = "1 unseen day" if n_days == 1 else f"{n_days} unseen days"
+        assert found.text() == f"{days}; so few show nothing, from 200 on they are scored"
+
+
+def test_no_day_is_no_record():
+    assert LiveRecord(n_days=0, n_sealed=0).text() == "no unseen day yet"
+
+
+def test_drift_names_features_that_moved_and_values_never_seen(planned):
+    plan, dataset, _ = planned
+    spec = plan.spec(plan.grid().architectures[0], {})
+    rows = np.arange(1000, 3000)
+    facts = package_facts([spec], dataset, rows, n_epochs=[1])
+    frame = dataset.frame.copy()
+    name = dataset.features[3]
+    frame.iloc[-250:, frame.columns.get_loc(name)] = frame[name].max() + 1
+    moved = replace(dataset, frame=frame)
+    drifted = drifted_features(moved, facts, dataset)
+    worst = drifted[name]
+    assert next(iter(drifted)) == name and worst.index > 5 and (worst.as_much, worst.of) == (0, 12)
+    indices = [each.index for each in drifted.values()]
+    assert indices == sorted(indices, reverse=True) and indices[-1] >= 0.25
+    assert all(each.as_much <= 0.05 * each.of for each in drifted.values()), "what training shows too is no news"
+    slow = facts.references["close_over_sma_200"].stability_index(frame["close_over_sma_200"].to_numpy()[-250:])
+    assert slow >= 0.25 and "close_over_sma_200" not in drifted, "a year of a slow feature never looks like twenty"
+    value, low, high = outside_features(moved, facts)[name]
+    assert value == frame[name].iloc[-1] > high > low
+
+
+def test_the_command_forecasts_the_newest_session(shop, command):
+    code, out, err = command("predict", f"{MODEL}/2")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].startswith("note: data are stale: the newest session here is 2018-12-31, the exchange has had ")
+    assert lines[1] == f"{MODEL}/2: Will the high of ^GSPC reach +1 % within 1 session of the close?"
+    assert lines[2].startswith("2018-12-31: probability 0.") and "base rate of training 0." in lines[2]
+    assert lines[3] == "record: no unseen day yet"
+    held = json.loads(command("predict", f"{MODEL}@challenger", "--json", "--offline")[1])
+    assert held["version"] == f"{MODEL}/2" and f"{held['probability']:.4f}" in lines[2]
+    assert held["remarks"][0] == "not refreshed, as asked (--offline)"
+    assert (held["horizon"], held["threshold"], held["record"]["n_days"]) == (1, 0.01, 0)
+
+
+def test_the_champion_is_found_by_ticker(shop, command):
+    code, out, err = command("predict", "--ticker", "^GSPC")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "an alias of patchscale-^GSPC-h1 must be one of challenger, got 'champion'" in err
+    command("promote", f"{MODEL}/1", "--force", "test")
+    assert f"{MODEL}/1: Will" in command("predict", "--ticker", "^GSPC", "--offline")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "predict takes a MODEL_VERSION or a --ticker, got neither"),
+        (("m/1", "--ticker", "SPY"), "got both"),
+        (("--ticker", "SPY"), "got 'patchscale-SPY-h1'"),
+        (("--ticker", "SPY", "--horizon", "0"), "horizon must be a whole number"),
+        (("--ticker", "SPY", "--threshold", "x"), "threshold must be a fraction"),
+        ((f"{MODEL}/1", "--source", "bloomberg"), "source must be one of"),
+    ],
+)
+def test_mistakes_are_one_line_exit_2(shop, command, arguments, words):
+    code, out, err = command("predict", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err

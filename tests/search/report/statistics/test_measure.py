@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from model.metrics import evaluate
+from search.report.statistics.measure import compare, measure
+
+N_RESAMPLES = 200
+
+
+def test_it_measures_every_model_and_compares_each_with_the_best_baseline(material, measured):
+    forecasts = material.forecasts
+    assert set(measured.intervals) == set(forecasts.names)
+    assert set(measured.against_baseline) == set(forecasts.names) - {"baseline logistic"}
+    name = forecasts.names[forecasts.best("trial")]
+    found = measured.against_baseline[name]
+    row, other = forecasts.row(name), forecasts.row("baseline logistic")
+    assert found.value == pytest.approx(forecasts.losses_MD[row].mean() - forecasts.losses_MD[other].mean())
+    assert measured.selection.n_models == measured.superiority.n_models == 50
+    assert measured.selection.raw == max(
+        each["roc_auc"].value for n, each in measured.intervals.items() if "trial" in n
+    )
+
+
+@pytest.mark.lesson("L18")
+def test_the_base_rates_loss_is_of_the_same_days(material, measured):
+    y = material.forecasts.y_D
+    assert measured.base_rate_loss == pytest.approx(evaluate(y, np.full(len(y), 0.3)).base_rate_loss)
+
+
+def test_the_same_forecasts_measure_the_same(material, measured):
+    again = measure(material.forecasts, n_resamples=N_RESAMPLES)
+    assert again.intervals == measured.intervals
+    assert again.selection == measured.selection
+    assert again.confidence_set == measured.confidence_set
+    assert again.overfitting == measured.overfitting
+    assert again.superiority.p_value == measured.superiority.p_value
+
+
+def test_one_trial_can_be_measured(make_material):
+    found = measure(make_material(n_trials=1).forecasts, n_resamples=N_RESAMPLES)
+    assert np.isnan(found.overfitting)
+    assert found.selection.raw == found.selection.raw
+
+
+def test_a_model_does_not_differ_from_itself(material):
+    assert compare(material.forecasts, 0, 0, n_resamples=N_RESAMPLES).value == 0

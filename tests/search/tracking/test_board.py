@@ -1,0 +1,120 @@
+"""The board's link in a real browser: MLflow's view format is undocumented, so a change in it has to fail here."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from search.tracking.board import LOSSES, METRIC_AXES, PARAM_AXES, UI_ADDRESS, board_key, board_link
+from search.tracking.stores import open_tracking
+
+COMMAND = ["hpo", "--budget", "5K", "--trials", "4", "--max-epochs", "1", "--workers", "1", "--device", "cpu"]
+UI_SECONDS, CHART_SECONDS = 120, 90
+
+# The chart is drawn on a canvas; what it was given stands in the properties of the React component around it.
+CHART = """
+const chart = document.querySelector('.parcoords');
+if (!chart || !chart.querySelector('g.dimension')) return null;
+let node = chart[Object.keys(chart).find(key => key.startsWith('__reactFiber$'))];
+while (node && !(node.memoizedProps && node.memoizedProps.selectedParams && Array.isArray(node.memoizedProps.data)))
+    node = node.return;
+const labels = [...chart.querySelectorAll('g.dimension text.label')].map(label => label.textContent);
+return {labels: labels, rows: node ? node.memoizedProps.data : null};
+"""
+
+
+@pytest.fixture
+def ui(home, project):
+    """Address of the real ``patchscale ui``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "search", "ui", "--port", str(port)],
+        env={**os.environ, "PYTHONPATH": str(project)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    yield lambda: _await_ui(server, address)
+    os.killpg(server.pid, 15)
+    server.wait(20)
+
+
+def _await_ui(server, address):
+    deadline = time.monotonic() + UI_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):
+                return address
+        except OSError:
+            assert server.poll() is None, "the UI ended"
+            time.sleep(0.5)
+    pytest.fail("the UI did not answer")
+
+
+def _chart(browser, n_trials):
+    deadline, found = time.monotonic() + CHART_SECONDS, None
+    while time.monotonic() < deadline:
+        found = browser.execute_script(CHART)
+        if found and found["rows"] and len(found["rows"]) >= n_trials:
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"the parallel-coordinates chart did not show {n_trials} trials, got {found}")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(290)
+@pytest.mark.lesson("L1")
+@pytest.mark.lesson("L32")
+def test_the_printed_link_shows_every_trial_and_the_n_heads_axis(home, project, stores, ui, browser, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "search", *COMMAND],
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (link,) = re.findall(rf"{re.escape(UI_ADDRESS)}/\S+", done.stdout)
+    client = open_tracking(stores)
+    runs = client.search_runs(["1"], "tags.`run.role` = 'trial' and attributes.status = 'FINISHED'")
+    assert len(runs) == 4
+    try:
+        browser.get(link.replace(UI_ADDRESS, ui()))
+        chart = _chart(browser, len(runs))
+        assert chart["labels"][: len(PARAM_AXES)] == list(PARAM_AXES)
+        assert "n_heads" in chart["labels"]
+        assert chart["labels"][-1] == "best/loss"
+        assert len(chart["labels"]) == len(PARAM_AXES) + len(METRIC_AXES)
+        rows = {row["uuid"]: row for row in chart["rows"]}
+        assert set(rows) == {run.info.run_id for run in runs}
+        for run in runs:
+            row = rows[run.info.run_id]
+            assert {name: row[name] for name in PARAM_AXES} == {name: run.data.params[name] for name in PARAM_AXES}
+            assert {name: row[name] for name in METRIC_AXES} == {name: run.data.metrics[name] for name in METRIC_AXES}
+        page = browser.find_element("tag name", "body").text
+        for run in runs:
+            assert run.info.run_name in page
+        assert LOSSES in page
+    except BaseException:
+        picture = tmp_path / "board.png"
+        browser.save_screenshot(str(picture))
+        print(f"what the browser showed: {picture}")
+        raise
+
+
+def test_the_link_names_the_view_that_was_saved(make_study):
+    from search.tracking.board import save_board
+
+    study = make_study(2)
+    save_board(study.client, study.experiment_id, study.plan.study)
+    key = board_key(study.plan.study)
+    assert f"viewStateShareKey={key}" in board_link(study.experiment_id, study.plan.study)
+    assert f"mlflow.sharedViewState.{key}" in study.client.get_experiment(study.experiment_id).tags

@@ -1,0 +1,185 @@
+import json
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+from model.metrics import evaluate
+from model.network.checkpoint import load_checkpoint
+from model.spec.spec import Spec
+from model.training.trainer import predict_rows
+from model.windows import make_windows
+from pipeline.exceptions import TrainingError
+from search.results.trials_table import in_dimensions, trials_table
+from search.study.study import open_or_create_study
+from search.trial.runner import TrialRunner
+
+
+@pytest.fixture
+def study(stores, planned):
+    plan, _, root = planned
+    return open_or_create_study(stores, plan, trials=2, data_root=root)
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def runner(study, planned, events):
+    return TrialRunner(study, planned[1], device="cpu", report=events.append, should_stop=lambda: False)
+
+
+@pytest.mark.lesson("L35")
+def test_a_finished_trial_leaves_its_whole_record(study, runner, planned, events, tmp_path):
+    runner.run_next()
+    (trial,) = study.finished()
+    run = study.client.get_run(trial.user_attrs["run_id"])
+    metrics, tags = run.data.metrics, run.data.tags
+    assert run.info.status == "FINISHED"
+    assert tags["mlflow.parentRunId"] == study.run_id
+    assert tags["trial.number"] == "0"
+    assert Spec.from_params(run.data.params).hash == trial.user_attrs["spec_hash"]
+    assert {"train/loss", "val/loss", "val/roc_auc", "val/brier", "train/learning_rate"} <= set(metrics)
+    assert {"train/samples_per_second", "hp/n_params", "best/prediction_std", "best/skill"} <= set(metrics)
+    assert {(i.tags[0].value, i.dataset.digest) for i in run.inputs.dataset_inputs} == {
+        ("train", planned[1].digest),
+        ("validation", planned[1].digest),
+        ("test", planned[1].digest),
+    }
+    assert [e["event"] for e in events] == ["started", "epoch", "finished"]
+    found = study.client.search_runs([study.experiment_id], f"dataset.digest = '{planned[1].digest}'")
+    assert run.info.run_id in {r.info.run_id for r in found}
+
+
+@pytest.mark.lesson("L21")
+@pytest.mark.lesson("L18")
+def test_reported_metrics_are_those_of_the_stored_checkpoint(study, runner, planned, tmp_path):
+    runner.run_next()
+    (trial,) = study.finished()
+    run_id = trial.user_attrs["run_id"]
+    files = Path(
+        mlflow.artifacts.download_artifacts(
+            run_id=run_id, dst_path=str(tmp_path), tracking_uri=study.client.tracking_uri
+        )
+    )
+    spec, model = load_checkpoint(files / "best.safetensors")
+    assert spec == Spec.from_params(json.loads((files / "spec.json").read_text()))
+    stored = pd.read_parquet(files / "predictions" / "val.parquet")
+    windows = make_windows(planned[1], spec.target, spec.split, spec.architecture.context_length)
+    assert np.array_equal(stored["p"], predict_rows(model, windows, windows.rows.validation))
+    evaluation = evaluate(stored["y"].to_numpy(), stored["p"].to_numpy())
+    metrics = study.client.get_run(run_id).data.metrics
+    assert metrics["best/loss"] == evaluation.loss == trial.value
+    rate = stored["y"].mean()
+    assert metrics["best/base_rate_loss"] == pytest.approx(-rate * np.log(rate) - (1 - rate) * np.log(1 - rate))
+    assert stored["date"].between("2015-01-01", "2016-12-31").all()
+
+
+def test_forced_and_sampled_trials_leave_the_same_record(study, runner):
+    for _ in range(7):
+        runner.run_next()
+    forced, sampled = study.finished()[0], study.finished()[6]
+    runs = [study.client.get_run(t.user_attrs["run_id"]) for t in (forced, sampled)]
+    assert "forced" in runs[0].data.tags
+    assert "forced" not in runs[1].data.tags
+    assert set(runs[0].data.params) == set(runs[1].data.params)
+    assert set(forced.params) == set(sampled.params)
+    assert forced.distributions == sampled.distributions
+    assert set(forced.user_attrs) - {"forced"} == set(sampled.user_attrs)
+
+
+@pytest.mark.lesson("L25")
+def test_a_failing_trial_is_failed_in_both_stores_with_its_traceback(study, runner, events, monkeypatch):
+    def diverge(*arguments):
+        raise TrainingError("loss must be finite, got nan")
+        yield
+
+    monkeypatch.setattr("search.trial.runner.Trainer.epochs", diverge)
+    runner.run_next()
+    (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
+    run = study.client.get_run(trial.user_attrs["run_id"])
+    assert run.info.status == "FAILED"
+    assert "loss must be finite" in trial.user_attrs["error"]
+    assert [a.path for a in study.client.list_artifacts(run.info.run_id)] == ["traceback.txt"]
+    assert events[-1]["event"] == "failed"
+
+
+def test_a_stopped_trial_is_killed_not_failed(study, planned, events):
+    stopping = TrialRunner(study, planned[1], device="cpu", report=events.append, should_stop=lambda: True)
+    stopping.run_next()
+    (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
+    assert trial.user_attrs["end"] == "interrupted"
+    assert study.client.get_run(trial.user_attrs["run_id"]).info.status == "KILLED"
+
+
+@pytest.mark.lesson("L2")
+def test_tables_and_plots_speak_in_dimensions(study, runner):
+    runner.run_next()
+    table = trials_table(study)
+    row = table.iloc[0]
+    assert row["label"] == f"d{row['d_model']}-L{row['n_layers']}-h{row['n_heads']}-ff{row['d_ff']}"
+    assert list(table["state"].value_counts().index) == ["waiting", "finished"]
+    (copied,) = in_dimensions(study).trials
+    assert copied.params["d_model"] == row["d_model"]
+    assert not any(name.endswith("_rank") for name in copied.params)
+
+
+@pytest.mark.lesson("L33")
+def test_memory_is_estimated_and_measured_on_every_run(study, runner):
+    runner.run_next()
+    (trial,) = study.finished()
+    metrics = study.client.get_run(trial.user_attrs["run_id"]).data.metrics
+    assert metrics["memory/estimated_bytes"] > 2**20
+    assert metrics["execution/micro_batch"] == 128
+    assert 0 < metrics["attention/entropy"] <= 1 + 1e-6
+    if sys.platform == "linux":
+        assert metrics["memory/peak_bytes"] >= 0
+
+
+@pytest.mark.lesson("L33")
+def test_a_trial_that_can_not_fit_fails_before_it_trains_with_both_figures(study, runner, monkeypatch):
+    monkeypatch.setattr("model.training.execution.available_memory", lambda device: 2**12)
+    runner.run_next()
+    (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
+    assert "must fit in memory, got an estimate of" in trial.user_attrs["error"]
+    assert "train/loss" not in study.client.get_run(trial.user_attrs["run_id"]).data.metrics
+
+
+@pytest.mark.lesson("L31")
+def test_a_spec_that_is_there_already_is_not_trained_again(study, runner, events):
+    runner.run_next()
+    (first,) = study.finished()
+    study.schedule.enqueue_trial(first.params)
+    while study.schedule.get_trials(states=(TrialState.WAITING,)):
+        runner.run_next()
+    reused = [t for t in study.schedule.trials if "reuses" in t.user_attrs]
+    assert [(t.user_attrs["reuses"], t.value, t.state) for t in reused] == [(0, first.value, TrialState.COMPLETE)]
+    assert len(study.finished()) == 6, "a reused result does not count towards the target"
+    assert "run_id" not in reused[0].user_attrs
+    assert len(study.client.search_runs([study.experiment_id], "tags.`run.role` = 'trial'")) == 6
+    assert {"event": "reused", "number": reused[0].number, "earlier": 0} in events
+    assert list(trials_table(study)["state"]).count("finished") == 6
+    specs = [t.user_attrs["spec_hash"] for t in study.finished()]
+    assert len(set(specs)) == len(specs)
+
+
+def test_a_pruned_trial_is_killed_says_so_and_does_not_count(study, runner, events, monkeypatch):
+    monkeypatch.setattr("optuna.Trial.should_prune", lambda self: True)
+    for _ in range(8):
+        runner.run_next()
+    trials = study.schedule.trials
+    assert [t.state for t in trials[:6]] == [TrialState.COMPLETE] * 6, "extremes are never pruned"
+    assert [t.state for t in trials[6:]] == [TrialState.PRUNED] * 2
+    assert len(study.finished()) == 6
+    for trial in trials[6:]:
+        run = study.client.get_run(trial.user_attrs["run_id"])
+        assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "pruned")
+        assert not study.training_state(run.info.run_id).exists()
+    assert [e["event"] for e in events].count("pruned") == 2
+    assert list(trials_table(study)["state"]).count("pruned") == 2
