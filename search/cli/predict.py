@@ -38,8 +38,8 @@ def predict(
         )
     days, rise = whole_number("horizon", horizon, 1), fraction("threshold", threshold)
     from pipeline.splits.target import Target
-    from search.registry.aliases import CHAMPION
     from search.registry.live.predict import predict_live
+    from search.registry.versions.aliases import CHAMPION
     from search.tracking.stores import resolve_stores
 
     target = Target(horizon=days, threshold=rise)

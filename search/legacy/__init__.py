@@ -1,1 +1,1 @@
-"""Results of others as runs: parse → recover (which architecture it was) → record; fields, report."""
+"""Results of others as runs: record → parse (their files) → recover (which architecture it was)."""

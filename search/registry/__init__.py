@@ -1,4 +1,5 @@
-"""Versions: packaging (a model that carries its code) → gate (may it be champion) → register, promote → live, holdout.
+"""The registry: packaging (a model that carries its code) → gate (may it be champion) → register, promote, compare.
 
-Loose beside the rooms: what all of them share (aliases, versions, description, child_run), and compare, gc.
+Then live (the newest session) and holdout (the sealed test days); versions is what all of them stand on.  gc deletes
+losing checkpoints.
 """

@@ -14,7 +14,7 @@ from search.evidence.difference import Difference, paired_difference
 from search.registry.gate.collect import claim_of_version
 from search.registry.gate.gate import MIN_COMMON_DAYS
 from search.registry.gate.track_record import Claim, common_days
-from search.registry.versions import find_version
+from search.registry.versions.versions import find_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 
 from pipeline.exceptions import InputError
 from search.audit.audit import waiting_retries
-from search.registry.versions import TRIAL_RUN, every_version
+from search.registry.versions.versions import TRIAL_RUN, every_version
 from search.results.card import update_card
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study, load_study

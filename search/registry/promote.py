@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import PatchscaleError
-from search.registry.aliases import CHAMPION, champion_of, registry_lock
 from search.registry.gate.collect import SOURCE, require_baselines, store_claim
 from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
 from search.registry.gate.gate import unknown_gate
-from search.registry.versions import TRIAL_NUMBER, find_version, parse_version, require_tag, version_name
+from search.registry.versions.aliases import CHAMPION, champion_of, registry_lock
+from search.registry.versions.versions import TRIAL_NUMBER, find_version, parse_version, require_tag, version_name
 from search.tracking import run as record
 from search.tracking.stores import Stores, open_tracking
 

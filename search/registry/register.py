@@ -11,8 +11,6 @@ from mlflow.exceptions import MlflowException
 
 from model.training.trainer import choose_device
 from pipeline.tiers import tier_memory
-from search.registry.aliases import WAIT, held_aliases, put_back, registry_lock, set_challenger
-from search.registry.child_run import child_run, close_stale
 from search.registry.description import describe_version, question
 from search.registry.gate.collect import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
 from search.registry.gate.decision import ask_gate, decide, gate_tags, log_gate
@@ -21,7 +19,9 @@ from search.registry.gate.track_record import Claim
 from search.registry.packaging.best_trial import Chosen, choose_trial
 from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
-from search.registry.versions import (
+from search.registry.versions.aliases import WAIT, held_aliases, put_back, registry_lock, set_challenger
+from search.registry.versions.child_run import child_run, close_stale
+from search.registry.versions.versions import (
     AS_IS,
     DATA_LAST,
     DATASET,

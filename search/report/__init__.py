@@ -1,4 +1,4 @@
-"""The report: command → inputs, walked_trial, admission → statistics → sections → layout (one page)."""
+"""The report: command → sections → inputs → statistics → layout (one page)."""
 
 from search.report.command import Report, make_report, write_report
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.exceptions import InputError
-from search.report.admission import open_studies, require_comparable, require_trials
-from search.report.inputs import Material, read_material
+from search.report.inputs.admission import open_studies, require_comparable, require_trials
+from search.report.inputs.study_inputs import Material, read_material
+from search.report.inputs.walked_trial import walked_best
 from search.report.layout.blocks import Figure, Section, Table
 from search.report.layout.page import Picture, draw_pictures, render_page
 from search.report.sections.architecture import architecture_section
@@ -25,7 +26,6 @@ from search.report.sections.scaling import scaling_section
 from search.report.sections.verdict import page_head
 from search.report.sections.walk_forward import walk_forward_section
 from search.report.statistics.measure import measure
-from search.report.walked_trial import walked_best
 from search.scaling import Scaling, scaling_of
 from search.study.study import Study
 from search.tracking.artifacts import replace_artifacts

@@ -16,8 +16,8 @@ from pipeline.calendars import sessions
 from search.evidence.bootstrap import metric_intervals, resampled_days
 from search.evidence.forecasts import load_forecasts
 from search.evidence.selection import selection_corrected
-from search.registry.aliases import champion_of
 from search.registry.register import Request, register
+from search.registry.versions.aliases import champion_of
 from search.space.axes import Axes
 from search.study.plan import make_plan
 from search.study.study import open_or_create_study

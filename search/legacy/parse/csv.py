@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.exceptions import InputError
-from search.legacy.fields import Fields, canonical, printable
 from search.legacy.parse.flat_dict import parse_flat_dict
 from search.legacy.parse.source import MAX_TRIALS, MEBIBYTE, SourceFile
 from search.legacy.parse.strict_json import parse_json
 from search.legacy.recover.build import build_trial
+from search.legacy.recover.fields import Fields, canonical, printable
+from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial
-from search.legacy.report import FileReport
 
 REQUIRED = ("experiment", "val_loss")
 HYPERPARAMETERS = "hyperparameters"

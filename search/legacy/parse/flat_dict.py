@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from search.legacy.fields import NUMBER
+from search.legacy.recover.fields import NUMBER
 
 _SPACE = r"[ \t]*"
 _TEXT = r"'[^'\\{}]{0,200}'|\"[^\"\\{}]{0,200}\""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.exceptions import InputError
-from search.legacy.fields import Fields, canonical
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
 from search.legacy.parse.strict_json import entry_lines, parse_json
 from search.legacy.recover.build import build_trial
+from search.legacy.recover.fields import Fields, canonical
+from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial
-from search.legacy.report import FileReport
 
 RECOVERY = "log_recovery"
 FORCED = "forced_"

@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.exceptions import InputError
-from search.legacy.fields import Fields, canonical, printable, read_number
 from search.legacy.parse.log_lines import MAX_LINE, LogLine, read_line
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
 from search.legacy.recover.build import build_trial
+from search.legacy.recover.fields import Fields, canonical, printable, read_number
+from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial, digest
-from search.legacy.report import FileReport
 
 EXACT = ("arch_idx", "d_model", "n_layers", "n_heads", "epochs", "batch_size")
 ROUNDED = ("learning_rate", "dropout")

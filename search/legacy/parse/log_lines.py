@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search.legacy.fields import NUMBER, printable
 from search.legacy.parse.flat_dict import parse_flat_dict
+from search.legacy.recover.fields import NUMBER, printable
 
 MAX_LINE = 10_000
 WORDS = ("Trial", "Forced dropout", "A new study created")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.exceptions import InputError, StoreError
-from search.legacy.fields import printable
+from search.legacy.recover.fields import printable
 
 KINDS = ("csv", "json", "log")
 SUFFIXES = {".csv": "csv", ".json": "json", ".log": "log", ".txt": "log", ".out": "log"}

@@ -23,8 +23,8 @@ from search.legacy.record.runs import (
     trial_params,
     trial_tags,
 )
+from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial, digest
-from search.legacy.report import FileReport
 from search.study.study import find_or_create_experiment
 from search.tracking.board import board_link, save_board
 from search.tracking.provenance import code_tags

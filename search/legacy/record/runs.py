@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from search.legacy.fields import printable
 from search.legacy.recover.architecture import UNKNOWN
+from search.legacy.recover.fields import printable
 from search.legacy.recover.trial import FINISHED, LegacyTrial
 from search.tracking.run import REASON, ROLE, STUDY, TRIAL_NUMBER
 

@@ -1,1 +1,1 @@
-"""From numbers to a trial: grids → architecture → build → trial."""
+"""From numbers to a trial: fields, grids → architecture → trial → build; report."""

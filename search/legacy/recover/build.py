@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
-from search.legacy.fields import Fields
 from search.legacy.recover.architecture import Resolved, Stated, resolve, untrusted
+from search.legacy.recover.fields import Fields
 from search.legacy.recover.grids import is_first
 from search.legacy.recover.trial import FAILED, FINISHED, KILLED, LOSS, ROC_AUC, UNNAMED, LegacyTrial, Outcome
 

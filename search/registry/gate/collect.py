@@ -17,7 +17,7 @@ from pipeline.exceptions import RecordError
 from search.evidence.forecasts import TRIAL, Forecasts, load_forecasts
 from search.registry.gate.track_record import Claim, stored_claim
 from search.registry.packaging.best_trial import Chosen
-from search.registry.versions import require_tag, version_name
+from search.registry.versions.versions import require_tag, version_name
 from search.tracking import run as record
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.stores import Stores, study_lock

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import PatchscaleError
-from search.registry.aliases import FORCE, GATE, champion_of, move_champion, now
 from search.registry.gate.collect import claim_of_trial, claim_of_version
 from search.registry.gate.gate import Gate, check_gate
 from search.registry.gate.track_record import Claim, no_claim
 from search.registry.packaging.best_trial import choose_trial
-from search.registry.versions import TRIAL_NUMBER, require_tag, version_name
+from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, now
+from search.registry.versions.versions import TRIAL_NUMBER, require_tag, version_name
 from search.study.study import load_study
 from search.tracking import run as record
 

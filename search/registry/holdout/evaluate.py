@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pipeline.datasets.raw_bars import raw_bars
-from search.registry.aliases import registry_lock
-from search.registry.child_run import child_run, close_stale
 from search.registry.gate.gate import describe_difference
 from search.registry.holdout.sealed_days import TestScores, score_test_days, sealed_windows
 from search.registry.packaging.ask_version import ask_version
-from search.registry.versions import AS_IS, find_version, parse_version, require_tag, version_name
+from search.registry.versions.aliases import registry_lock
+from search.registry.versions.child_run import child_run, close_stale
+from search.registry.versions.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.results.card import update_card
 from search.results.holdout import count_openings, count_version_openings, record_opening
 from search.results.trial_runs import runs_of

@@ -22,7 +22,7 @@ from search.registry.description import question
 from search.registry.gate.gate import describe_difference
 from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
-from search.registry.versions import DATA_LAST, find_version, require_tag, version_name
+from search.registry.versions.versions import DATA_LAST, find_version, require_tag, version_name
 from search.study.study import load_study
 from search.tracking import run as record
 from search.tracking.stores import Stores, open_tracking

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import RecordError
 from search.registry.packaging.fresh_process import Answer, ask_fresh_process
-from search.registry.versions import version_name
+from search.registry.versions.versions import version_name
 from search.tracking.run import describe_error
 from search.tracking.stores import Stores, open_tracking
 

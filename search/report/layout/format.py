@@ -99,3 +99,8 @@ def plural(n: int, word: str) -> str:
     ('1 trial', '50 trials', '0 openings')
     """
     return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
+def short_name(name: str) -> str:
+    """Say ``logistic`` of ``baseline logistic``; trials keep their number."""
+    return name.removeprefix("baseline ").replace("_", " ")

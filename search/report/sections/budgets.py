@@ -11,15 +11,14 @@ import pandas as pd
 from model.spec.budget import Budget
 from search.evidence import paired_difference
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, signed, whole
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, short_name, signed, whole
 from search.report.layout.palette import Palette
-from search.report.sections.forecasts import short_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from search.evidence import Difference
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 

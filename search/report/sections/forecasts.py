@@ -9,14 +9,14 @@ import pandas as pd
 
 from search.evidence import Difference, Interval
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, signed, whole, with_interval
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, short_name, signed, whole, with_interval
 from search.report.layout.palette import Palette
 from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 SHOWN_TRIALS = 10
@@ -209,8 +209,3 @@ def _cell(row: dict[str, float], name: str, digits: int) -> str:
 
 def _baseline_rows(frame: pd.DataFrame) -> frozenset[int]:
     return frozenset(number for number, role in enumerate(frame["role"]) if role == "baseline")
-
-
-def short_name(name: str) -> str:
-    """Say ``logistic`` of ``baseline logistic``; trials keep their number."""
-    return name.removeprefix("baseline ").replace("_", " ")

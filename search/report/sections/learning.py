@@ -8,14 +8,13 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from search.report.layout.blocks import Figure, Section, Text
-from search.report.layout.format import plural
+from search.report.layout.format import plural, short_name
 from search.report.layout.palette import Palette
-from search.report.sections.forecasts import short_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 

@@ -8,7 +8,7 @@ from search.report.layout.blocks import Section, Text
 from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 REFERENCES = (

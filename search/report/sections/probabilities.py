@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.format import between, fixed, plural, whole
+from search.report.layout.format import between, fixed, plural, short_name, whole
 from search.report.layout.palette import Palette
-from search.report.sections.forecasts import short_name
 from search.report.statistics.reliability import calibration_bins, reliability
 from search.report.statistics.thresholds import FEW_CALLS, threshold_sweep
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 

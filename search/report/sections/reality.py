@@ -11,15 +11,14 @@ from matplotlib.ticker import MaxNLocator
 
 from search.evidence import Selection
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.format import between, fixed, p_text, plural
+from search.report.layout.format import between, fixed, p_text, plural, short_name
 from search.report.layout.palette import Palette, label_line
-from search.report.sections.forecasts import short_name
 from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 SIGNIFICANT = 0.05

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.evidence import Difference
-from search.report.layout.format import between, fixed, p_text, plural, signed
+from search.report.inputs.walked_trial import Walked
+from search.report.layout.format import between, fixed, p_text, plural, short_name, signed
 from search.report.layout.page import Head, Number, Verdict
-from search.report.sections.forecasts import short_name
-from search.report.walked_trial import Walked
 
 if TYPE_CHECKING:
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
     from search.report.statistics.measure import Measured
 
 SIGNIFICANT = 0.05

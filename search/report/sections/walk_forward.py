@@ -10,18 +10,17 @@ from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
 from search.evidence import Forecasts, Interval, block_length, metric_intervals, resampled_days
+from search.report.inputs.walked_trial import BASELINE, TRIAL, chosen_row, missing_baselines, missing_in_words, unbiased
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, plural, signed
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, plural, short_name, signed
 from search.report.layout.palette import Palette
-from search.report.sections.forecasts import short_name
 from search.report.statistics.measure import compare
-from search.report.walked_trial import BASELINE, TRIAL, chosen_row, missing_baselines, missing_in_words, unbiased
 from search.walk_forward.tables import span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
 
 
 def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: int) -> Section:

@@ -4,7 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.registry.gc import DELETED
-from search.registry.versions import TRIAL_RUN
+from search.registry.versions.versions import TRIAL_RUN
 from search.space.ranks import SearchSpace
 from search.study.reconcile import reconcile
 from search.tracking.artifacts import CHECKPOINT, artifact_bytes

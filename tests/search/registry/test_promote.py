@@ -3,8 +3,8 @@ import json
 import optuna
 import pytest
 
-from search.registry.aliases import CHAMPION, champion_of, code_version, moves_of
-from search.registry.versions import find_version
+from search.registry.versions.aliases import CHAMPION, champion_of, code_version, moves_of
+from search.registry.versions.versions import find_version
 from search.tracking.stores import open_storage
 
 MODEL = "patchscale-^GSPC-h1"

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from pipeline.exceptions import StoreError
 from search.registry import register as registration
-from search.registry.aliases import CHALLENGER, champion_of, held_aliases, registry_lock
 from search.registry.gate.collect import STORED
 from search.registry.register import Request
-from search.registry.versions import find_version, versions_of
+from search.registry.versions.aliases import CHALLENGER, champion_of, held_aliases, registry_lock
+from search.registry.versions.versions import find_version, versions_of
 from search.tracking.artifacts import fetch_artifact
 
 MODEL = "patchscale-^GSPC-h1"

@@ -7,7 +7,7 @@ import pytest
 from model.baselines import BASELINES
 from model.spec.budget import Budget
 from search.evidence import Forecasts
-from search.report.inputs import Material
+from search.report.inputs.study_inputs import Material
 from search.report.statistics.measure import measure
 from search.space.grid import make_grid
 

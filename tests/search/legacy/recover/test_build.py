@@ -1,7 +1,7 @@
 import pytest
 
-from search.legacy.fields import Fields
 from search.legacy.recover.build import build_trial
+from search.legacy.recover.fields import Fields
 
 
 def build(study=None, value_is_loss=False, **fields):

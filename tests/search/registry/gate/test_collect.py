@@ -7,7 +7,7 @@ from pipeline.exceptions import RecordError
 from search.registry.gate.collect import claim_of_trial, claim_of_version, store_claim
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.register import Request, claim_of_request
-from search.registry.versions import find_version
+from search.registry.versions.versions import find_version
 from search.tracking.artifacts import fetch_artifact
 from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject

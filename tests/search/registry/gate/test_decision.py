@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pandas as pd
 
-from search.registry.aliases import FORCE, champion_of, move_champion
 from search.registry.gate.collect import claim_of_version
 from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags
 from search.registry.gate.gate import Condition, Gate, check_gate
 from search.registry.packaging.best_trial import choose_trial
-from search.registry.versions import find_version
+from search.registry.versions.aliases import FORCE, champion_of, move_champion
+from search.registry.versions.versions import find_version
 from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline.exceptions import InputError
 from search.registry.holdout.evaluate import evaluate_version
 from search.registry.holdout.sealed_days import sealed_windows
-from search.registry.versions import find_version
+from search.registry.versions.versions import find_version
 from search.results.holdout import count_openings, count_version_openings, openings
 from search.tracking.artifacts import fetch_artifact
 

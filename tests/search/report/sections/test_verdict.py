@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from search.evidence import Difference
+from search.report.inputs.walked_trial import Walked
 from search.report.sections.verdict import answer, judge, page_head
 from search.report.statistics.measure import measure
-from search.report.walked_trial import Walked
 
 
 def difference(low, high):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError, StoreError
-from search.registry.versions import find_model, versions_of
+from search.registry.versions.versions import find_model, versions_of
 from search.tracking.provenance import code_tags
 from search.tracking.stores import Stores, study_lock
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.report.walked_trial import Walked, missing_baselines, unbiased, walked_best
+from search.report.inputs.walked_trial import Walked, missing_baselines, unbiased, walked_best
 from search.walk_forward.tables import of_names
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.legacy.fields import LARGEST, Fields, canonical, printable, read_number
+from search.legacy.recover.fields import LARGEST, Fields, canonical, printable, read_number
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

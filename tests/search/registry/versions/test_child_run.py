@@ -1,6 +1,6 @@
 import pytest
 
-from search.registry.child_run import child_run, close_stale
+from search.registry.versions.child_run import child_run, close_stale
 
 
 def ended(study, role):

@@ -1,6 +1,6 @@
 from search.legacy.recover.architecture import Resolved
+from search.legacy.recover.report import MAX_RANGES, FileReport
 from search.legacy.recover.trial import LegacyTrial, Outcome
-from search.legacy.report import MAX_RANGES, FileReport
 
 UNNAMED = Outcome(status="FINISHED", reason="complete", value=0.7)
 RECOVERED = Resolved(n_heads=8, n_heads_origin="recovered (grid v1, 20 features)")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.exceptions import InputError, StoreError
-from search.report.admission import open_studies, require_comparable, require_trials
+from search.report.inputs.admission import open_studies, require_comparable, require_trials
 
 
 @pytest.mark.parametrize("names", [["nothing"], ["it's nothing"]])

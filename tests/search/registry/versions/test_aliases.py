@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError, StoreError
-from search.registry.aliases import (
+from search.registry.versions.aliases import (
     CHALLENGER,
     FORCE,
     GATE,

@@ -5,8 +5,8 @@ import pytest
 
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError
-from search.report.inputs import read_material
-from search.report.walked_trial import chosen_row
+from search.report.inputs.study_inputs import read_material
+from search.report.inputs.walked_trial import chosen_row
 from search.results.holdout import OPENING
 from search.trial.baselines import log_baselines
 from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params

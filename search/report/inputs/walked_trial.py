@@ -10,13 +10,13 @@ import numpy as np
 from model.baselines import BASELINES
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence import Difference, Forecasts
-from search.report.sections.forecasts import short_name
+from search.report.layout.format import short_name
 from search.report.statistics.measure import compare
 from search.walk_forward.tables import span, without_years
 from search.walk_forward.walk import overlap_years
 
 if TYPE_CHECKING:
-    from search.report.inputs import Material
+    from search.report.inputs.study_inputs import Material
 
 TRIAL, BASELINE = "trial", "baseline"
 
