@@ -25,7 +25,7 @@ def scaling(
     """
     from search.results.holdout import openings_in_words
     from search.scaling import scaling_of
-    from search.scaling.text import lines_below, scaling_tables
+    from search.scaling.text import lines_below, scaling_tables, scaling_to_dict
     from search.study.study import load_study
     from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
@@ -35,7 +35,7 @@ def scaling(
     opened = [load_study(stores, name) for name in studies]
     found = scaling_of(opened, n_resamples=n_resamples, seed=number)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        click.echo(json.dumps(scaling_to_dict(found), indent=2, allow_nan=False))
         return
     console = make_console()
     for table in scaling_tables(found):

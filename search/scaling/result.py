@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from search.evidence.bootstrap import Interval
 from search.scaling.curves import Fit
 from search.scaling.points import Points
-from search.scaling.verdict import verdict_of
+
+FALLS, RISES, BENDS, NONE_FOUND, UNKNOWN = "falls", "rises", "u-shape", "no scaling detected", "not enough to tell"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,42 +87,3 @@ class Scaling:
     def fit(self, name: str) -> Fit | None:
         """Find the curve of this name, if it could be fitted."""
         return next((fit for fit in self.fits if fit.name == name), None)
-
-    @property
-    def verdict(self) -> str:
-        """The finding in words."""
-        return verdict_of(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it; what is unknown is null."""
-        points = self.points
-        rows = zip(points.names, points.budget_T, points.n_params_T, points.loss_T, strict=True)
-        names = ("change", "selected_change", "floor", "gain", "alpha", "lowest")
-        intervals = {name: getattr(self, name) for name in names}
-        figures = {
-            "verdict": self.verdict,
-            "finding": self.finding,
-            "chosen": self.chosen,
-            "budgets": [asdict(each) for each in self.budgets],
-            "fits": [fit.to_dict() for fit in self.fits],
-            "unfitted": list(self.unfitted),
-            **{name: each and asdict(each) for name, each in intervals.items()},
-            "detectable": self.detectable,
-            "n_days": points.n_days,
-            "block": self.block,
-            "n_resamples": self.n_resamples,
-            "points": [
-                {"name": name, "budget": points.budgets[b], "n_params": int(size), "loss": float(loss)}
-                for name, b, size, loss in rows
-            ],
-        }
-        return _finite(figures)
-
-
-def _finite(value: Any) -> Any:
-    """Replace what JSON has no word for."""
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

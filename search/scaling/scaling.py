@@ -11,9 +11,8 @@ from search.scaling.fitting import fit_curves
 from search.scaling.intervals import detectable, expanded_interval, is_beyond_zero
 from search.scaling.points import Points
 from search.scaling.resampling import Resampled, day_shares, refit, resample_losses
-from search.scaling.result import BudgetLoss, Scaling
+from search.scaling.result import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN, BudgetLoss, Scaling
 from search.scaling.selected import selected_losses
-from search.scaling.verdict import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN
 
 Array = npt.NDArray[np.float64]
 

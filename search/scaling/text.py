@@ -1,12 +1,16 @@
-"""A scaling fit in a table and a few lines."""
+"""A scaling fit in tables, lines and JSON."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
 
 from rich.table import Table
 
 from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE, Fit
 from search.scaling.result import Scaling
-from search.scaling.verdict import interval_text, size_text
+from search.scaling.verdict import interval_text, size_text, verdict_of
 
 FORMULAS = {
     CONSTANT: "L = {E:.4f}",
@@ -38,13 +42,39 @@ def scaling_tables(scaling: Scaling) -> tuple[Table, Table]:
 
 def lines_below(scaling: Scaling) -> list[str]:
     """Give the verdict, the best trials' change, and what could not be fitted."""
-    lines = [scaling.verdict]
+    lines = [verdict_of(scaling)]
     if scaling.selected_change is not None:
         lines.append(
             f"best trial of {scaling.budgets[-1].budget} less that of {scaling.budgets[0].budget}, each chosen on "
             f"other days: {interval_text(scaling.selected_change)}"
         )
     return lines + [f"not determined: {line}" for line in scaling.unfitted]
+
+
+def scaling_to_dict(scaling: Scaling) -> dict[str, Any]:
+    """As JSON holds it; what is unknown is null."""
+    points = scaling.points
+    rows = zip(points.names, points.budget_T, points.n_params_T, points.loss_T, strict=True)
+    names = ("change", "selected_change", "floor", "gain", "alpha", "lowest")
+    intervals = {name: getattr(scaling, name) for name in names}
+    figures = {
+        "verdict": verdict_of(scaling),
+        "finding": scaling.finding,
+        "chosen": scaling.chosen,
+        "budgets": [asdict(each) for each in scaling.budgets],
+        "fits": [fit.to_dict() for fit in scaling.fits],
+        "unfitted": list(scaling.unfitted),
+        **{name: each and asdict(each) for name, each in intervals.items()},
+        "detectable": scaling.detectable,
+        "n_days": points.n_days,
+        "block": scaling.block,
+        "n_resamples": scaling.n_resamples,
+        "points": [
+            {"name": name, "budget": points.budgets[b], "n_params": int(size), "loss": float(loss)}
+            for name, b, size, loss in rows
+        ],
+    }
+    return _finite(figures)
 
 
 def formula(fit: Fit) -> str:
@@ -63,3 +93,12 @@ def _caption(scaling: Scaling) -> str:
         f"of each budget the first {scaling.budgets[0].n_trials} trials; {scaling.points.n_days} days in blocks of "
         f"about {scaling.block}, {scaling.n_resamples} resamples"
     )
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON has no word for."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from search.evidence.bootstrap import Interval
 from search.scaling.curves import CONSTANT, POWER_LAW
 from search.scaling.huber import ALPHA_RANGE
+from search.scaling.result import BENDS, FALLS, NONE_FOUND, UNKNOWN, Scaling
 
-if TYPE_CHECKING:
-    from search.scaling.result import Scaling
-
-FALLS, RISES, BENDS, NONE_FOUND, UNKNOWN = "falls", "rises", "u-shape", "no scaling detected", "not enough to tell"
 MARGIN = 1.02
 
 

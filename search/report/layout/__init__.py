@@ -1,1 +1,1 @@
-"""What a page is made of: format, palette → drawing → blocks → page."""
+"""What a page is made of: format, palette → blocks → drawing → page."""

@@ -13,7 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from search.report.layout.blocks import Section
-from search.report.layout.palette import DARK, LIGHT, png
+from search.report.layout.drawing import png
+from search.report.layout.palette import DARK, LIGHT
 
 TEMPLATE = "template"
 WHOLE = re.compile(r"\[[^\[\]]{1,24}\]|\d{4}-\d\d-\d\d|p (?:=|&lt;) [\d.]+\d|[+−]?[\d.]+ %")

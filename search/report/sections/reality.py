@@ -11,8 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from search.evidence import Selection
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
+from search.report.layout.drawing import label_line
 from search.report.layout.format import between, fixed, p_text, plural, short_name
-from search.report.layout.palette import Palette, label_line
+from search.report.layout.palette import Palette
 from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:

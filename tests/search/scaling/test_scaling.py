@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE
+from search.scaling.result import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN
 from search.scaling.scaling import scaling_of_points
-from search.scaling.verdict import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN
+from search.scaling.text import scaling_to_dict
+from search.scaling.verdict import verdict_of
 
 TRUTH = {"floor": 0.4, "gain": 2.0, "alpha": 0.3}
 FOUR, THREE = [1e4, 1e5, 1e6, 1e7], [5e4, 2e5, 2e6]
@@ -54,16 +56,16 @@ def test_a_falling_a_rising_a_bent_and_a_flat_truth_are_told_apart(simulated):
     falling = found(simulated(0, sizes=FOUR, **TRUTH, **quiet))
     assert (falling.finding, falling.chosen) == (FALLS, POWER_LAW)
     assert falling.change.value == pytest.approx(2.0 * (1.2e7**-0.3 - 8e3**-0.3), rel=0.05)
-    assert "α = 0.288 [0.2" in falling.verdict
+    assert "α = 0.288 [0.2" in verdict_of(falling)
     rising = found(simulated(0, sizes=[1e4, 1e5, 1e6], gain=1e-3, alpha=-0.3, **quiet))
     assert rising.finding in (RISES, BENDS) and rising.change.low > 0
     bent = found(simulated(0, sizes=FOUR, bend=0.004, **quiet))
     assert (bent.finding, bent.chosen) == (BENDS, U_SHAPE)
     assert bent.lowest.low < 3.2e5 < bent.lowest.high
-    assert bent.verdict.startswith("best near N = ")
+    assert verdict_of(bent).startswith("best near N = ")
     flat = found(simulated(0, sizes=FOUR, **quiet))
     assert (flat.finding, flat.chosen, flat.lowest) == (NONE_FOUND, CONSTANT, None)
-    assert "could have shown a difference of" in flat.verdict
+    assert "could have shown a difference of" in verdict_of(flat)
 
 
 def test_two_budgets_say_what_they_cannot_fit(simulated):
@@ -76,10 +78,10 @@ def test_two_budgets_say_what_they_cannot_fit(simulated):
 def test_one_budget_and_lone_trials_are_not_enough(simulated):
     one = found(simulated(0, sizes=[1e4]))
     assert (one.finding, one.chosen, one.change, one.detectable) == (UNKNOWN, "", None, None)
-    assert one.verdict.startswith("not enough budgets to tell")
+    assert verdict_of(one).startswith("not enough budgets to tell")
     lone = found(simulated(0, sizes=THREE, trials=[1, 9, 9]))
     assert (lone.finding, lone.detectable) == (UNKNOWN, None)
-    assert "1 of 50K, 9 of 200K" in lone.verdict
+    assert "1 of 50K, 9 of 200K" in verdict_of(lone)
     assert found(simulated(0, sizes=THREE[:2], trials=2)).finding == UNKNOWN
     assert found(simulated(0, sizes=THREE[:2], trials=3)).finding == NONE_FOUND
 
@@ -111,7 +113,7 @@ def test_same_points_same_answer_and_json_holds_all_of_it(simulated):
     import json
 
     points = simulated(0, sizes=THREE, **TRUTH)
-    first, second = found(points).to_dict(), found(points).to_dict()
+    first, second = scaling_to_dict(found(points)), scaling_to_dict(found(points))
     assert first == second
     assert json.loads(json.dumps(first, allow_nan=False)) == first
     assert len(first["points"]) == 30

@@ -1,10 +1,6 @@
-import struct
-
-import pandas as pd
 import pytest
 
-from search.report.layout.blocks import Figure
-from search.report.layout.palette import DARK, DOTS_PER_INCH, LIGHT, png
+from search.report.layout.palette import DARK, LIGHT
 
 
 def luminance(colour):
@@ -16,25 +12,6 @@ def luminance(colour):
 def contrast(one, other):
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
-
-
-@pytest.fixture
-def figure():
-    return Figure(
-        name="line",
-        alt="a line",
-        caption="a line",
-        data=pd.DataFrame({"x": [0, 1]}),
-        draw=lambda canvas, palette: canvas.subplots().plot([0, 1], [0, 1], color=palette.model),
-        height=3.0,
-    )
-
-
-def test_the_same_figure_is_the_same_bytes_and_each_scheme_has_its_own(figure):
-    light, dark = png(figure, LIGHT), png(figure, DARK)
-    assert light == png(figure, LIGHT)
-    assert light != dark
-    assert struct.unpack(">II", light[16:24])[1] == 3 * DOTS_PER_INCH
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])

@@ -3,6 +3,7 @@ import pytest
 
 from search.report.sections.scaling import scaling_section, sentence
 from search.scaling import Points, scaling_of_points
+from search.scaling.verdict import verdict_of
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def fitted():
 
 def test_the_verdict_the_points_and_every_curve_are_shown(fitted, measured):
     section = scaling_section(fitted, measured)
-    assert section.blocks[0].text == sentence(fitted.verdict)
+    assert section.blocks[0].text == sentence(verdict_of(fitted))
     (figure,) = section.figures
     assert (figure.data["series"] == "trial").sum() == 24
     tables = {block.name: block for block in section.blocks if block.kind == "table"}
