@@ -25,7 +25,7 @@ import pandas as pd
 
 from pipeline.bars import normalise
 from pipeline.calendars import NEW_YORK, sessions
-from pipeline.datasets.dataset import build_dataset
+from pipeline.datasets.build import build_dataset
 from pipeline.snapshots.snapshot import Snapshot, save_snapshot
 from pipeline.sources import Download
 from pipeline.tiers import TIERS

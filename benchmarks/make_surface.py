@@ -29,7 +29,8 @@ from model.spec.spec import Spec
 from model.training.trainer import Trainer, build_model
 from model.windows import Windows, make_windows
 from search.space.grid import AXES
-from search.study.plan import Plan, make_plan
+from search.study.make_plan import make_plan
+from search.study.plan import Plan
 
 LIBRARIES = ("torch", "numpy", "pandas", "TA-Lib", "arch")
 

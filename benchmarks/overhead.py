@@ -85,7 +85,7 @@ def main(trials: int, block: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from search.study.plan import make_plan
+    from search.study.make_plan import make_plan
     from search.tracking.stores import resolve_stores
 
     with tempfile.TemporaryDirectory() as directory, no_training():

@@ -44,7 +44,7 @@ from model.spec.architecture import Architecture
 from model.spec.spec import Data, Spec, Training
 from model.training.trainer import build_model
 from model.windows import make_windows
-from pipeline.datasets.dataset import build_dataset
+from pipeline.datasets.build import build_dataset
 from pipeline.datasets.raw_bars import raw_bars
 from pipeline.snapshots.snapshot import save_snapshot
 from pipeline.sources import Download

@@ -1,1 +1,1 @@
-"""Dataset versions: join → dataset → catalogue, drift, mlflow_dataset; raw_bars (from what a caller sends)."""
+"""Dataset versions: join → build → dataset → catalogue, drift, mlflow_dataset; raw_bars (from what a caller sends)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.bars import COLUMNS, adjusted, content_hash
-from pipeline.checks import refuse_errors
-from pipeline.checks.stored import check_snapshot
-from pipeline.datasets.join import align
+from pipeline.bars import COLUMNS, content_hash
 from pipeline.exceptions import DataError
-from pipeline.snapshots.snapshot import Snapshot, load_snapshot, write_atomically
-from pipeline.tiers import auxiliary_tickers, compute_tier, tier_code_version, tier_lookback
+from pipeline.snapshots.snapshot import write_atomically
 
 DIGEST_LENGTH = 32
 METADATA_KEY = b"patchscale"
@@ -89,65 +84,6 @@ class DatasetVersion:
         }
 
 
-def build_dataset(root: Path, snapshot: Snapshot, tier: str, *, auxiliary: Sequence[Snapshot] = ()) -> DatasetVersion:
-    """Build, store and return the dataset version of a snapshot and a tier.
-
-    Every snapshot that goes in is checked, and its report is written beside it.
-    Where another ticker's history starts later than the predicted one's, the
-    version starts with it.
-
-    Parameters
-    ----------
-    root : Path
-        Data directory.
-    snapshot : Snapshot
-        The ticker that is predicted.
-    tier : str
-        Name of the feature set.
-    auxiliary : sequence of Snapshot, optional
-        The other tickers that the tier reads, see
-        :func:`pipeline.tiers.auxiliary_tickers`; those it doesn't read are left out.
-
-    Raises
-    ------
-    DataError
-        If a check finds an error, a ticker that the tier reads is missing,
-        stale or has gaps, or the days are too few for the tier's look-back.
-    """
-    needed = auxiliary_tickers(tier)
-    given = {other.ticker: other for other in auxiliary}
-    missing = [ticker for ticker in needed if ticker not in given]
-    if missing:
-        raise DataError(
-            f"tier {tier} reads {', '.join(needed)} beside {snapshot.ticker}, got no snapshot of "
-            f"{', '.join(missing)}; pull it, or take tier r25"
-        )
-    inputs = (snapshot, *(given[ticker] for ticker in needed))
-    last_sessions = {each.ticker: pd.Timestamp(each.last) for each in inputs}
-    reports = [check_snapshot(root, each, last_sessions=last_sessions) for each in inputs]
-    for report in reports:
-        refuse_errors(report)
-    raw, *others = (load_snapshot(root, each) for each in inputs)
-    bars, aligned = align(
-        snapshot.ticker, adjusted(raw), {ticker: adjusted(o) for ticker, o in zip(needed, others, strict=True)}
-    )
-    features = compute_tier(tier, bars, aligned)
-    frame = raw.loc[bars.index].join(features, validate="one_to_one").iloc[tier_lookback(tier) :]
-    assert len(frame) == len(bars) - tier_lookback(tier)
-    dataset = DatasetVersion(
-        frame=frame,
-        ticker=snapshot.ticker,
-        source=snapshot.source,
-        tier=tier,
-        features=tuple(features.columns),
-        snapshots={each.ticker: each.digest for each in inputs},
-        tier_code=tier_code_version(tier),
-        warnings=tuple(f"{report.ticker}: {finding.summary}" for report in reports for finding in report.warnings),
-    )
-    _write(root, dataset)
-    return dataset
-
-
 def load_dataset(root: Path, digest: str) -> DatasetVersion:
     """Read a dataset version and prove that it is what its name says.
 
@@ -182,7 +118,8 @@ def dataset_path(root: Path, digest: str) -> Path:
     return root / "datasets" / f"{digest}.parquet"
 
 
-def _write(root: Path, dataset: DatasetVersion) -> None:
+def save_dataset(root: Path, dataset: DatasetVersion) -> None:
+    """Store a dataset version under ``root/datasets`` unless it is there."""
     path = dataset.path(root)
     if path.exists():
         return

@@ -14,7 +14,8 @@ from pipeline.exceptions import InputError
 from search.hpo.execute import Ending, Workforce, work_on_study
 from search.hpo.launcher import Launcher
 from search.space.axes import Axes
-from search.study.plan import DATA_DIRECTORY, Plan, make_plan
+from search.study.make_plan import make_plan
+from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.pruner import make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, require_sampler
 from search.study.study import open_or_create_study
@@ -36,7 +37,7 @@ class Request:
     Parameters
     ----------
     budget, horizon, threshold, source, ticker, train_tickers, tier, split, seed, max_epochs, patience, offset, study
-        As in :func:`search.study.plan.make_plan`.
+        As in :func:`search.study.make_plan.make_plan`.
     trials : int
         Finished trials that make the study complete.
     workers : str
@@ -46,7 +47,7 @@ class Request:
     timeout : float or None
         Seconds after which no further epoch is started; None is no limit.
     tolerance, axes, instance_norm
-        As in :func:`search.study.plan.make_plan`.
+        As in :func:`search.study.make_plan.make_plan`.
     sampler : str
         One of :data:`search.study.sampler.SAMPLERS`.
     tracking_uri, storage, device : str
@@ -117,7 +118,7 @@ def require_runnable(request: Request) -> None:
 
 
 def plan_study(request: Request) -> tuple[Plan, DatasetVersion]:
-    """Plan of the study that is asked for: :func:`search.study.plan.make_plan`."""
+    """Plan of the study that is asked for: :func:`search.study.make_plan.make_plan`."""
     return make_plan(
         budget=request.budget,
         horizon=request.horizon,

@@ -1,1 +1,1 @@
-"""A study: plan (what is asked) → study (its schedule and run) → sampler, pruner → heartbeat → reconcile, restore."""
+"""A study: make_plan → plan → study (its schedule and run) → sampler, pruner → heartbeat → reconcile, restore."""

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from model.spec.architecture import Architecture
-from model.spec.budget import DEFAULT_TOLERANCE, Budget
-from model.spec.spec import NONE, Data, Spec, Training, flatten
-from pipeline.datasets.dataset import DatasetVersion, build_dataset
+from model.spec.budget import Budget
+from model.spec.spec import Data, Spec, Training, flatten
 from pipeline.exceptions import InputError
-from pipeline.snapshots.pull import pull
-from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
-from pipeline.sources import Source, open_source
-from pipeline.splits.base_rates import base_rates
-from pipeline.splits.splits import Split, parse_split, split_rows
+from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
-from pipeline.tiers import auxiliary_tickers, find_tier
-from search.space.axes import AXIS_NAMES, Axes, axis_text, read_axis
+from search.space.axes import AXIS_NAMES, Axes, read_axis
 from search.space.grid import Grid, make_grid
 
 DATA_DIRECTORY = "data"
-CHANGING_SOURCES = ("yahoo",)
-NAME_LETTERS = r"A-Za-z0-9._^=+-"
-NAME_LENGTH = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,115 +105,3 @@ class Plan:
         """Name the fields in which this stored plan and a new one differ, with both values."""
         mine, theirs = dict(flatten(self)), dict(flatten(other))
         return [f"{name} {mine[name]} there, {theirs[name]} here" for name in mine if mine[name] != theirs[name]]
-
-
-def make_plan(
-    *,
-    budget: str,
-    horizon: int,
-    threshold: float,
-    source: str,
-    ticker: str,
-    train_tickers: str,
-    tier: str,
-    split: str,
-    seed: int,
-    max_epochs: int,
-    patience: int,
-    offset: str,
-    study: str,
-    root: Path,
-    tolerance: float = DEFAULT_TOLERANCE,
-    axes: Axes | None = None,
-    instance_norm: str = NONE,
-) -> tuple[Plan, DatasetVersion]:
-    """Resolve what a user asked into a plan, building the dataset version on the way.
-
-    Nothing is written to MLflow or Optuna; only snapshot and dataset version
-    are stored, under ``root``.  Without ``axes`` the grid has the budget's
-    standard ones.
-
-    Raises
-    ------
-    InputError
-        Naming the first rule that a value breaks.
-    """
-    if study and not re.fullmatch(rf"[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", study):
-        raise InputError(f"study must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {study!r}")
-    parsed_budget = Budget(text=budget, tolerance=tolerance)
-    target = Target(horizon=horizon, threshold=threshold)
-    training = Training(max_epochs=max_epochs, patience=patience, offset=offset)
-    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)), axes=axes, instance_norm=instance_norm)
-    provider = open_source(source)
-    snapshot, *auxiliary = (
-        _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
-    )
-    dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
-    further = [
-        build_dataset(root, _snapshot(root, provider, each), tier, auxiliary=auxiliary)
-        for each in _further_tickers(train_tickers, dataset.ticker)
-    ]
-    parsed_split = parse_split(split, dataset.dates)
-    labels = target.labels(dataset.frame)
-    first_row = grid.architectures[0].context_length - 1
-    rows = split_rows(dataset.dates, labels, parsed_split, horizon=target.horizon, first_row=first_row)
-    base_rates(labels, rows)
-    snapshots = {name: digest for each in (dataset, *further) for name, digest in each.snapshots.items()}
-    data = Data(
-        dataset=dataset.digest,
-        snapshots=_named(snapshots),
-        ticker=dataset.ticker,
-        source=dataset.source,
-        tier=tier,
-        train_datasets=_named({each.ticker: each.digest for each in further}) if further else NONE,
-    )
-    chosen = ("pooled" if further else NONE, offset, instance_norm)
-    variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid)
-    default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}{variant}-{dataset.digest[:8]}"
-    plan = Plan(
-        study=study or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
-        data=data,
-        target=target,
-        split=parsed_split,
-        budget=budget,
-        tolerance=parsed_budget.tolerance,
-        **{f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES},
-        min_head_dim=grid.axes.min_head_dim,
-        grid_hash=grid.hash,
-        n_features=len(dataset.features),
-        max_epochs=training.max_epochs,
-        patience=training.patience,
-        offset=training.offset,
-        instance_norm=instance_norm,
-        seed=seed,
-    )
-    plan.spec(grid.architectures[0], {})
-    return plan, dataset
-
-
-def _grid_variant(grid: Grid) -> str:
-    """Tell a grid of other axes or tolerance from the standard one in the study's name."""
-    standard = grid.axes == Axes().of(grid.budget) and grid.budget.tolerance == DEFAULT_TOLERANCE
-    return "" if standard else f"-g{grid.hash[:6]}"
-
-
-def _further_tickers(text: str, forecast: str) -> list[str]:
-    """Read ``--train-tickers``, tickers separated by commas; the forecast one is trained on anyway."""
-    tickers = [each.strip() for each in text.split(",")] if text else []
-    if not all(tickers) or len(set(tickers)) < len(tickers):
-        raise InputError(f"train_tickers must be tickers, each once, separated by commas, got {text!r}")
-    return [each for each in tickers if each != forecast]
-
-
-def _named(digests: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={digest}" for name, digest in digests.items())
-
-
-def _snapshot(root: Path, provider: Source, ticker: str) -> Snapshot:
-    """Newest stored snapshot where downloading again would bring another one, else a fresh one.
-
-    So the same command means the same data, also tomorrow and offline;
-    refreshing is left to ``patchscale data pull``.
-    """
-    stored = latest_snapshots(root, provider.name).get(ticker) if provider.name in CHANGING_SOURCES else None
-    return stored or pull(root, provider, ticker)[0]

@@ -17,7 +17,6 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 
 from model.metrics import Evaluation, undefined_reasons
 from model.spec.spec import Spec
-from model.training.trainer import EpochResult
 from pipeline.exceptions import RecordError
 from search.tracking.provenance import code_tags
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.data.dataset import Dataset
+
+    from model.training.trainer import EpochResult
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"

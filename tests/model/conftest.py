@@ -13,7 +13,8 @@ import torch
 from model.spec.architecture import Architecture
 from model.spec.spec import Data, Spec, Training
 from model.windows import Windows, make_windows
-from pipeline.datasets.dataset import DatasetVersion, build_dataset
+from pipeline.datasets.build import build_dataset
+from pipeline.datasets.dataset import DatasetVersion
 from pipeline.snapshots.snapshot import save_snapshot
 from pipeline.sources import open_source
 from pipeline.splits.splits import Split

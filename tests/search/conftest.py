@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.cli import main
-from search.study.plan import make_plan
+from search.study.make_plan import make_plan
 from search.study.study import open_or_create_study
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
 from search.trial.runner import TrialRunner

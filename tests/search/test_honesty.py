@@ -19,7 +19,7 @@ from search.evidence.selection import selection_corrected
 from search.registry.register import Request, register
 from search.registry.versions.aliases import champion_of
 from search.space.axes import Axes
-from search.study.plan import make_plan
+from search.study.make_plan import make_plan
 from search.study.study import open_or_create_study
 from search.trial.runner import TrialRunner
 from search.workers.progress import make_console

@@ -10,7 +10,8 @@ import pandas as pd
 
 from model.spec.spec import Data
 from pipeline.calendars import calendar_of, sessions
-from pipeline.datasets.dataset import DatasetVersion, build_dataset, load_dataset
+from pipeline.datasets.build import build_dataset
+from pipeline.datasets.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import DataError, InputError
 from pipeline.snapshots.pull import pull
 from pipeline.snapshots.snapshot import Snapshot, latest_snapshots

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.datasets.build import build_dataset
 from pipeline.datasets.catalogue import describe, differences, find_version, list_datasets
-from pipeline.datasets.dataset import build_dataset
 from pipeline.exceptions import DataError
 
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.datasets.dataset import build_dataset, load_dataset
+from pipeline.datasets.build import build_dataset
+from pipeline.datasets.dataset import load_dataset
 from pipeline.datasets.mlflow_dataset import MarketDataset, ParquetSource
 from pipeline.splits.splits import SplitRows
 from pipeline.splits.target import Target

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.calendars import sessions
-from pipeline.datasets.dataset import build_dataset
+from pipeline.datasets.build import build_dataset
 from pipeline.snapshots.snapshot import latest_snapshots
 from search.cli import main
 from search.cli.data import data

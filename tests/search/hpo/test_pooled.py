@@ -7,7 +7,7 @@ import pytest
 
 from model.network.checkpoint import load_checkpoint
 from model.spec.spec import Spec
-from search.study.plan import make_plan
+from search.study.make_plan import make_plan
 from search.study.study import open_or_create_study
 from search.trial.baselines import log_baselines
 from search.trial.inputs import log_data

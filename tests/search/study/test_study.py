@@ -8,7 +8,7 @@ from pipeline.exceptions import StoreError
 from search.space.axes import Axes
 from search.space.extremes import extremes
 from search.space.ranks import SearchSpace
-from search.study.plan import make_plan
+from search.study.make_plan import make_plan
 from search.study.study import load_study, open_or_create_study
 from tests.search.conftest import REQUEST
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from search.study.plan import make_plan
+from search.study.make_plan import make_plan
 from search.tracking.stores import study_lock
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings
