@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.metrics import Evaluation, evaluate
+from model.evaluation import Evaluation
+from model.metrics import evaluate
 from model.network.base_logit import fit_offset, training_offset
 from model.network.patchtst import PatchTST, make_model, predict_proba
 from model.spec.spec import Spec

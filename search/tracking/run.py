@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 
-from model.metrics import Evaluation, undefined_reasons
+from model.evaluation import Evaluation, undefined_reasons
 from model.spec.spec import Spec
 from pipeline.exceptions import RecordError
 from search.tracking.provenance import code_tags

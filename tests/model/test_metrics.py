@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.metrics import CALIBRATION_BINS, Array, calibration_error, evaluate, skill_over, undefined_reasons
+from model.evaluation import CALIBRATION_BINS
+from model.metrics import Array, calibration_error, evaluate, skill_over
 
 probabilities = st.floats(1e-6, 1 - 1e-6)
 days = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), probabilities), min_size=2, max_size=40)
@@ -124,24 +125,6 @@ def test_precision_and_recall_are_counts(pairs: list[tuple[float, float]]) -> No
             assert found[f"precision_{name}"] == pytest.approx(hits / len(called))
         if y.sum():
             assert found[f"recall_{name}"] == pytest.approx(hits / y.sum())
-
-
-@given(pairs=days)
-def test_what_is_undefined_is_nan_with_a_reason_and_nothing_else_is(pairs: list[tuple[float, float]]) -> None:
-    found = evaluate(*_arrays(pairs))
-    undefined = {name for name, value in asdict(found).items() if math.isnan(value)}
-    assert set(undefined_reasons(found)) == undefined
-    assert ("precision_50" in undefined) == (found.n_calls_50 == 0)
-    assert ("recall_30" in undefined) == (found.base_rate == 0)
-    assert ("roc_auc" in undefined) == (found.base_rate in (0, 1))
-    assert ("ece" in undefined) == (found.n_days < CALIBRATION_BINS)
-
-
-def test_the_field_of_an_evaluation_is_a_number() -> None:
-    assert {type(value) for value in asdict(evaluate(np.array([0.0, 1.0]), np.array([0.2, 0.7]))).values()} == {
-        int,
-        float,
-    }
 
 
 def test_skill_over_a_reference() -> None:

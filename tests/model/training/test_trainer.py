@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.metrics import Evaluation, evaluate
+from model.evaluation import Evaluation
+from model.metrics import evaluate
 from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
 from model.training import trainer
