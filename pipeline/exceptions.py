@@ -42,3 +42,8 @@ class TrainingError(PatchscaleError):
 
 class StudyError(PatchscaleError):
     """A study stopped before its target number of trials was reached."""
+
+
+def describe_error(error: BaseException) -> str:
+    """One line: type and message."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]

@@ -12,13 +12,14 @@ from optuna.trial import FrozenTrial, TrialState
 from model.spec.architecture import Architecture
 from model.spec.spec import Spec
 from search.audit.agreement import disagreements
-from search.results.trial_runs import INVALID, RecordedTrial, recorded_trials
+from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.space.axes import Axes
 from search.space.extremes import EXTREME_AXES, extremes
 from search.space.grid import Grid
 from search.space.untested import axis_counts, ends_in_words, find_gaps
 from search.study.plan import Plan
 from search.study.study import Study
+from search.tracking.tags import INVALID
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,9 +20,8 @@ from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.scores import Array, daily_losses
 from search.results.trial_runs import RecordedTrial, recorded_trials, runs_of
 from search.space.ranks import TRAINING
-from search.tracking import run as record
 from search.tracking.artifacts import fetch_artifact
-from search.trial.baselines import ROLE as BASELINE
+from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from search.study.study import Study
 
-TRIAL = "trial"
 PREDICTIONS = "predictions/val.parquet"
 
 
@@ -122,7 +120,7 @@ class Forecasts:
         return rows[int(self.losses_MD[rows].mean(axis=1).argmin())]
 
 
-_REMEDIES = {TRIAL: "run patchscale hpo until one is finished", BASELINE: "run patchscale baselines STUDY"}
+_REMEDIES = {TRIAL_ROLE: "run patchscale hpo until one is finished", BASELINE_ROLE: "run patchscale baselines STUDY"}
 
 
 def load_forecasts(study: Study) -> Forecasts:
@@ -185,8 +183,8 @@ def _trials(study: Study) -> Iterator[_Model]:
         if not _is_valid(study, trial) or trial.spec is None or trial.spec.hash in seen:
             continue
         seen.add(trial.spec.hash)
-        name = f"{TRIAL} {trial.number} {trial.spec.architecture.label}"
-        yield _Model(name=name, role=TRIAL, run=trial.run, n_params=trial.spec.n_params)
+        name = f"{TRIAL_ROLE} {trial.number} {trial.spec.architecture.label}"
+        yield _Model(name=name, role=TRIAL_ROLE, run=trial.run, n_params=trial.spec.n_params)
 
 
 def _is_valid(study: Study, trial: RecordedTrial) -> bool:
@@ -199,16 +197,16 @@ def _is_valid(study: Study, trial: RecordedTrial) -> bool:
 
 def _baselines(study: Study) -> Iterator[_Model]:
     query = (
-        f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{BASELINE}' "
+        f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{BASELINE_ROLE}' "
         "and attributes.status = 'FINISHED'"
     )
     newest_first = sorted(runs_of(study, query), key=lambda run: -run.info.start_time)
     for name, baseline in BASELINES.items():
         settings = baseline_params(study, baseline)[SETTINGS_HASH]
         fitting = [run for run in newest_first if run.data.params.get(SETTINGS_HASH) == settings]
-        valid = [run for run in fitting if run.data.tags.get(record.RECORD_STATE) == "valid"]
+        valid = [run for run in fitting if run.data.tags.get(RECORD_STATE) == "valid"]
         if valid:
-            yield _Model(name=f"{BASELINE} {name}", role=BASELINE, run=valid[0], n_params=None)
+            yield _Model(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=valid[0], n_params=None)
 
 
 def _require_same_days(model: _Model, table: pd.DataFrame, first: tuple[_Model, pd.DataFrame]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from model.spec.budget import Budget
-from pipeline.exceptions import InputError, PatchscaleError
+from pipeline.exceptions import InputError, PatchscaleError, describe_error
 from search.audit.status import study_states
 from search.hpo.command import Request, open_stores, plan_study, require_runnable, work_on
 from search.hpo.launcher import Launcher
@@ -22,8 +22,9 @@ from search.results.trials_table import trials_table
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.restore import restore
 from search.study.study import Study, open_or_create_study
-from search.tracking import run as record
+from search.tracking.run import set_tags
 from search.tracking.stores import Stores, campaign_lock, open_storage, study_lock
+from search.tracking.tags import NOTE
 from search.workers.progress import make_console
 from search.workers.signals import Signals
 
@@ -136,7 +137,7 @@ def queue(stores: Stores, cells: Sequence[Cell]) -> list[Study]:
 def _say_queued(study: Study) -> None:
     study.client.update_run(study.run_id, status="SCHEDULED")
     note = study_card(study, trials_table(study), "queued")
-    record.set_tags(study.client, study.run_id, {record.NOTE: note, "study.state": "queued"})
+    set_tags(study.client, study.run_id, {NOTE: note, "study.state": "queued"})
 
 
 class Campaign:
@@ -192,7 +193,7 @@ class Campaign:
         try:
             ending = work_on(self.stores, cell.request, cell.plan, cell.dataset, launched=self._parent is not None)
         except Exception as error:
-            self.failures[name] = f"failed: {record.describe_error(error)}"
+            self.failures[name] = f"failed: {describe_error(error)}"
             self._say(f"study {name} {self.failures[name]}; the campaign goes on")
             if not isinstance(error, PatchscaleError):
                 traceback.print_exc()

@@ -13,6 +13,7 @@ import pandas as pd
 from rich.table import Table
 
 from model.training.trainer import choose_device
+from pipeline.exceptions import describe_error
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card
 from search.results.holdout import sealed_by_others
@@ -21,9 +22,10 @@ from search.results.trials_table import in_dimensions, trials_table
 from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.study.study import STOPPED, Study
-from search.tracking import run as record
 from search.tracking.board import board_link, save_board
+from search.tracking.run import TrialRecord, log_table, set_tags
 from search.tracking.stores import Stores
+from search.tracking.tags import NOTE, REASON
 from search.trial.inputs import log_data
 from search.workers.coordinator import Coordinator
 from search.workers.count import count_workers
@@ -169,7 +171,7 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
         else:
             state = outcome["state"]
     except Exception as error:
-        status, state = "FAILED", record.describe_error(error)
+        status, state = "FAILED", describe_error(error)
         raise
     finally:
         signals.only_note()
@@ -177,7 +179,7 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
             reconcile(study)
             close_study(study, state)
         finally:
-            record.set_tags(study.client, study.run_id, {record.REASON: state})
+            set_tags(study.client, study.run_id, {REASON: state})
             study.client.set_terminated(study.run_id, status)
             if launcher is not None:
                 launcher.end(status, state)
@@ -188,18 +190,16 @@ def close_study(study: Study, state: str) -> None:
     table = trials_table(study)
     finished = table[table["state"] == "finished"]
     client, run_id = study.client, study.run_id
-    tags = {record.NOTE: study_card(study, table, state), "study.finished_trials": len(finished)}
-    record.set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, STATE: state})
-    record.log_table(client, run_id, table, "trials.csv")
+    tags = {NOTE: study_card(study, table, state), "study.finished_trials": len(finished)}
+    set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, STATE: state})
+    log_table(client, run_id, table, "trials.csv")
     if len(finished):
         best = finished.iloc[0]
-        record.TrialRecord(client, run_id).log(
-            {f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")}
-        )
+        TrialRecord(client, run_id).log({f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")})
     with TemporaryDirectory() as directory:
         left_out = write_plots(in_dimensions(study), Path(directory))
         client.log_artifacts(run_id, directory, "plots")
-    record.set_tags(client, run_id, {"plots.left_out": ", ".join(left_out) or "none"})
+    set_tags(client, run_id, {"plots.left_out": ", ".join(left_out) or "none"})
 
 
 def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:

@@ -6,8 +6,9 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from search.tracking import run as record
+from search.tracking.run import running_runs, set_tags
 from search.tracking.stores import is_alive
+from search.tracking.tags import LAUNCHER_ROLE, REASON, ROLE, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,23 +56,23 @@ class Launcher:
     def link(self, *studies: Study) -> None:
         """Tag the run with what it launched, and with the process that will end it."""
         names, run_ids = (",".join(each) for each in zip(*((s.plan.study, s.run_id) for s in studies), strict=True))
-        tags = {record.ROLE: "launcher", record.STUDY: names, "study.run_id": run_ids}
-        record.set_tags(self.client, self.run_id, {**tags, PID: os.getppid(), HOST: socket.gethostname()})
+        tags = {ROLE: LAUNCHER_ROLE, STUDY: names, "study.run_id": run_ids}
+        set_tags(self.client, self.run_id, {**tags, PID: os.getppid(), HOST: socket.gethostname()})
 
     def end(self, status: str, state: str) -> None:
         """End the run as the study ended."""
-        record.set_tags(self.client, self.run_id, {record.REASON: state})
+        set_tags(self.client, self.run_id, {REASON: state})
         self.client.set_terminated(self.run_id, status)
 
 
 def close_stale_launchers(client: MlflowClient) -> list[str]:
     """Close runs of ``mlflow run`` on this host whose process is gone."""
     done = []
-    query = f"tags.`{record.ROLE}` = 'launcher' and tags.`{HOST}` = '{socket.gethostname()}'"
+    query = f"tags.`{ROLE}` = '{LAUNCHER_ROLE}' and tags.`{HOST}` = '{socket.gethostname()}'"
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    for run in record.running_runs(client, experiments, query):
+    for run in running_runs(client, experiments, query):
         if not is_alive(run.data.tags.get(PID, "")):
-            client.set_tag(run.info.run_id, record.REASON, "interrupted")
+            client.set_tag(run.info.run_id, REASON, "interrupted")
             client.set_terminated(run.info.run_id, "KILLED")
             done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done

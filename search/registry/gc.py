@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 from rich.filesize import decimal
 
-from pipeline.exceptions import InputError
+from pipeline.exceptions import InputError, describe_error
 from search.audit.audit import waiting_retries
 from search.registry.versions.versions import TRIAL_RUN, every_version
 from search.results.card import update_card
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study, load_study
-from search.tracking import run as record
 from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, delete_checkpoint
 from search.tracking.stores import Stores, study_lock
+from search.tracking.tags import RUNNING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 DELETED = "checkpoint.deleted"
-RUNNING = "RUNNING"
 KEEP = 5
 
 
@@ -122,7 +121,7 @@ def _registered(study: Study) -> set[str]:
         return {run for each in every_version(study.client) for run in (str(each.run_id), each.tags.get(TRIAL_RUN, ""))}
     except MlflowException as error:
         raise InputError(
-            f"the registry must be readable before checkpoints are deleted, got: {record.describe_error(error)}"
+            f"the registry must be readable before checkpoints are deleted, got: {describe_error(error)}"
         ) from error
 
 

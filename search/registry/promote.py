@@ -11,9 +11,9 @@ from search.registry.gate.collect import SOURCE, require_baselines, store_claim
 from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
 from search.registry.gate.gate import unknown_gate
 from search.registry.versions.aliases import CHAMPION, champion_of, registry_lock
-from search.registry.versions.versions import TRIAL_NUMBER, find_version, parse_version, require_tag, version_name
-from search.tracking import run as record
+from search.registry.versions.versions import find_version, parse_version, require_tag, version_name
 from search.tracking.stores import Stores, open_tracking
+from search.tracking.tags import STUDY, TRIAL_NUMBER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,7 +57,7 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
         if CHAMPION in version.aliases:
             console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)
             return True
-        for tag in (record.STUDY, TRIAL_NUMBER):
+        for tag in (STUDY, TRIAL_NUMBER):
             require_tag(version, tag)
         gate = _ask_anew(stores, client, version, force=force, console=console)
         console.print("\n".join(gate.lines()), markup=False)

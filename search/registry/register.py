@@ -21,26 +21,18 @@ from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.versions.aliases import WAIT, held_aliases, put_back, registry_lock, set_challenger
 from search.registry.versions.child_run import child_run, close_stale
-from search.registry.versions.versions import (
-    AS_IS,
-    DATA_LAST,
-    DATASET,
-    TRIAL_NUMBER,
-    TRIAL_RUN,
-    version_name,
-    versions_of,
-)
+from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
 from search.study.study import Study, load_study
-from search.tracking import run as record
 from search.tracking.provenance import code_tags
+from search.tracking.run import log_inputs, set_tags
 from search.tracking.stores import Stores, study_lock
+from search.tracking.tags import NOTE, REGISTRATION_ROLE, STUDY, TRIAL_NUMBER
 from search.trial.inputs import dataset_entities
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from rich.console import Console
 
-ROLE = "registration"
 REGISTERED, SEPARATOR = "registered.as", ", "
 
 
@@ -85,10 +77,10 @@ def register(stores: Stores, name: str, request: Request, console: Console) -> M
     tier_memory(study.plan.data.tier)
     chosen = choose_trial(study, request.trial)
     choose_device(request.device)
-    with study_lock(stores, f"{study.plan.study}.{ROLE}"):
-        close_stale(study, ROLE)
+    with study_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
+        close_stale(study, REGISTRATION_ROLE)
         run_name = f"register {chosen.trial.number:03d} {chosen.spec.architecture.label}"
-        with child_run(study, role=ROLE, name=run_name) as run_id:
+        with child_run(study, role=REGISTRATION_ROLE, name=run_name) as run_id:
             version = _register(stores, study, chosen, request, run_id, console)
     return version
 
@@ -99,7 +91,7 @@ def _register(
     client, model = study.client, study.plan.experiment
     claim = claim_of_request(stores, study, chosen, request, console)
     members = _members(study, chosen, request, console)
-    record.log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
+    log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
     packaged = package_members(study, chosen, members, run_id)
     console.print(
         f"packaged, and run in a fresh process: largest difference {packaged.difference:.1e} over "
@@ -167,7 +159,7 @@ def _create_version(
 ) -> ModelVersion:
     client, model, spec = study.client, study.plan.experiment, chosen.spec
     tags = {
-        record.STUDY: study.plan.study,
+        STUDY: study.plan.study,
         "study.run_id": study.run_id,
         TRIAL_RUN: chosen.trial.run_id,
         TRIAL_NUMBER: chosen.trial.number,
@@ -189,7 +181,7 @@ def _create_version(
     description = describe_version(
         chosen, members, claim, gate, trained_through=packaged.trained_through, difference=packaged.difference
     )
-    record.set_tags(client, run_id, {**tags, record.NOTE: description})
+    set_tags(client, run_id, {**tags, NOTE: description})
     return client.create_model_version(
         model,
         packaged.source,

@@ -9,8 +9,9 @@ from search.results.holdout import openings_in_words
 from search.results.trial_runs import runs_of
 from search.results.trials_table import trials_table
 from search.study.study import Study
-from search.tracking import run as record
 from search.tracking.artifacts import artifact_bytes
+from search.tracking.run import set_tags
+from search.tracking.tags import NOTE, STUDY
 
 BEST_SHOWN = 5
 STATE = "study.state"
@@ -58,10 +59,10 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
 def update_card(study: Study) -> None:
     """Write the card anew, in the state that the study's run is in."""
     state = study.client.get_run(study.run_id).data.tags.get(STATE, "unknown")
-    record.set_tags(study.client, study.run_id, {record.NOTE: study_card(study, trials_table(study), state)})
+    set_tags(study.client, study.run_id, {NOTE: study_card(study, trials_table(study), state)})
 
 
 def _artifact_size(study: Study) -> str:
-    runs = [study.client.get_run(study.run_id), *runs_of(study, f"tags.`{record.STUDY}` = '{study.plan.study}'")]
+    runs = [study.client.get_run(study.run_id), *runs_of(study, f"tags.`{STUDY}` = '{study.plan.study}'")]
     size = artifact_bytes({run.info.run_id: run for run in runs}.values())
     return "unknown, they lie in a store of their own" if size is None else f"{decimal(size)} ({size:,} bytes)"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pipeline.exceptions import RecordError
 from pipeline.splits.holdout import Opening
 from search.results.trial_runs import runs_of
-from search.tracking import run as record
 from search.tracking.provenance import code_tags
+from search.tracking.tags import ROLE, STUDY, STUDY_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -79,7 +79,7 @@ def count_openings(study: Study) -> int:
 def count_openings_elsewhere(study: Study) -> int:
     """How often days of this test split were opened through other studies of the same ticker and target."""
     split = study.plan.split
-    others = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` != '{study.plan.study}'"
+    others = f"tags.`{ROLE}` = '{STUDY_ROLE}' and tags.`{STUDY}` != '{study.plan.study}'"
     overlapping = (
         run
         for run in runs_of(study, others)
@@ -94,9 +94,9 @@ def sealed_by_others(study: Study) -> list[str]:
 
     Their seal holds inside them only: what is chosen here has seen their test days.
     """
-    split, others = study.plan.split, f"tags.`{record.ROLE}` = 'study'"
+    split, others = study.plan.split, f"tags.`{ROLE}` = '{STUDY_ROLE}'"
     return sorted(
-        run.data.tags[record.STUDY]
+        run.data.tags[STUDY]
         for run in runs_of(study, others)
         if run.info.run_id != study.run_id
         and run.data.params.get("test_start", "9999") <= str(split.validation_end)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError
-from search.tracking import run as record
+from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from search.study.study import Study
 
-FINISHED = "FINISHED"
-INVALID = "invalid"
 PAGE = 1000
 
 
@@ -46,7 +44,7 @@ class RecordedTrial:
     @property
     def number(self) -> int:
         """The trial's number, as the run names it."""
-        return int(self.run.data.tags[record.TRIAL_NUMBER])
+        return int(self.run.data.tags[TRIAL_NUMBER])
 
     @property
     def finished(self) -> bool:
@@ -66,7 +64,7 @@ class RecordedTrial:
 
 def recorded_trials(study: Study) -> list[RecordedTrial]:
     """Every run of the study's trials, by trial number, whatever its state."""
-    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
     return sorted(map(_read, runs_of(study, query)), key=lambda trial: trial.number)
 
 
@@ -83,7 +81,7 @@ def runs_of(study: Study, query: str) -> Iterator[Run]:
 
 def _read(run: Run) -> RecordedTrial:
     """Rebuild the spec; a run that never got its params has a problem only if it says that it finished."""
-    said = run.data.tags.get(record.RECORD_STATE, "")
+    said = run.data.tags.get(RECORD_STATE, "")
     try:
         spec: Spec | None = Spec.from_params(run.data.params)
         problem = ""

@@ -8,7 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.heartbeat import alive_elsewhere
 from search.study.study import Study
-from search.tracking import run as record
+from search.tracking.run import TrialRecord, running_runs, set_tags
+from search.tracking.tags import REASON, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
 
 MAX_RETRIES = 2
 FIXED_PARAMS = "fixed_params"
@@ -58,12 +59,12 @@ def _close_trial(study: Study, trial: FrozenTrial) -> str:
 
 def _close_runs(study: Study, alive: Collection[int]) -> list[str]:
     """End every run of the study's trials that still says RUNNING."""
-    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
     kept = {str(number) for number in alive}
-    running = record.running_runs(study.client, [study.experiment_id], query)
-    stale = [run for run in running if run.data.tags[record.TRIAL_NUMBER] not in kept]
+    running = running_runs(study.client, [study.experiment_id], query)
+    stale = [run for run in running if run.data.tags[TRIAL_NUMBER] not in kept]
     for run in stale:
-        record.TrialRecord(study.client, run.info.run_id).interrupt()
+        TrialRecord(study.client, run.info.run_id).interrupt()
     return [f"run {run.info.run_id[:8]} said RUNNING: ended it KILLED" for run in stale]
 
 
@@ -95,7 +96,7 @@ def _give_up(study: Study, trial: FrozenTrial) -> str:
     study.schedule.tell(trial.number, state=TrialState.FAIL)
     run_id = trial.user_attrs.get("run_id")
     if run_id:
-        record.set_tags(study.client, run_id, {record.REASON: reason})
+        set_tags(study.client, run_id, {REASON: reason})
         study.client.set_terminated(run_id, "FAILED")
         study.training_state(run_id).unlink(missing_ok=True)
     return f"trial {trial.number} failed: {reason}"

@@ -15,7 +15,8 @@ from pipeline.exceptions import PatchscaleError, RecordError
 from search.space.grid import AXES
 from search.space.ranks import TRAINING, SearchSpace
 from search.study.study import RUN_ID, Study, make_parent_run
-from search.tracking import run as record
+from search.tracking.run import TrialRecord
+from search.tracking.tags import PARENT, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -60,7 +61,7 @@ def _restore_parent(study: Study) -> tuple[Study, list[str]]:
         study.schedule.set_user_attr(RUN_ID, run_id)
         for each in _runs(study):
             if each.info.lifecycle_stage == "active":
-                study.client.set_tag(each.info.run_id, record.PARENT, run_id)
+                study.client.set_tag(each.info.run_id, PARENT, run_id)
         return replace(study, run_id=run_id), [f"the study's run was gone: made {run_id[:8]} in its place"]
     if run.info.lifecycle_stage == "active":
         return study, []
@@ -90,7 +91,7 @@ def _remake_run(study: Study, trial: FrozenTrial) -> str:
     spec = study.plan.spec(space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
     if spec.hash != trial.user_attrs.get("spec_hash") or "result" not in trial.user_attrs:
         return f"trial {trial.number} has no run and can't be recorded anew: its spec or its result is not known"
-    written = record.TrialRecord.start(
+    written = TrialRecord.start(
         study.client,
         experiment_id=study.experiment_id,
         parent_run_id=study.run_id,
@@ -149,7 +150,7 @@ def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
     )
     known.add(spec.hash)
     number = study.schedule.get_trials(deepcopy=False)[-1].number
-    study.client.set_tag(run.info.run_id, record.TRIAL_NUMBER, str(number))
+    study.client.set_tag(run.info.run_id, TRIAL_NUMBER, str(number))
     return f"run {name} was in no schedule: entered it as trial {number}"
 
 
@@ -162,7 +163,7 @@ def _require_own(study: Study, spec: Spec) -> None:
 
 def _runs(study: Study) -> list[Run]:
     """Every run of the study's trials, the deleted ones too."""
-    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
     found: list[Run] = []
     token: str | None = None
     while True:

@@ -21,9 +21,10 @@ from search.space.ranks import TRAINING, SearchSpace
 from search.study.plan import Plan
 from search.study.pruner import PRUNERS, make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
-from search.tracking import run as record
 from search.tracking.provenance import code_tags
+from search.tracking.run import library_tags, running_runs, set_tags
 from search.tracking.stores import Stores, open_storage, open_tracking
+from search.tracking.tags import PARENT, ROLE, STUDY, STUDY_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -129,7 +130,7 @@ def open_or_create_study(
         study = _create(client, storage, stores, plan, trials, data_root, earlier)
     study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
     study.schedule.set_user_attr(SAMPLER, sampler)
-    record.set_tags(client, study.run_id, {"study.sampler": sampler})
+    set_tags(client, study.run_id, {"study.sampler": sampler})
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
     study.schedule.set_user_attr(PRUNER, pruner)
@@ -176,7 +177,7 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
         If the run is of another plan; the message names each difference.
     """
     experiment = client.get_experiment_by_name(plan.experiment)
-    query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
+    query = f"tags.`{ROLE}` = '{STUDY_ROLE}' and tags.`{STUDY}` = '{plan.study}'"
     runs = client.search_runs([experiment.experiment_id], query) if experiment else []
     if not runs:
         return None
@@ -228,9 +229,9 @@ def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
     """Remove what a crash left of a study that was being made: no trial of it has run."""
     optuna.delete_study(study_name=plan.study, storage=storage)
     experiment = client.get_experiment_by_name(plan.experiment)
-    query = f"tags.`{record.ROLE}` = 'study' and tags.`{record.STUDY}` = '{plan.study}'"
-    for run in record.running_runs(client, [experiment.experiment_id] if experiment else [], query):
-        if not client.search_runs([run.info.experiment_id], f"tags.`{record.PARENT}` = '{run.info.run_id}'"):
+    query = f"tags.`{ROLE}` = '{STUDY_ROLE}' and tags.`{STUDY}` = '{plan.study}'"
+    for run in running_runs(client, [experiment.experiment_id] if experiment else [], query):
+        if not client.search_runs([run.info.experiment_id], f"tags.`{PARENT}` = '{run.info.run_id}'"):
             client.delete_run(run.info.run_id)
 
 
@@ -258,7 +259,7 @@ def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str
     run = client.create_run(
         experiment_id,
         run_name=plan.study,
-        tags={record.ROLE: "study", record.STUDY: plan.study, **code_tags(), **record.library_tags()},
+        tags={ROLE: STUDY_ROLE, STUDY: plan.study, **code_tags(), **library_tags()},
     )
     from mlflow.entities import Param
 

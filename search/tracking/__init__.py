@@ -1,1 +1,1 @@
-"""MLflow's and Optuna's stores: stores → run (what is written of a trial) → artifacts; provenance, board."""
+"""MLflow's and Optuna's stores: stores → tags (names) → run (what is written) → artifacts; provenance, board."""

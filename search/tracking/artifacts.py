@@ -7,8 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exceptions import StoreError
-from search.tracking.run import describe_error
+from pipeline.exceptions import StoreError, describe_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -17,8 +17,9 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 
 from model.evaluation import Evaluation, undefined_reasons
 from model.spec.spec import Spec
-from pipeline.exceptions import RecordError
+from pipeline.exceptions import RecordError, describe_error
 from search.tracking.provenance import code_tags
+from search.tracking.tags import PARENT, REASON, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 
     from model.training.trainer import EpochResult
 
-PARENT = "mlflow.parentRunId"
-NOTE = "mlflow.note.content"
-ROLE = "run.role"
-STUDY = "study.name"
-TRIAL_NUMBER = "trial.number"
-REASON = "status.reason"
-RECORD_STATE = "record.state"
 LIBRARIES = ("torch", "mlflow", "optuna", "numpy", "pandas", "scikit-learn", "TA-Lib", "arch", "patchscale")
 
 
@@ -89,7 +83,7 @@ class TrialRecord:
             run_name=f"{number:03d} {spec.architecture.label}",
             tags={
                 PARENT: parent_run_id,
-                ROLE: "trial",
+                ROLE: TRIAL_ROLE,
                 STUDY: study,
                 TRIAL_NUMBER: str(number),
                 "device": device,
@@ -239,11 +233,6 @@ def running_runs(client: MlflowClient, experiment_ids: Iterable[str], query: str
     status = RunStatus.to_string(RunStatus.RUNNING)
     ids = list(experiment_ids)
     return list(client.search_runs(ids, f"attributes.status = '{status}' and {query}", max_results=1000)) if ids else []
-
-
-def describe_error(error: BaseException) -> str:
-    """One line: type and message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 
 def _plottable(spec: Spec) -> dict[str, float]:

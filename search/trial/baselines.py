@@ -19,18 +19,18 @@ from model.metrics import evaluate, skill_over
 from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
-from pipeline.exceptions import RecordError
+from pipeline.exceptions import RecordError, describe_error
 from search.results.trials_table import trials_table
 from search.study.study import Study, load_study
-from search.tracking import run as record
 from search.tracking.provenance import code_tags
+from search.tracking.run import TrialRecord, library_tags
 from search.tracking.stores import Stores, study_lock
+from search.tracking.tags import BASELINE_ROLE, PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
 from search.trial.inputs import dataset_entities, further_entities
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-ROLE = "baseline"
 SETTINGS_HASH = "settings_hash"
 SHOWN = ("loss", "base_rate_loss", "skill", "roc_auc", "brier")
 SKILL_OVER = "best/skill_over_baseline"
@@ -122,14 +122,14 @@ def _context_length(study: Study) -> int:
 
 
 def _runs_of(study: Study, query: str) -> list[Any]:
-    mine = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{ROLE}'"
+    mine = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{BASELINE_ROLE}'"
     return list(study.client.search_runs([study.experiment_id], f"{mine} and {query}"))
 
 
 def _close_stale(study: Study) -> None:
     """End runs that a killed command left RUNNING; the lock says that nobody works on them."""
     for run in _runs_of(study, "attributes.status = 'RUNNING'"):
-        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")
+        TrialRecord(study.client, run.info.run_id).interrupt("killed")
 
 
 def _find(study: Study, params: dict[str, str]) -> Logged | None:
@@ -154,14 +154,14 @@ def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
         study.experiment_id,
         run_name=baseline.name,
         tags={
-            record.PARENT: study.run_id,
-            record.ROLE: ROLE,
-            record.STUDY: study.plan.study,
+            PARENT: study.run_id,
+            ROLE: BASELINE_ROLE,
+            STUDY: study.plan.study,
             **code_tags(),
-            **record.library_tags(),
+            **library_tags(),
         },
     )
-    written = record.TrialRecord(study.client, run.info.run_id)
+    written = TrialRecord(study.client, run.info.run_id)
     try:
         _log_params(written, baseline_params(study, baseline))
         entities = dataset_entities(fit.dataset, study.data_root, fit.windows)
@@ -174,25 +174,23 @@ def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
         raise
     except Exception as error:
         written.fail(error)
-        return Logged(
-            name=baseline.name, run_id=written.run_id, reused=False, metrics={}, error=record.describe_error(error)
-        )
+        return Logged(name=baseline.name, run_id=written.run_id, reused=False, metrics={}, error=describe_error(error))
     metrics = study.client.get_run(written.run_id).data.metrics
     return Logged(name=baseline.name, run_id=written.run_id, reused=False, metrics=dict(metrics))
 
 
-def _log_params(written: record.TrialRecord, params: dict[str, str]) -> None:
+def _log_params(written: TrialRecord, params: dict[str, str]) -> None:
     """Log the params and prove that they read back."""
     written.client.log_batch(written.run_id, params=[Param(name, value) for name, value in params.items()])
     held = written.client.get_run(written.run_id).data.params
     changed = [name for name, value in params.items() if held.get(name) != value]
     state = f"invalid: changed {', '.join(changed)}" if changed else "valid"
-    written.client.set_tag(written.run_id, record.RECORD_STATE, state)
+    written.client.set_tag(written.run_id, RECORD_STATE, state)
     if changed:
         raise RecordError(f"run {written.run_id} must read back as what was logged, got {state}; check the store")
 
 
-def _fit_and_conclude(written: record.TrialRecord, study: Study, baseline: Baseline, fit: _Fit) -> None:
+def _fit_and_conclude(written: TrialRecord, study: Study, baseline: Baseline, fit: _Fit) -> None:
     started = time.monotonic()
     fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, further=fit.further)
     rows = fit.windows.rows.validation
@@ -214,11 +212,11 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
     if not losses:
         return
     best = min(losses)
-    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = 'trial'"
+    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
     for run in study.client.search_runs([study.experiment_id], f"{query} and attributes.status = 'FINISHED'"):
         skill = skill_over(run.data.metrics["best/loss"], best)
         if run.data.metrics.get(SKILL_OVER) != skill:
-            record.TrialRecord(study.client, run.info.run_id).log({SKILL_OVER: skill})
+            TrialRecord(study.client, run.info.run_id).log({SKILL_OVER: skill})
             study.client.set_tag(run.info.run_id, "baseline.best", losses[best])
 
 

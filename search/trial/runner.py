@@ -23,11 +23,11 @@ from model.training.resume import resume_training, save_training
 from model.training.trainer import EpochResult, Trainer, build_model, choose_device, predict_rows
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
-from pipeline.exceptions import PatchscaleError
+from pipeline.exceptions import PatchscaleError, describe_error
 from search.space.ranks import TRAINING, SearchSpace
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
-from search.tracking.run import TrialRecord, describe_error
+from search.tracking.run import TrialRecord
 from search.trial.inputs import dataset_entities, further_entities
 
 Report = Callable[[dict[str, Any]], None]

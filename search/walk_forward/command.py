@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.training.trainer import choose_device
-from pipeline.exceptions import PatchscaleError
+from pipeline.exceptions import PatchscaleError, describe_error
 from search.results.holdout import openings_in_words
 from search.study.study import Study
-from search.tracking.run import describe_error
 from search.tracking.stores import Stores, study_lock
+from search.tracking.tags import BASELINE_ROLE
 from search.walk_forward.load import load_walk_forward
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings, close_stale, find_finished, walk_forward_params
-from search.walk_forward.subject import BASELINE, Subject, read_subjects
+from search.walk_forward.subject import Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
 from search.walk_forward.walk import Material, Workforce, load_material, overlap_years, walk_forward
 from search.workers.count import count_workers
@@ -113,7 +113,7 @@ def _walk(
 def print_evidence(study: Study, subjects: Sequence[Subject], material: Material, console: Console) -> None:
     """Print pooled evidence, differences from the best baseline and the years, beside the baselines that there are."""
     every = load_walk_forward(study, years=material.years)
-    names = {subject.name for subject in subjects} | {name for name in every.names if name.startswith(BASELINE)}
+    names = {subject.name for subject in subjects} | {name for name in every.names if name.startswith(BASELINE_ROLE)}
     forecasts = of_names(every, names)
     overlap = overlap_years(study.plan.split, [fold.year for fold in material.folds])
     title = f"{study.plan.study}, walk-forward"
@@ -141,7 +141,7 @@ def remarks(study: Study, roles: Sequence[str], years: tuple[int, int], overlap:
         f"{openings_in_words(study)}, and not read here; a spec's setting was chosen with data up to the validation "
         "days, only its weights know nothing of the year they forecast"
     )
-    if BASELINE not in roles:
+    if BASELINE_ROLE not in roles:
         said.append(
             f"no baseline was walked forward over {years[0]} to {years[1]} yet: patchscale walkforward baselines "
             f"--study {plan.study} --first-year {years[0]} --last-year {years[1]}"

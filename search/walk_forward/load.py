@@ -15,7 +15,7 @@ from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.holdout import require_unsealed
 from search.evidence.forecasts import Forecasts
 from search.study.study import Study
-from search.tracking import run as record
+from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, TRIAL_ROLE
 from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.runs import (
     FIRST_YEAR,
@@ -27,7 +27,7 @@ from search.walk_forward.runs import (
     walk_forward_params,
     walk_forward_runs,
 )
-from search.walk_forward.subject import BASELINE, TRIAL, Subject
+from search.walk_forward.subject import Subject
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -59,7 +59,9 @@ def load_walk_forward(
     SealedError
         If a day is of the test split.
     """
-    found = [run for run in _usable(study) if run_ids is None or _role(run) == BASELINE or run.info.run_id in run_ids]
+    found = [
+        run for run in _usable(study) if run_ids is None or _role(run) == BASELINE_ROLE or run.info.run_id in run_ids
+    ]
     years = years or _most_common_years(found)
     chosen = _one_each([run for run in found if years_of(run) == years])
     if not chosen:
@@ -91,7 +93,7 @@ def years_of(run: Run) -> tuple[int, int]:
 
 
 def _usable(study: Study) -> list[Run]:
-    query = f"attributes.status = 'FINISHED' and tags.`{record.RECORD_STATE}` = 'valid'"
+    query = f"attributes.status = 'FINISHED' and tags.`{RECORD_STATE}` = 'valid'"
     runs = walk_forward_runs(study, query)
     return [run for run in runs if _is_own(study, run)]
 
@@ -100,7 +102,7 @@ def _is_own(study: Study, run: Run) -> bool:
     """Whether a run is of the study's data, target and split, and a baseline's settings those of today."""
     first, last = years_of(run)
     settings = Settings(first_year=first, last_year=last, seeds=int(run.data.params[SEEDS]))
-    if _role(run) == TRIAL:
+    if _role(run) == TRIAL_ROLE:
         spec, plan = Spec.from_params(run.data.params), study.plan
         return (spec.data, spec.target, spec.split) == (plan.data, plan.target, plan.split)
     baseline = BASELINES.get(run.data.params["baseline"])
@@ -120,17 +122,17 @@ def _one_each(runs: Sequence[Run]) -> list[Run]:
     ordered = sorted(runs, key=lambda run: (int(run.data.params[SEEDS]), run.info.start_time))
     chosen = {_key(run): run for run in ordered}
     return sorted(
-        chosen.values(), key=lambda run: (_role(run) == BASELINE, _n_params(run) or 0, run.data.tags[SUBJECT])
+        chosen.values(), key=lambda run: (_role(run) == BASELINE_ROLE, _n_params(run) or 0, run.data.tags[SUBJECT])
     )
 
 
 def _key(run: Run) -> str:
     params = run.data.params
-    return str(params["baseline"] if _role(run) == BASELINE else params["spec_hash"])
+    return str(params["baseline"] if _role(run) == BASELINE_ROLE else params["spec_hash"])
 
 
 def _role(run: Run) -> str:
-    return BASELINE if "baseline" in run.data.params else TRIAL
+    return BASELINE_ROLE if "baseline" in run.data.params else TRIAL_ROLE
 
 
 def _n_params(run: Run) -> int | None:

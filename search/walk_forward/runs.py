@@ -17,9 +17,10 @@ from model.metrics import evaluate
 from pipeline.exceptions import RecordError
 from search.results.trial_runs import runs_of
 from search.study.study import Study
-from search.tracking import run as record
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.provenance import code_tags
+from search.tracking.run import TrialRecord, library_tags
+from search.tracking.tags import PARENT, REASON, RECORD_STATE, ROLE, STUDY, WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.subject import Subject
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mlflow.data.dataset import Dataset
     from mlflow.entities import Run
 
-ROLE = "walkforward"
 SUBJECT = "walkforward.subject"
 OVERLAP = "walkforward.overlap_years"
 FIRST_YEAR, LAST_YEAR, SEEDS, EPOCHS = (
@@ -75,7 +75,7 @@ def walk_forward_params(study: Study, subject: Subject, settings: Settings) -> d
 
 def walk_forward_runs(study: Study, query: str = "") -> list[Run]:
     """Every walk-forward run of a study that an MLflow filter finds, the latest first."""
-    mine = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{ROLE}'"
+    mine = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{WALK_FORWARD_ROLE}'"
     return list(runs_of(study, f"{mine} and {query}" if query else mine))
 
 
@@ -83,7 +83,7 @@ def find_finished(study: Study, params: Mapping[str, str]) -> Run | None:
     """Finished, valid run with these settings; None if there is none."""
     query = (
         f"attributes.status = 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}' "
-        f"and tags.`{record.RECORD_STATE}` = 'valid'"
+        f"and tags.`{RECORD_STATE}` = 'valid'"
     )
     return next(iter(walk_forward_runs(study, query)), None)
 
@@ -91,7 +91,7 @@ def find_finished(study: Study, params: Mapping[str, str]) -> Run | None:
 def close_stale(study: Study) -> None:
     """End runs that a killed command left RUNNING; the caller's lock says that nobody works on them."""
     for run in walk_forward_runs(study, "attributes.status = 'RUNNING'"):
-        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")
+        TrialRecord(study.client, run.info.run_id).interrupt("killed")
 
 
 class WalkForwardRun:
@@ -107,7 +107,7 @@ class WalkForwardRun:
 
     def __init__(self, study: Study, run_id: str) -> None:
         self.study, self.run_id = study, run_id
-        self.record = record.TrialRecord(study.client, run_id)
+        self.record = TrialRecord(study.client, run_id)
 
     @classmethod
     def open(
@@ -123,18 +123,18 @@ class WalkForwardRun:
         earlier = _find_interrupted(study, params)
         if earlier is not None:
             study.client.update_run(earlier.info.run_id, status="RUNNING")
-            study.client.set_tag(earlier.info.run_id, record.REASON, "resumed")
+            study.client.set_tag(earlier.info.run_id, REASON, "resumed")
             return cls(study, str(earlier.info.run_id))
         run = study.client.create_run(
             study.experiment_id,
             run_name=f"walk-forward {params[FIRST_YEAR]}-{params[LAST_YEAR]} {subject.name}",
             tags={
-                record.PARENT: study.run_id,
-                record.ROLE: ROLE,
-                record.STUDY: study.plan.study,
+                PARENT: study.run_id,
+                ROLE: WALK_FORWARD_ROLE,
+                STUDY: study.plan.study,
                 SUBJECT: subject.name,
                 **code_tags(),
-                **record.library_tags(),
+                **library_tags(),
             },
         )
         written = cls(study, str(run.info.run_id))
@@ -151,9 +151,7 @@ class WalkForwardRun:
         client.log_batch(self.run_id, params=[Param(name, value) for name, value in params.items()])
         held = client.get_run(self.run_id).data.params
         changed = [name for name, value in params.items() if held.get(name) != value]
-        client.set_tag(
-            self.run_id, record.RECORD_STATE, f"invalid: changed {', '.join(changed)}" if changed else "valid"
-        )
+        client.set_tag(self.run_id, RECORD_STATE, f"invalid: changed {', '.join(changed)}" if changed else "valid")
         if changed:
             raise RecordError(f"run {self.run_id} must read back as what was logged, got others in {changed[0]}")
 
@@ -209,7 +207,7 @@ def read_days(study: Study, run: Run) -> pd.DataFrame:
 def _find_interrupted(study: Study, params: Mapping[str, str]) -> Run | None:
     query = (
         f"attributes.status != 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}' "
-        f"and tags.`{record.RECORD_STATE}` = 'valid'"
+        f"and tags.`{RECORD_STATE}` = 'valid'"
     )
     code = code_tags()
     found = walk_forward_runs(study, query)

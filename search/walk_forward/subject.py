@@ -12,12 +12,11 @@ from model.baselines import BASELINES, Baseline
 from model.spec.spec import Spec, flatten
 from pipeline.exceptions import InputError, StoreError
 from search.study.study import Study, load_study
-from search.tracking import run as record
 from search.tracking.stores import Stores, open_tracking
+from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
 ALL_BASELINES = "baselines"
-TRIAL, BASELINE = "trial", "baseline"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +40,7 @@ class Subject:
     @property
     def role(self) -> str:
         """``trial`` or ``baseline``."""
-        return BASELINE if self.spec is None else TRIAL
+        return BASELINE_ROLE if self.spec is None else TRIAL_ROLE
 
     def params(self, study: Study) -> dict[str, str]:
         """Everything that determines what is fitted to given rows, as MLflow params."""
@@ -82,7 +81,7 @@ def read_subjects(stores: Stores, what: str, study: str = "") -> tuple[Study, li
         raise InputError(f"a walk-forward of {what} must know whose days to take, got no study; add --study NAME")
     opened = load_study(stores, study)
     if what == ALL_BASELINES:
-        return opened, [Subject(name=f"{BASELINE} {name}", baseline=each) for name, each in BASELINES.items()]
+        return opened, [Subject(name=f"{BASELINE_ROLE} {name}", baseline=each) for name, each in BASELINES.items()]
     spec = read_spec(path)
     _require_own(opened, spec, what)
     return opened, [Subject(name=f"spec {spec.architecture.label} {spec.hash[:8]}", spec=spec)]
@@ -116,20 +115,20 @@ def _of_run(stores: Stores, run_id: str, study: str) -> tuple[Study, list[Subjec
             f"walk forward the run id of a trial, a path of a spec.json, or {ALL_BASELINES}, got {run_id!r}; "
             "see the trials.csv of the study's run"
         ) from error
-    tags, name = run.data.tags, run.data.tags.get(record.STUDY, "")
-    if tags.get(record.ROLE) != TRIAL or run.info.status != "FINISHED":
+    tags, name = run.data.tags, run.data.tags.get(STUDY, "")
+    if tags.get(ROLE) != TRIAL_ROLE or run.info.status != "FINISHED":
         raise StoreError(
-            f"walk forward a finished trial, got run {run_id} ({tags.get(record.ROLE, 'unknown')}, {run.info.status})"
+            f"walk forward a finished trial, got run {run_id} ({tags.get(ROLE, 'unknown')}, {run.info.status})"
         )
     if study not in ("", name):
         raise InputError(f"a trial is walked forward on its own study's days, got --study {study} for one of {name}")
-    state = tags.get(record.RECORD_STATE, "unknown")
+    state = tags.get(RECORD_STATE, "unknown")
     if state != "valid":
         raise StoreError(f"walk forward a trial whose record is valid, got run {run_id}: {state}")
     spec = Spec.from_params(run.data.params)
     opened = load_study(stores, name, client=client)
     _require_own(opened, spec, f"run {run_id}")
-    label = f"{TRIAL} {tags[record.TRIAL_NUMBER]} {spec.architecture.label}"
+    label = f"{TRIAL_ROLE} {tags[TRIAL_NUMBER]} {spec.architecture.label}"
     return opened, [Subject(name=label, spec=spec)]
 
 

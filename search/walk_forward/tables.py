@@ -12,7 +12,7 @@ from model.metrics import evaluate
 from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.forecasts import Forecasts
-from search.walk_forward.subject import BASELINE
+from search.tracking.tags import BASELINE_ROLE
 
 COMPARED = ("loss", "roc_auc")
 SHOWN_METRICS = {"loss": "log loss", "roc_auc": "AUC"}
@@ -74,9 +74,9 @@ def pooled_table(forecasts: Forecasts, title: str) -> Table:
 
 def difference_table(forecasts: Forecasts, title: str) -> Table | None:
     """Paired difference of every model from the best baseline on these days; None without a baseline."""
-    if BASELINE not in forecasts.roles or len(forecasts.names) < 2:
+    if BASELINE_ROLE not in forecasts.roles or len(forecasts.names) < 2:
         return None
-    best = forecasts.best(BASELINE)
+    best = forecasts.best(BASELINE_ROLE)
     table = Table(
         title=f"{title}: less {forecasts.names[best]}, the best on these days",
         caption="p: one-sided, the model is better; detectable: smallest true difference that these days show "
@@ -106,7 +106,7 @@ def yearly_table(forecasts: Forecasts, metric: str, optimistic: Sequence[int]) -
     for name in ("year", "days", "base rate", *(("base-rate loss",) if metric == "loss" else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for name in forecasts.names:
-        table.add_column(name.removeprefix(f"{BASELINE} "), justify="right")
+        table.add_column(name.removeprefix(f"{BASELINE_ROLE} "), justify="right")
     for year in np.unique(forecasts.dates_D.year):
         in_year = np.asarray(forecasts.dates_D.year == year)
         found = [evaluate(forecasts.y_D[in_year], p_D) for p_D in forecasts.p_MD[:, in_year]]

@@ -32,8 +32,8 @@ def main(arguments: list[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
+    from pipeline.exceptions import describe_error
     from search.study.study import load_study
-    from search.tracking.run import describe_error
     from search.tracking.stores import Stores
     from search.walk_forward.forecast import Job
     from search.walk_forward.walk import load_material, make_forecaster

@@ -16,8 +16,6 @@ from search.legacy.record.runs import (
     LEGACY,
     ORIGIN,
     SOURCE,
-    STUDY_ROLE,
-    TRIAL_ROLE,
     run_name,
     trial_metrics,
     trial_params,
@@ -28,8 +26,8 @@ from search.legacy.recover.trial import LegacyTrial, digest
 from search.study.study import find_or_create_experiment
 from search.tracking.board import board_link, save_board
 from search.tracking.provenance import code_tags
-from search.tracking.run import NOTE, PARENT, ROLE, STUDY
 from search.tracking.stores import Stores, open_tracking, prepare_home, study_lock
+from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, PARENT, ROLE, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -167,13 +165,13 @@ class _Importer:
         if name not in self.experiments:
             experiment_id = find_or_create_experiment(self.client, self.stores, name)
             self.client.set_experiment_tag(experiment_id, ORIGIN, LEGACY)
-            save_board(self.client, experiment_id, BOARD, query=f"tags.`{ROLE}` = '{TRIAL_ROLE}'")
+            save_board(self.client, experiment_id, BOARD, query=f"tags.`{ROLE}` = '{LEGACY_TRIAL_ROLE}'")
             self.experiments[name] = experiment_id
         return self.experiments[name]
 
     def _parent(self, experiment_id: str, name: str, source: SourceFile, first: LegacyTrial, identity: str) -> str:
         study = None if first.form == "csv" else first.study
-        tags = {ORIGIN: LEGACY, ROLE: STUDY_ROLE, SOURCE: identity, NOTE: ABOUT, "legacy.file": source.name}
+        tags = {ORIGIN: LEGACY, ROLE: LEGACY_STUDY_ROLE, SOURCE: identity, NOTE: ABOUT, "legacy.file": source.name}
         named = {STUDY: study} if study is not None else {}
         run: Any = self.client.create_run(
             experiment_id,

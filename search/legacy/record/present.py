@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.legacy.record.runs import FINGERPRINT, LEGACY, ORIGIN, SOURCE, START, STUDY_ROLE
+from search.legacy.record.runs import FINGERPRINT, LEGACY, ORIGIN, SOURCE, START
 from search.legacy.recover.trial import LegacyTrial
-from search.tracking.run import PARENT, REASON, ROLE
+from search.tracking.tags import LEGACY_STUDY_ROLE, PARENT, REASON, ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,7 +67,7 @@ def look_up(client: MlflowClient) -> Present:
     present = Present()
     for run in legacy_runs(client):
         tags = run.data.tags
-        if tags.get(ROLE) == STUDY_ROLE:
+        if tags.get(ROLE) == LEGACY_STUDY_ROLE:
             present.parents[run.info.run_id] = run
         elif FINGERPRINT in tags:
             present.by_fingerprint[tags[FINGERPRINT]] = run

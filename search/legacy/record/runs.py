@@ -7,10 +7,9 @@ import math
 from search.legacy.recover.architecture import UNKNOWN
 from search.legacy.recover.fields import printable
 from search.legacy.recover.trial import FINISHED, LegacyTrial
-from search.tracking.run import REASON, ROLE, STUDY, TRIAL_NUMBER
+from search.tracking.tags import LEGACY_TRIAL_ROLE, REASON, ROLE, STUDY, TRIAL_NUMBER
 
 ORIGIN, LEGACY = "origin", "legacy"
-TRIAL_ROLE, STUDY_ROLE = "legacy-trial", "legacy-study"
 FINGERPRINT, START, SOURCE = "legacy.fingerprint", "legacy.start", "legacy.source"
 N_HEADS = "legacy.n_heads"
 MAX_TAG = 5000
@@ -48,7 +47,7 @@ def trial_tags(trial: LegacyTrial, file: str) -> dict[str, str]:
     }
     return {
         ORIGIN: LEGACY,
-        ROLE: TRIAL_ROLE,
+        ROLE: LEGACY_TRIAL_ROLE,
         REASON: outcome.reason,
         FINGERPRINT: trial.fingerprint,
         "legacy.file": file,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from search.legacy.record.present import legacy_runs
-from search.legacy.record.runs import N_HEADS, STUDY_ROLE
+from search.legacy.record.runs import N_HEADS
 from search.legacy.recover.architecture import UNKNOWN
 from search.legacy.recover.trial import FINISHED
-from search.tracking.run import PARENT, ROLE
+from search.tracking.tags import LEGACY_STUDY_ROLE, PARENT, ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +20,7 @@ def legacy_states(client: MlflowClient) -> list[dict[str, Any]]:
     ``best_loss`` is None where no finished trial has a value that its source calls a loss.
     """
     runs = list(legacy_runs(client))
-    parents = {run.info.run_id: run for run in runs if run.data.tags.get(ROLE) == STUDY_ROLE}
+    parents = {run.info.run_id: run for run in runs if run.data.tags.get(ROLE) == LEGACY_STUDY_ROLE}
     trials: dict[str, list[Any]] = {run_id: [] for run_id in parents}
     for run in runs:
         if run.data.tags.get(PARENT) in trials:

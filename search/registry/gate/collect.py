@@ -14,14 +14,13 @@ import pandas as pd
 
 from model.baselines import BASELINES
 from pipeline.exceptions import RecordError
-from search.evidence.forecasts import TRIAL, Forecasts, load_forecasts
+from search.evidence.forecasts import Forecasts, load_forecasts
 from search.registry.gate.track_record import Claim, stored_claim
 from search.registry.packaging.best_trial import Chosen
 from search.registry.versions.versions import require_tag, version_name
-from search.tracking import run as record
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.stores import Stores, study_lock
-from search.trial.baselines import ROLE as BASELINE
+from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, TRIAL_ROLE
 from search.trial.baselines import log_baselines
 from search.walk_forward.load import load_walk_forward, years_of
 from search.walk_forward.runs import read_days, walk_forward_runs
@@ -131,11 +130,11 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Cl
         dates_D=forecasts.dates_D,
         y_D=forecasts.y_D,
         p_D=forecasts.p_MD[row],
-        search_losses_MD=forecasts.of_role(TRIAL).losses_MD,
+        search_losses_MD=forecasts.of_role(TRIAL_ROLE).losses_MD,
     )
-    if BASELINE not in forecasts.roles:
+    if BASELINE_ROLE not in forecasts.roles:
         return claim
-    best = forecasts.best(BASELINE)
+    best = forecasts.best(BASELINE_ROLE)
     return replace(
         claim,
         baseline=forecasts.names[best],
@@ -148,7 +147,7 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Cl
 def _walked(study: Study, chosen: Chosen) -> Iterator[Walked]:
     """Finished walk-forwards of the spec whose predictions are there."""
     split = study.plan.split
-    query = f"attributes.status = 'FINISHED' and tags.`{record.RECORD_STATE}` = 'valid'"
+    query = f"attributes.status = 'FINISHED' and tags.`{RECORD_STATE}` = 'valid'"
     for run in walk_forward_runs(study, query):
         if run.data.params.get("spec_hash") != chosen.spec.hash:
             continue
@@ -177,7 +176,7 @@ def _on_walk_forward(study: Study, walked: Walked, claim: Claim, n_members: int)
         p_D=walked.days[seeds].mean(axis=1).to_numpy(dtype=np.float64),
         unchosen_D=walked.unchosen_D if n_chosen else None,
     )
-    missing = [name for name in BASELINES if f"{BASELINE} {name}" not in forecasts.names]
+    missing = [name for name in BASELINES if f"{BASELINE_ROLE} {name}" not in forecasts.names]
     if missing:
         return replace(claim, baseline="", p_baseline_D=None, baseline_missing=_walk_them(study, walked, missing))
     best = _best_baseline(forecasts, walked.unchosen_D)
@@ -186,7 +185,7 @@ def _on_walk_forward(study: Study, walked: Walked, claim: Claim, n_members: int)
 
 def _best_baseline(forecasts: Forecasts, kept_D: npt.NDArray[np.bool_]) -> int:
     """Row of the baseline of the lowest mean loss on the days that count."""
-    rows = [row for row, role in enumerate(forecasts.roles) if role == BASELINE]
+    rows = [row for row, role in enumerate(forecasts.roles) if role == BASELINE_ROLE]
     return rows[int(forecasts.losses_MD[rows][:, kept_D].mean(axis=1).argmin())]
 
 

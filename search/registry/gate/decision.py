@@ -13,9 +13,10 @@ from search.registry.gate.gate import Gate, check_gate
 from search.registry.gate.track_record import Claim, no_claim
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, now
-from search.registry.versions.versions import TRIAL_NUMBER, require_tag, version_name
+from search.registry.versions.versions import require_tag, version_name
 from search.study.study import load_study
-from search.tracking import run as record
+from search.tracking.run import set_tags
+from search.tracking.tags import STUDY, TRIAL_NUMBER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,7 +88,7 @@ def collect_claim(
     PatchscaleError
         If the study, the trial or its predictions are gone, or the version was not registered by patchscale.
     """
-    study = load_study(stores, require_tag(version, record.STUDY), client=client)
+    study = load_study(stores, require_tag(version, STUDY), client=client)
     chosen = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
     prepare(study)
     n_members = len(require_tag(version, SEEDS).split(","))
@@ -97,7 +98,7 @@ def collect_claim(
 def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:
     """Keep the gate's answer with all its figures as ``gate/TIME.json``, and in short as tags."""
     client.log_dict(run_id, gate.to_dict(), f"gate/{now().replace(':', '')[:17]}.json")
-    record.set_tags(client, run_id, gate_tags(gate))
+    set_tags(client, run_id, gate_tags(gate))
 
 
 def gate_tags(gate: Gate) -> dict[str, str]:

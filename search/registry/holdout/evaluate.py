@@ -21,15 +21,15 @@ from search.results.card import update_card
 from search.results.holdout import count_openings, count_version_openings, record_opening
 from search.results.trial_runs import runs_of
 from search.study.study import Study, load_study
-from search.tracking import run as record
 from search.tracking.artifacts import fetch_artifact
+from search.tracking.run import TrialRecord
 from search.tracking.stores import Stores, open_tracking
+from search.tracking.tags import ROLE, STUDY, TEST_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-ROLE = "test"
 VERSION = "model.version"
 RESULT = "result.txt"
 SHOWN = {"loss": "log loss", "roc_auc": "AUC", "brier": "Brier"}
@@ -49,9 +49,9 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
     """
     client = open_tracking(stores)
     version = find_version(client, text)
-    study = load_study(stores, require_tag(version, record.STUDY), client=client)
+    study = load_study(stores, require_tag(version, STUDY), client=client)
     with registry_lock(stores, parse_version(text)[0]):
-        close_stale(study, ROLE)
+        close_stale(study, TEST_ROLE)
         earlier = _earlier(study, version)
         if earlier is not None and not again:
             console.print(_read_result(study, earlier), markup=False)
@@ -72,7 +72,7 @@ def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
     opening = record_opening(study, version_name(version))
     name = version_name(version)
     tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
-    with child_run(study, role=ROLE, name=f"test {name}", tags=tags) as run_id:
+    with child_run(study, role=TEST_ROLE, name=f"test {name}", tags=tags) as run_id:
         as_is = require_tag(version, AS_IS) == "true"
         scores = score_test_days(study, p, as_is=as_is, opening=opening)
         text = result_text(name, scores)
@@ -105,7 +105,7 @@ def _log(study: Study, run_id: str, scores: TestScores, text: str) -> None:
     figures = {f"test/{metric}": interval.value for metric, interval in scores.scores["version"].items()}
     best = scores.differences[scores.best_baseline]
     against = {f"test/less_best_baseline_{name}": getattr(best, name) for name in ("value", "p_value", "detectable")}
-    record.TrialRecord(client, run_id).log({**figures, **against, "test/days": float(len(scores.table))})
+    TrialRecord(client, run_id).log({**figures, **against, "test/days": float(len(scores.table))})
     client.log_text(run_id, text, RESULT)
     client.log_dict(run_id, _figures(scores), "result.json")
     with TemporaryDirectory() as directory:
@@ -125,7 +125,7 @@ def _figures(scores: TestScores) -> dict[str, Any]:
 def _earlier(study: Study, version: ModelVersion) -> Run | None:
     """Newest finished evaluation of this version."""
     query = (
-        f"tags.`{record.ROLE}` = '{ROLE}' and tags.`{VERSION}` = '{version_name(version)}' "
+        f"tags.`{ROLE}` = '{TEST_ROLE}' and tags.`{VERSION}` = '{version_name(version)}' "
         "and attributes.status = 'FINISHED'"
     )
     return max(runs_of(study, query), key=lambda run: run.info.start_time, default=None)

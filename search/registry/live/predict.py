@@ -24,8 +24,8 @@ from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
 from search.registry.versions.versions import DATA_LAST, find_version, require_tag, version_name
 from search.study.study import load_study
-from search.tracking import run as record
 from search.tracking.stores import Stores, open_tracking
+from search.tracking.tags import STUDY
 
 DRIFT_DAYS = 250
 USUAL_SHARE = 0.05
@@ -174,7 +174,7 @@ def predict_live(
     """
     client = open_tracking(stores)
     version = find_version(client, text)
-    study = load_study(stores, require_tag(version, record.STUDY), client=client)
+    study = load_study(stores, require_tag(version, STUDY), client=client)
     plan, root = study.plan, study.data_root
     newest = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
     dataset = newest.dataset

@@ -9,10 +9,9 @@ import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from pipeline.exceptions import RecordError
+from pipeline.exceptions import RecordError, describe_error
 from search.registry.packaging.fresh_process import Answer, ask_fresh_process
 from search.registry.versions.versions import version_name
-from search.tracking.run import describe_error
 from search.tracking.stores import Stores, open_tracking
 
 if TYPE_CHECKING:

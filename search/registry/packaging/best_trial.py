@@ -14,9 +14,9 @@ from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
 from search.evidence.forecasts import PREDICTIONS
-from search.results.trial_runs import FINISHED, RecordedTrial, recorded_trials
-from search.tracking import run as record
+from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact
+from search.tracking.tags import FINISHED, REASON
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -125,7 +125,7 @@ def _of_number(study: Study, recorded: list[RecordedTrial], number: int) -> Reco
 
 def _problem(trial: RecordedTrial) -> str | None:
     """Why a trial can't be registered; None if it can."""
-    status, reason = trial.run.info.status, trial.run.data.tags.get(record.REASON, "unknown")
+    status, reason = trial.run.info.status, trial.run.data.tags.get(REASON, "unknown")
     if status != FINISHED:
         return f"is {status} ({reason})"
     if trial.problem or trial.spec is None:

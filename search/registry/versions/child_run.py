@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from search.results.trial_runs import runs_of
-from search.tracking import run as record
 from search.tracking.provenance import code_tags
+from search.tracking.run import TrialRecord, library_tags
+from search.tracking.tags import PARENT, REASON, ROLE, STUDY
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -38,15 +39,15 @@ def child_run(study: Study, *, role: str, name: str, tags: Mapping[str, str] | N
         study.experiment_id,
         run_name=name,
         tags={
-            record.PARENT: study.run_id,
-            record.ROLE: role,
-            record.STUDY: study.plan.study,
+            PARENT: study.run_id,
+            ROLE: role,
+            STUDY: study.plan.study,
             **code_tags(),
-            **record.library_tags(),
+            **library_tags(),
             **(tags or {}),
         },
     )
-    written = record.TrialRecord(study.client, run.info.run_id)
+    written = TrialRecord(study.client, run.info.run_id)
     try:
         yield written.run_id
     except KeyboardInterrupt:
@@ -55,12 +56,12 @@ def child_run(study: Study, *, role: str, name: str, tags: Mapping[str, str] | N
     except BaseException as error:
         written.fail(error)
         raise
-    study.client.set_tag(written.run_id, record.REASON, "complete")
+    study.client.set_tag(written.run_id, REASON, "complete")
     study.client.set_terminated(written.run_id, "FINISHED")
 
 
 def close_stale(study: Study, role: str) -> None:
     """End runs of this role that a kill left RUNNING; the caller's lock says that nobody works on them."""
-    query = f"tags.`{record.STUDY}` = '{study.plan.study}' and tags.`{record.ROLE}` = '{role}'"
+    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{role}'"
     for run in runs_of(study, f"{query} and attributes.status = 'RUNNING'"):
-        record.TrialRecord(study.client, run.info.run_id).interrupt("killed")
+        TrialRecord(study.client, run.info.run_id).interrupt("killed")

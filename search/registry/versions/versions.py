@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.exceptions import InputError
-from search.tracking.run import describe_error
+from pipeline.exceptions import InputError, describe_error
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
 SHOWN = 10
-TRIAL_RUN, TRIAL_NUMBER, DATASET = "trial.run_id", "trial.number", "dataset.digest"
+TRIAL_RUN, DATASET = "trial.run_id", "dataset.digest"
 AS_IS, DATA_LAST = "members.as_is", "data.last"
 """Tags of a version."""
 PAGE = 1000

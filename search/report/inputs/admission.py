@@ -8,8 +8,8 @@ from pipeline.exceptions import InputError, StoreError
 from search.legacy.record.runs import LEGACY, ORIGIN
 from search.report.inputs.study_inputs import Material
 from search.study.study import Study, load_study
-from search.tracking.run import STUDY
 from search.tracking.stores import Stores, open_storage, open_tracking
+from search.tracking.tags import STUDY
 
 
 def open_studies(stores: Stores, names: Sequence[str]) -> list[Study]:

@@ -12,13 +12,12 @@ from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence import Difference, Forecasts
 from search.report.layout.format import short_name
 from search.report.statistics.measure import compare
+from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
 from search.walk_forward.tables import span, without_years
 from search.walk_forward.walk import overlap_years
 
 if TYPE_CHECKING:
     from search.report.inputs.study_inputs import Material
-
-TRIAL, BASELINE = "trial", "baseline"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +53,7 @@ def walked_best(material: Material, *, n_resamples: int) -> Walked | str | None:
     if walked is None:
         return None
     trials = material.trials
-    best = trials.best(TRIAL)
+    best = trials.best(TRIAL_ROLE)
     trial, row = " ".join(trials.names[best].split()[:2]), chosen_row(material)
     if row is None:
         return (
@@ -66,7 +65,7 @@ def walked_best(material: Material, *, n_resamples: int) -> Walked | str | None:
     shown, optimistic = unbiased(material, walked)
     if optimistic and shown is walked:
         return f"fewer than {MIN_EVALUATION_DAYS} days are of years that did not choose the setting."
-    other = shown.best(BASELINE)
+    other = shown.best(BASELINE_ROLE)
     return Walked(
         trial=trial,
         name=short_name(shown.names[row]),
@@ -80,14 +79,14 @@ def chosen_row(material: Material) -> int | None:
     """Row of the study's lowest-loss trial among what was walked, known by its spec; None if it was not."""
     assert material.walked is not None
     trials = material.trials
-    chosen = material.specs[trials.run_ids[trials.best(TRIAL)]].hash
+    chosen = material.specs[trials.run_ids[trials.best(TRIAL_ROLE)]].hash
     specs = [material.walked_specs.get(run_id) for run_id in material.walked.run_ids]
     return specs.index(chosen) if chosen in specs else None
 
 
 def missing_baselines(walked: Forecasts) -> list[str]:
     """Names of the baselines that were not walked over the same years."""
-    return [name for name in BASELINES if f"{BASELINE} {name}" not in walked.names]
+    return [name for name in BASELINES if f"{BASELINE_ROLE} {name}" not in walked.names]
 
 
 def missing_in_words(material: Material, walked: Forecasts) -> str:

@@ -10,11 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
 from search.evidence import Forecasts, Interval, block_length, metric_intervals, resampled_days
-from search.report.inputs.walked_trial import BASELINE, TRIAL, chosen_row, missing_baselines, missing_in_words, unbiased
+from search.report.inputs.walked_trial import chosen_row, missing_baselines, missing_in_words, unbiased
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
 from search.report.layout.format import NOT_APPLICABLE, between, fixed, plural, short_name, signed
 from search.report.layout.palette import Palette
 from search.report.statistics.measure import compare
+from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
 from search.walk_forward.tables import span
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: 
         ),
         Text(text=compared_in_words(material, walked)),
         _pooled_table(shown, n_resamples=n_resamples),
-        *([_year_figure(walked, optimistic)] if BASELINE in walked.roles else []),
+        *([_year_figure(walked, optimistic)] if BASELINE_ROLE in walked.roles else []),
         _year_table(walked, optimistic),
     ]
     return Section(slug="walk-forward", title="Year by year, out of sample", short="Walk-forward", blocks=tuple(blocks))
@@ -42,7 +43,7 @@ def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: 
 
 def compared_in_words(material: Material, walked: Forecasts) -> str:
     """Say which of the walked specs the verdict speaks of, and what is missing for it."""
-    row, n_others = chosen_row(material), walked.roles.count(TRIAL)
+    row, n_others = chosen_row(material), walked.roles.count(TRIAL_ROLE)
     if row is None:
         said = (
             "The study's lowest-loss trial was not walked forward, so the verdict says nothing of what is shown here."
@@ -63,7 +64,7 @@ def pooled_frame(forecasts: Forecasts, *, n_resamples: int) -> pd.DataFrame:
     y_D = forecasts.y_D
     block = max(block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD)
     days_RD = resampled_days(len(y_D), block=block, n_resamples=n_resamples)
-    best = forecasts.best(BASELINE) if BASELINE in forecasts.roles else None
+    best = forecasts.best(BASELINE_ROLE) if BASELINE_ROLE in forecasts.roles else None
     rows = []
     for row, (name, role) in enumerate(zip(forecasts.names, forecasts.roles, strict=True)):
         found = metric_intervals(y_D, forecasts.p_MD[row], days_RD)
@@ -137,7 +138,7 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
         head=("model", "AUC", "log loss", "base-rate loss", "difference", "smallest detectable"),
         rows=rows,
         data=data,
-        marked=frozenset(number for number, role in enumerate(data["role"]) if role == BASELINE),
+        marked=frozenset(number for number, role in enumerate(data["role"]) if role == BASELINE_ROLE),
     )
 
 
@@ -153,7 +154,7 @@ def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
 
 
 def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
-    opponent = forecasts.names[forecasts.best(BASELINE)]
+    opponent = forecasts.names[forecasts.best(BASELINE_ROLE)]
     frame = year_frame(forecasts)
     reference = frame[frame["model"] == opponent].set_index("year")["loss"]
     data = frame[frame["model"] != opponent].assign(difference=lambda f: f["loss"] - f["year"].map(reference))
@@ -163,11 +164,11 @@ def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
         axes.axhline(0, color=palette.faint, lw=1)
         for year in optimistic:
             axes.axvspan(year - 0.5, year + 0.5, color=palette.line, alpha=0.6, lw=0)
-        colours = {TRIAL: (palette.model, palette.third), BASELINE: (palette.baseline, palette.faint)}
+        colours = {TRIAL_ROLE: (palette.model, palette.third), BASELINE_ROLE: (palette.baseline, palette.faint)}
         shown = data[data["model"] != "baseline base_rate"]
         for number, (name, part) in enumerate(shown.groupby("model", sort=False)):
             colour = colours[part["role"].iloc[0]][number % 2]
-            style = "-" if part["role"].iloc[0] == TRIAL else ":"
+            style = "-" if part["role"].iloc[0] == TRIAL_ROLE else ":"
             axes.plot(
                 part["year"],
                 part["difference"],

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from mlflow.entities import Param
 
 from model.spec.budget import Budget
 from model.spec.spec import Spec
@@ -8,7 +9,7 @@ from search.audit.audit import _not_in_grid, audit_study
 from search.space.axes import Axes
 from search.space.extremes import extremes
 from search.space.grid import make_grid
-from search.tracking import run as record
+from search.tracking.tags import PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_record_that_does_not_round_trip_is_named_and_covers_nothing(study, al
 
 def test_a_record_that_was_marked_invalid_stays_so(study):
     run = run_of(study, 0)
-    study.client.set_tag(run.info.run_id, record.RECORD_STATE, "invalid: changed n_heads")
+    study.client.set_tag(run.info.run_id, RECORD_STATE, "invalid: changed n_heads")
     assert audit_study(study).invalid == (f"trial 0 (run {run.info.run_id[:8]}): changed n_heads",)
 
 
@@ -100,9 +101,9 @@ def test_a_record_of_another_study_is_named(study, alter):
 @pytest.mark.lesson("L31")
 def test_equal_specs_are_found_in_the_record(study):
     run = run_of(study, 0)
-    tags = {name: run.data.tags[name] for name in (record.ROLE, record.STUDY, record.PARENT, record.RECORD_STATE)}
-    twin = study.client.create_run(study.experiment_id, tags={**tags, record.TRIAL_NUMBER: "9"}).info.run_id
-    params = [record.Param(name, value) for name, value in run.data.params.items()]
+    tags = {name: run.data.tags[name] for name in (ROLE, STUDY, PARENT, RECORD_STATE)}
+    twin = study.client.create_run(study.experiment_id, tags={**tags, TRIAL_NUMBER: "9"}).info.run_id
+    params = [Param(name, value) for name, value in run.data.params.items()]
     study.client.log_batch(twin, params=params)
     study.client.set_terminated(twin, "FINISHED")
     found = audit_study(study)

@@ -12,8 +12,8 @@ from pipeline.exceptions import InputError, RecordError, SealedError
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.forecasts import PREDICTIONS, load_forecasts
 from search.results.trial_runs import recorded_trials
-from search.tracking import run as record
 from search.tracking.artifacts import fetch_artifact
+from search.tracking.tags import RECORD_STATE, TRIAL_NUMBER
 from search.trial.baselines import log_baselines
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "logistic")}
@@ -75,13 +75,13 @@ def test_rows_are_found_by_role_and_by_name(study):
 def test_invalid_foreign_unfinished_and_repeated_runs_stay_out(study, run_trials, alter):
     study = run_trials(study, 1)
     first, second, third = recorded_trials(study)
-    study.client.set_tag(first.run_id, record.RECORD_STATE, "invalid: changed d_model")
-    twin = study.client.create_run(study.experiment_id, tags={**second.run.data.tags, record.TRIAL_NUMBER: "7"})
+    study.client.set_tag(first.run_id, RECORD_STATE, "invalid: changed d_model")
+    twin = study.client.create_run(study.experiment_id, tags={**second.run.data.tags, TRIAL_NUMBER: "7"})
     study.client.log_batch(twin.info.run_id, params=[Param(k, v) for k, v in second.run.data.params.items()])
     study.client.set_terminated(twin.info.run_id, "FINISHED")
     alter(third.run_id, "seed", "17")
     alter(third.run_id, "spec_hash", "x")
-    study.client.create_run(study.experiment_id, tags={**second.run.data.tags, record.TRIAL_NUMBER: "8"})
+    study.client.create_run(study.experiment_id, tags={**second.run.data.tags, TRIAL_NUMBER: "8"})
     assert load_forecasts(study).of_role("trial").run_ids == (second.run_id,)
 
 

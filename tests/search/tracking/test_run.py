@@ -5,9 +5,9 @@ import pytest
 from model.spec.spec import Spec
 from pipeline.exceptions import RecordError
 from search.space.ranks import SearchSpace
-from search.tracking import run as record
 from search.tracking.run import TrialRecord, check_record
 from search.tracking.stores import open_tracking
+from search.tracking.tags import REASON, RECORD_STATE, TRIAL_NUMBER
 
 FIELDS = ["n_heads", "d_model", "n_layers", "d_ff", "n_params", "budget", "horizon", "threshold", "tier", "dataset"]
 FIELDS += ["context_length", "patch_length", "stride", "learning_rate", "weight_decay", "warmup_fraction", "dropout"]
@@ -39,7 +39,7 @@ def test_what_is_logged_is_read_back_and_equals_itself(client, start, spec):
     run = client.get_run(start().run_id)
     assert set(FIELDS) <= set(run.data.params)
     assert Spec.from_params(run.data.params) == spec
-    assert run.data.tags[record.RECORD_STATE] == "valid"
+    assert run.data.tags[RECORD_STATE] == "valid"
 
 
 @pytest.mark.lesson("L1")
@@ -51,7 +51,7 @@ def test_a_dropped_field_marks_the_run_invalid_and_stops_the_trial(client, start
         start()
     assert Spec.params is whole
     (run,) = client.search_runs(["1"], "tags.`run.role` = 'trial'")
-    assert run.data.tags[record.RECORD_STATE] == f"invalid: missing {dropped}"
+    assert run.data.tags[RECORD_STATE] == f"invalid: missing {dropped}"
     assert run.info.status == "FAILED"
 
 
@@ -73,7 +73,7 @@ def test_code_and_libraries_are_tagged(client, start):
     tags = client.get_run(start().run_id).data.tags
     assert {"git.commit", "git.dirty", "version.torch", "version.mlflow", "version.optuna"} <= set(tags)
     assert tags["run.role"] == "trial"
-    assert tags[record.TRIAL_NUMBER] == "3"
+    assert tags[TRIAL_NUMBER] == "3"
 
 
 def test_status_says_the_cause(client, start):
@@ -82,7 +82,7 @@ def test_status_says_the_cause(client, start):
     killed.interrupt()
     runs = {r.info.run_id: r for r in client.search_runs(["1"], "tags.`run.role` = 'trial'")}
     assert runs[failed.run_id].info.status == "FAILED"
-    assert runs[failed.run_id].data.tags[record.REASON] == "ValueError: boom"
+    assert runs[failed.run_id].data.tags[REASON] == "ValueError: boom"
     assert [a.path for a in client.list_artifacts(failed.run_id)] == ["traceback.txt"]
     assert runs[killed.run_id].info.status == "KILLED"
 

@@ -5,13 +5,14 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.entities import Param
 
 from model.baselines import BASELINES, Boosting
 from model.metrics import evaluate
 from model.spec.spec import flatten
 from search.cli import main
 from search.study.study import open_or_create_study
-from search.tracking import run as record
+from search.tracking.tags import PARENT, REASON, RECORD_STATE, STUDY
 from search.trial.baselines import SETTINGS_HASH, SKILL_OVER, baseline_params, log_baselines
 from search.trial.runner import TrialRunner
 
@@ -58,8 +59,8 @@ def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monke
     for name, run in found.items():
         tags, metrics = run.data.tags, run.data.metrics
         assert run.info.status == "FINISHED"
-        assert tags[record.PARENT] == study.run_id and tags[record.STUDY] == study.plan.study
-        assert tags[record.RECORD_STATE] == "valid"
+        assert tags[PARENT] == study.run_id and tags[STUDY] == study.plan.study
+        assert tags[RECORD_STATE] == "valid"
         for part in (short[name], study.plan.data, study.plan.target, study.plan.split):
             prefix = "baseline." if part is short[name] else ""
             assert {f"{prefix}{k}": v for k, v in flatten(part)}.items() <= run.data.params.items()
@@ -107,7 +108,7 @@ def test_a_failed_baseline_is_failed_with_its_cause_and_tried_again(study, quick
     assert logged["logistic"].error == "ValueError: no such luck"
     assert not logged["base_rate"].error
     run = study.client.get_run(logged["logistic"].run_id)
-    assert (run.info.status, run.data.tags[record.REASON]) == ("FAILED", "ValueError: no such luck")
+    assert (run.info.status, run.data.tags[REASON]) == ("FAILED", "ValueError: no such luck")
     assert [a.path for a in study.client.list_artifacts(run.info.run_id)] == ["traceback.txt"]
     again = {each.name: (each.reused, each.error) for each in log_baselines(study)}
     assert again == {"base_rate": (True, ""), "volatility_logistic": (True, ""), "logistic": (False, "")}
@@ -130,7 +131,7 @@ def test_an_interrupted_one_is_killed_and_a_stale_one_closed(study, quick, monke
 
 @pytest.mark.lesson("L3")
 def test_a_record_that_does_not_read_back_is_failed(study, quick, monkeypatch):
-    monkeypatch.setattr("search.trial.baselines.Param", lambda name, value: record.Param(name, value + "?"))
+    monkeypatch.setattr("search.trial.baselines.Param", lambda name, value: Param(name, value + "?"))
     logged = log_baselines(study)
     assert all("must read back" in each.error for each in logged)
     assert {run.info.status for run in runs(study)} == {"FAILED"}

@@ -5,9 +5,8 @@ from mlflow import MlflowClient
 
 from pipeline.exceptions import InputError
 from search.legacy.record.importer import parse_files
-from search.tracking.run import PARENT
 from search.tracking.stores import open_tracking
-from search.trial.baselines import ROLE as BASELINE
+from search.tracking.tags import BASELINE_ROLE, PARENT
 
 STUDY = "[I 2025-12-12 00:00:00,000] A new study created in memory with name: phase6a_2M_h1_threshold_1pct\n"
 START = (
@@ -129,7 +128,7 @@ def test_runs_are_kept_out_of_every_query_for_trials(importing, recorded, stores
     importing(study__log=LOG)
     client = open_tracking(stores)
     experiments = [e.experiment_id for e in client.search_experiments()]
-    for role in ("trial", "study", BASELINE):
+    for role in ("trial", "study", BASELINE_ROLE):
         assert list(client.search_runs(experiments, f"tags.`run.role` = '{role}'")) == []
     assert all(run.inputs.dataset_inputs == [] for run in recorded())
 

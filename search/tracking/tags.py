@@ -1,0 +1,14 @@
+"""Names of what a run carries: its tags, its roles, its statuses.  Readers and writer share them."""
+
+from __future__ import annotations
+
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+ROLE, STUDY, TRIAL_NUMBER = "run.role", "study.name", "trial.number"
+REASON, RECORD_STATE = "status.reason", "record.state"
+
+STUDY_ROLE, TRIAL_ROLE, BASELINE_ROLE, WALK_FORWARD_ROLE = "study", "trial", "baseline", "walkforward"
+REGISTRATION_ROLE, TEST_ROLE, LAUNCHER_ROLE = "registration", "test", "launcher"
+LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE = "legacy-study", "legacy-trial"
+
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+VALID, INVALID = "valid", "invalid"
