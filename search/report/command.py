@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.exceptions import InputError
 from search.report.inputs.admission import open_studies, require_comparable, require_trials
-from search.report.inputs.study_inputs import Material, read_material
+from search.report.inputs.study_inputs import StudyInputs, read_study_inputs
 from search.report.inputs.walked_trial import walked_best
 from search.report.layout.blocks import Figure, Section, Table
 from search.report.layout.page import Picture, draw_pictures, render_page
@@ -98,51 +98,49 @@ def write_report(
         raise InputError(f"resamples must be at least {MIN_RESAMPLES}, got {n_resamples}; 2000 is usual")
     studies = open_studies(stores, names)
     say(f"reading {', '.join(names)}")
-    materials = [_read_own(stores, studies[0], say), *map(read_material, studies[1:])]
-    for material in materials:
-        require_trials(material)
-    require_comparable(materials)
+    all_inputs = [_read_own(stores, studies[0], say), *map(read_study_inputs, studies[1:])]
+    for inputs in all_inputs:
+        require_trials(inputs)
+    require_comparable(all_inputs)
     say(f"measuring, {n_resamples:,} resamples")
-    report = make_report(materials, n_resamples=n_resamples, scaling=_scaling(studies))
+    report = make_report(all_inputs, n_resamples=n_resamples, scaling=_scaling(studies))
     directory = stores.home / "reports" / names[0]
     page = report.write(directory)
     replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
     return page
 
 
-def make_report(materials: Sequence[Material], *, n_resamples: int, scaling: Scaling | str | None = None) -> Report:
-    """Turn what was read into a page: the same material gives the same bytes.
+def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling: Scaling | str | None = None) -> Report:
+    """Turn what was read into a page: the same inputs give the same bytes.
 
     Parameters
     ----------
-    materials : sequence of Material
+    all_inputs : sequence of StudyInputs
         The page's own study first.
     n_resamples : int
         Of the bootstrap.
     scaling : Scaling or str, optional
         Over the budgets, or why it can't be fitted; None for one budget.
     """
-    material, others = materials[0], materials[1:]
-    measured = measure(material.forecasts, n_resamples=n_resamples)
-    smaller = previous_budget(material, others)
-    previous = (
-        None if smaller is None else (smaller.name, best_trials_apart(material, smaller, n_resamples=n_resamples))
-    )
+    inputs, others = all_inputs[0], all_inputs[1:]
+    measured = measure(inputs.forecasts, n_resamples=n_resamples)
+    smaller = previous_budget(inputs, others)
+    previous = None if smaller is None else (smaller.name, best_trials_apart(inputs, smaller, n_resamples=n_resamples))
     sections: list[Section] = [
-        forecasts_section(material, measured, previous),
-        reality_section(material, measured),
-        architecture_section(material, measured),
-        probabilities_section(material, measured),
-        learning_section(material, measured),
+        forecasts_section(inputs, measured, previous),
+        reality_section(inputs, measured),
+        architecture_section(inputs, measured),
+        probabilities_section(inputs, measured),
+        learning_section(inputs, measured),
     ]
-    if material.walked is not None:
-        sections.append(walk_forward_section(material, material.walked, n_resamples=n_resamples))
+    if inputs.walked is not None:
+        sections.append(walk_forward_section(inputs, inputs.walked, n_resamples=n_resamples))
     if others:
-        sections.append(budgets_section(in_order(materials), measured))
+        sections.append(budgets_section(in_order(all_inputs), measured))
     if scaling is not None:
         sections.append(scaling_section(scaling, measured))
-    sections.append(methods_section(material, measured))
-    head = page_head(material, measured, walked_best(material, n_resamples=n_resamples))
+    sections.append(methods_section(inputs, measured))
+    head = page_head(inputs, measured, walked_best(inputs, n_resamples=n_resamples))
     pictures = draw_pictures(sections)
     blocks: list[Figure | Table] = [
         block for section in sections for block in section.blocks if isinstance(block, Figure | Table)
@@ -162,16 +160,16 @@ def _scaling(studies: Sequence[Study]) -> Scaling | str | None:
         return f"{error}."
 
 
-def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> Material:
+def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> StudyInputs:
     """Read the page's own study; baselines that are missing are logged first, as patchscale baselines would."""
-    material = read_material(study)
-    require_trials(material)
-    if not material.baselines.names:
+    inputs = read_study_inputs(study)
+    require_trials(inputs)
+    if not inputs.baselines.names:
         say(f"study {study.plan.study} has no baselines yet: logging them")
         with study_lock(stores, f"{study.plan.study}.baselines"):
             failed = [each for each in log_baselines(study) if each.error]
         if failed:
             say(f"{failed[0].name} failed: {failed[0].error}")
-        material = read_material(study)
-    material.forecasts.best("baseline")
-    return material
+        inputs = read_study_inputs(study)
+    inputs.forecasts.best("baseline")
+    return inputs

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.exceptions import InputError, StoreError
 from search.legacy.record.runs import LEGACY, ORIGIN
-from search.report.inputs.study_inputs import Material
+from search.report.inputs.study_inputs import StudyInputs
 from search.study.study import Study, load_study
 from search.tracking.stores import Stores, open_storage, open_tracking
 from search.tracking.tags import STUDY
@@ -47,7 +47,7 @@ def open_studies(stores: Stores, names: Sequence[str]) -> list[Study]:
     return studies
 
 
-def require_comparable(materials: Sequence[Material]) -> None:
+def require_comparable(all_inputs: Sequence[StudyInputs]) -> None:
     """Refuse to put studies of other days or another question on one page.
 
     Raises
@@ -55,8 +55,8 @@ def require_comparable(materials: Sequence[Material]) -> None:
     InputError
         Naming the first difference.
     """
-    first = materials[0]
-    for other in materials[1:]:
+    first = all_inputs[0]
+    for other in all_inputs[1:]:
         for what in ("target", "split"):
             mine, theirs = getattr(first.plan, what), getattr(other.plan, what)
             if mine != theirs:
@@ -74,7 +74,7 @@ def require_comparable(materials: Sequence[Material]) -> None:
             )
 
 
-def require_trials(material: Material) -> None:
+def require_trials(inputs: StudyInputs) -> None:
     """Refuse a study without one valid trial that kept its predictions.
 
     Raises
@@ -82,8 +82,8 @@ def require_trials(material: Material) -> None:
     InputError
         Saying how many it has of what.
     """
-    if not material.trials.names:
+    if not inputs.trials.names:
         raise InputError(
-            f"a report needs a finished, valid trial with predictions, got none in study {material.name}; "
-            f"patchscale audit {material.name} says what is wrong"
+            f"a report needs a finished, valid trial with predictions, got none in study {inputs.name}; "
+            f"patchscale audit {inputs.name} says what is wrong"
         )

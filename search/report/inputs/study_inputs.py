@@ -21,7 +21,7 @@ CODE, LIBRARY = ("git.commit", "git.dirty"), "version."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
+class StudyInputs:
     """A study as the record holds it.
 
     Parameters
@@ -78,7 +78,7 @@ class Material:
         return [self.specs[run_id] for run_id in self.trials.run_ids]
 
 
-def read_material(study: Study) -> Material:
+def read_study_inputs(study: Study) -> StudyInputs:
     """Read everything that a page shows of a study.
 
     Raises
@@ -92,7 +92,7 @@ def read_material(study: Study) -> Material:
     specs = {trial.run_id: trial.spec for trial in recorded if trial.spec is not None}
     assert set(specs) == wanted
     walked = _walked(study)
-    return Material(
+    return StudyInputs(
         plan=study.plan,
         target_trials=study.target_trials,
         n_openings=count_openings(study),

@@ -17,11 +17,11 @@ from search.walk_forward.tables import span, without_years
 from search.walk_forward.walk import overlap_years
 
 if TYPE_CHECKING:
-    from search.report.inputs.study_inputs import Material
+    from search.report.inputs.study_inputs import StudyInputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Walked:
+class WalkedTrial:
     """The study's lowest-loss trial against the best walked baseline, on years that did not choose its setting.
 
     Parameters
@@ -39,34 +39,34 @@ class Walked:
     difference: Difference
 
 
-def walked_best(material: Material, *, n_resamples: int) -> Walked | str | None:
+def walked_best(inputs: StudyInputs, *, n_resamples: int) -> WalkedTrial | str | None:
     """Compare the trial that the validation days chose, where it and every baseline were walked forward.
 
     The best of several walked specs would have been chosen on the days that judge it, so no other one will do.
 
     Returns
     -------
-    Walked, str or None
+    WalkedTrial, str or None
         Why it can't be compared, where it can't; None if nothing was walked forward.
     """
-    walked = material.walked
+    walked = inputs.walked
     if walked is None:
         return None
-    trials = material.trials
+    trials = inputs.trials
     best = trials.best(TRIAL_ROLE)
-    trial, row = " ".join(trials.names[best].split()[:2]), chosen_row(material)
+    trial, row = " ".join(trials.names[best].split()[:2]), chosen_row(inputs)
     if row is None:
         return (
             f"{trial}, the lowest loss, was not walked forward over these years; "
             f"patchscale walkforward {trials.run_ids[best]} does it."
         )
     if missing_baselines(walked):
-        return missing_in_words(material, walked)
-    shown, optimistic = unbiased(material, walked)
+        return missing_in_words(inputs, walked)
+    shown, optimistic = unbiased(inputs, walked)
     if optimistic and shown is walked:
         return f"fewer than {MIN_EVALUATION_DAYS} days are of years that did not choose the setting."
     other = shown.best(BASELINE_ROLE)
-    return Walked(
+    return WalkedTrial(
         trial=trial,
         name=short_name(shown.names[row]),
         opponent=short_name(shown.names[other]),
@@ -75,12 +75,12 @@ def walked_best(material: Material, *, n_resamples: int) -> Walked | str | None:
     )
 
 
-def chosen_row(material: Material) -> int | None:
+def chosen_row(inputs: StudyInputs) -> int | None:
     """Row of the study's lowest-loss trial among what was walked, known by its spec; None if it was not."""
-    assert material.walked is not None
-    trials = material.trials
-    chosen = material.specs[trials.run_ids[trials.best(TRIAL_ROLE)]].hash
-    specs = [material.walked_specs.get(run_id) for run_id in material.walked.run_ids]
+    assert inputs.walked is not None
+    trials = inputs.trials
+    chosen = inputs.specs[trials.run_ids[trials.best(TRIAL_ROLE)]].hash
+    specs = [inputs.walked_specs.get(run_id) for run_id in inputs.walked.run_ids]
     return specs.index(chosen) if chosen in specs else None
 
 
@@ -89,20 +89,20 @@ def missing_baselines(walked: Forecasts) -> list[str]:
     return [name for name in BASELINES if f"{BASELINE_ROLE} {name}" not in walked.names]
 
 
-def missing_in_words(material: Material, walked: Forecasts) -> str:
+def missing_in_words(inputs: StudyInputs, walked: Forecasts) -> str:
     """Say which baselines were not walked, and how they are."""
     missing = ", ".join(map(short_name, missing_baselines(walked)))
     years = walked.dates_D.year
     return (
         f"not every baseline was walked over these years ({missing} missing), so the best of them is unknown; "
-        f"patchscale walkforward baselines --study {material.name} --first-year {years.min()} --last-year "
+        f"patchscale walkforward baselines --study {inputs.name} --first-year {years.min()} --last-year "
         f"{years.max()} does it."
     )
 
 
-def unbiased(material: Material, walked: Forecasts) -> tuple[Forecasts, list[int]]:
+def unbiased(inputs: StudyInputs, walked: Forecasts) -> tuple[Forecasts, list[int]]:
     """Leave out the years that chose the setting, which are returned, where at least 200 days remain."""
     years = [int(year) for year in np.unique(walked.dates_D.year)]
-    optimistic = overlap_years(material.plan.split, years)
+    optimistic = overlap_years(inputs.plan.split, years)
     clean = without_years(walked, optimistic)
     return (clean if optimistic and len(clean.dates_D) >= MIN_EVALUATION_DAYS else walked), optimistic

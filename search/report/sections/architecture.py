@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 ASPECT, HEADS = "aspect ratio", "head count"
 SMALLEST = "smallest detectable"
 
 
-def architecture_section(material: Material, measured: Measured) -> Section:
+def architecture_section(inputs: StudyInputs, measured: Statistics) -> Section:
     """Show importances, shape insensitivity, and loss against parameters."""
-    effects = shape_effects(material, measured)
+    effects = shape_effects(inputs, measured)
     blocks: list[Block] = [
-        *_importance_blocks(material),
-        *_shape_blocks(material, measured, effects),
-        _size_figure(material, measured),
+        *_importance_blocks(inputs),
+        *_shape_blocks(inputs, measured, effects),
+        _size_figure(inputs, measured),
     ]
     return Section(
         slug="architecture", title="What matters in the architecture?", short="Architecture", blocks=tuple(blocks)
     )
 
 
-def shape_effects(material: Material, measured: Measured) -> dict[str, ShapeEffect]:
+def shape_effects(inputs: StudyInputs, measured: Statistics) -> dict[str, ShapeEffect]:
     """Effect of the aspect ratio and of the head count, where more than one value was tried."""
-    trials, specs = material.trials, material.trial_specs()
+    trials, specs = inputs.trials, inputs.trial_specs()
     values = {
         ASPECT: [aspect_octave(s.architecture.d_model, s.architecture.n_layers) for s in specs],
         HEADS: [float(s.architecture.n_heads) for s in specs],
@@ -90,9 +90,9 @@ def spaced(values: list[float]) -> list[float]:
     return [values[number] for number in kept]
 
 
-def _importance_blocks(material: Material) -> list[Block]:
-    losses = material.trials.losses_MD.mean(axis=1).tolist()
-    table = importances(material.trial_specs(), losses)
+def _importance_blocks(inputs: StudyInputs) -> list[Block]:
+    losses = inputs.trials.losses_MD.mean(axis=1).tolist()
+    table = importances(inputs.trial_specs(), losses)
     if table is None:
         return [
             Text(
@@ -145,11 +145,11 @@ def _importance_figure(table: pd.DataFrame) -> Figure:
     )
 
 
-def _shape_blocks(material: Material, measured: Measured, effects: dict[str, ShapeEffect]) -> list[Block]:
+def _shape_blocks(inputs: StudyInputs, measured: Statistics, effects: dict[str, ShapeEffect]) -> list[Block]:
     if not effects:
         return [Text(text="Shape can't be judged: all trials have the same aspect ratio and head count.")]
-    labels = [spec.architecture.label for spec in material.trial_specs()]
-    noise = retrial_deviation(labels, material.trials.losses_MD.mean(axis=1))
+    labels = [spec.architecture.label for spec in inputs.trial_specs()]
+    noise = retrial_deviation(labels, inputs.trials.losses_MD.mean(axis=1))
     yardstick = (
         f"For scale: trials of the same architecture that differ in training alone scatter by {fixed(noise, 4)}."
         if noise is not None
@@ -162,16 +162,16 @@ def _shape_blocks(material: Material, measured: Measured, effects: dict[str, Sha
             "chances. So a spread within noise says shape does not matter on these days, a larger one need not come "
             "from shape."
         ),
-        _shape_figure(material, measured, effects),
+        _shape_figure(inputs, measured, effects),
         *(_shape_table(name, effect, measured.base_rate_loss) for name, effect in effects.items()),
     ]
 
 
-def _shape_figure(material: Material, measured: Measured, effects: dict[str, ShapeEffect]) -> Figure:
-    specs, losses = material.trial_specs(), material.trials.losses_MD.mean(axis=1)
+def _shape_figure(inputs: StudyInputs, measured: Statistics, effects: dict[str, ShapeEffect]) -> Figure:
+    specs, losses = inputs.trial_specs(), inputs.trials.losses_MD.mean(axis=1)
     data = pd.DataFrame(
         {
-            "model": material.trials.names,
+            "model": inputs.trials.names,
             ASPECT: [s.architecture.d_model / s.architecture.n_layers for s in specs],
             HEADS: [s.architecture.n_heads for s in specs],
             "loss": losses,
@@ -246,12 +246,12 @@ def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
     return f"{signed(row['difference'], 4)} {interval}", fixed(row["detectable"], 4)
 
 
-def _size_figure(material: Material, measured: Measured) -> Figure:
-    losses = material.trials.losses_MD.mean(axis=1)
+def _size_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
+    losses = inputs.trials.losses_MD.mean(axis=1)
     data = pd.DataFrame(
-        {"model": material.trials.names, "n_params": np.array(material.trials.n_params, dtype=float), "loss": losses}
+        {"model": inputs.trials.names, "n_params": np.array(inputs.trials.n_params, dtype=float), "loss": losses}
     )
-    baseline = float(material.baselines.losses_MD.mean(axis=1).min())
+    baseline = float(inputs.baselines.losses_MD.mean(axis=1).min())
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()

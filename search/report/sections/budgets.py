@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from search.evidence import Difference
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 
-def in_order(materials: Sequence[Material]) -> list[Material]:
+def in_order(all_inputs: Sequence[StudyInputs]) -> list[StudyInputs]:
     """Smallest budget first."""
-    return sorted(materials, key=lambda each: (Budget(text=each.plan.budget).n_params, each.name))
+    return sorted(all_inputs, key=lambda each: (Budget(text=each.plan.budget).n_params, each.name))
 
 
-def previous_budget(material: Material, others: Sequence[Material]) -> Material | None:
+def previous_budget(inputs: StudyInputs, others: Sequence[StudyInputs]) -> StudyInputs | None:
     """Study of the largest budget below this one's; None if there is none."""
-    own = Budget(text=material.plan.budget).n_params
+    own = Budget(text=inputs.plan.budget).n_params
     smaller = [each for each in others if Budget(text=each.plan.budget).n_params < own]
     return in_order(smaller)[-1] if smaller else None
 
 
-def best_trials_apart(material: Material, other: Material, *, n_resamples: int) -> Difference:
+def best_trials_apart(inputs: StudyInputs, other: StudyInputs, *, n_resamples: int) -> Difference:
     """Log loss of one study's best trial less that of another's, on the same days."""
-    mine, theirs = material.trials, other.trials
+    mine, theirs = inputs.trials, other.trials
     return paired_difference(
         mine.y_D,
         mine.p_MD[mine.best("trial")],
@@ -46,18 +46,18 @@ def best_trials_apart(material: Material, other: Material, *, n_resamples: int) 
     )
 
 
-def budgets_section(materials: Sequence[Material], measured: Measured) -> Section:
+def budgets_section(all_inputs: Sequence[StudyInputs], measured: Statistics) -> Section:
     """Compare the best trials of several studies, each with the next smaller budget's.
 
     Parameters
     ----------
-    materials : sequence of Material
+    all_inputs : sequence of StudyInputs
         At least two, on the same days, smallest budget first.
-    measured : Measured
+    measured : Statistics
         Of the page's own study.
     """
     rows = []
-    for smaller, each in zip([None, *materials[:-1]], materials, strict=True):
+    for smaller, each in zip([None, *all_inputs[:-1]], all_inputs, strict=True):
         trials = each.trials
         best = trials.best("trial")
         apart = None if smaller is None else best_trials_apart(each, smaller, n_resamples=measured.n_resamples)
@@ -83,7 +83,7 @@ def budgets_section(materials: Sequence[Material], measured: Measured) -> Sectio
             text="The best of a study with more trials is favoured by its number of tries, so budgets compare fairly "
             "only where they had equally many."
         ),
-        _figure(materials, measured.base_rate_loss),
+        _figure(all_inputs, measured.base_rate_loss),
         _table(data),
     )
     return Section(slug="budgets", title="Does a larger budget help?", short="Budgets", blocks=blocks)
@@ -128,7 +128,7 @@ def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
     return f"{signed(row['difference_value'], 4)} {interval}", fixed(row["difference_detectable"], 4)
 
 
-def _figure(materials: Sequence[Material], base_rate_loss: float) -> Figure:
+def _figure(all_inputs: Sequence[StudyInputs], base_rate_loss: float) -> Figure:
     data = pd.concat(
         [
             pd.DataFrame(
@@ -139,11 +139,11 @@ def _figure(materials: Sequence[Material], base_rate_loss: float) -> Figure:
                     "loss": each.trials.losses_MD.mean(axis=1),
                 }
             )
-            for each in materials
+            for each in all_inputs
         ],
         ignore_index=True,
     )
-    baseline = min(float(each.baselines.losses_MD.mean(axis=1).min()) for each in materials if each.baselines.names)
+    baseline = min(float(each.baselines.losses_MD.mean(axis=1).min()) for each in all_inputs if each.baselines.names)
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
@@ -163,7 +163,7 @@ def _figure(materials: Sequence[Material], base_rate_loss: float) -> Figure:
 
     return Figure(
         name="budget_losses",
-        alt=f"Log loss of every trial of {len(materials)} studies against its parameter count, on a log scale, with "
+        alt=f"Log loss of every trial of {len(all_inputs)} studies against its parameter count, on a log scale, with "
         f"the best baseline at {baseline:.4f}.",
         caption="Loss of every trial against its measured number of parameters. Trials far above are cut off; the base "
         f"rate's loss is {fixed(base_rate_loss, 4)}.",

@@ -16,26 +16,26 @@ from search.report.statistics.measure import blocks_in_words
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 SHOWN_TRIALS = 10
 METRICS = ("loss", "roc_auc", "brier")
 
 
-def forecasts_section(material: Material, measured: Measured, previous: tuple[str, Difference] | None) -> Section:
+def forecasts_section(inputs: StudyInputs, measured: Statistics, previous: tuple[str, Difference] | None) -> Section:
     """Show what every model scored.
 
     Parameters
     ----------
-    material, measured
+    inputs, measured
         Of the study.
     previous : (str, Difference), optional
         Name of the study of the next smaller budget, and log loss of this study's best trial less that one's.
     """
-    frame = forecast_table(material, measured)
+    frame = forecast_table(inputs, measured)
     shown = frame[(frame["role"] == "baseline") | (frame["rank"] <= SHOWN_TRIALS)]
-    baseline = short_name(material.baselines.names[material.baselines.best("baseline")])
+    baseline = short_name(inputs.baselines.names[inputs.baselines.best("baseline")])
     blocks: list[Block] = [
         Text(
             text=f"Each interval holds 95 % of {measured.n_resamples:,} stationary-bootstrap resamples of the days, "
@@ -48,8 +48,8 @@ def forecasts_section(material: Material, measured: Measured, previous: tuple[st
     ]
     if previous is not None:
         blocks.append(Text(text=previous_in_words(*previous), lead="Against the next smaller budget."))
-    if material.forecasts.missing:
-        names = ", ".join(material.forecasts.missing)
+    if inputs.forecasts.missing:
+        names = ", ".join(inputs.forecasts.missing)
         blocks.append(Text(text=f"Finished, but without predictions in the record: {names}.", tone="caution"))
     blocks.append(
         Text(
@@ -61,9 +61,9 @@ def forecasts_section(material: Material, measured: Measured, previous: tuple[st
     return Section(slug="forecasts", title="What the forecasts score", short="Forecasts", blocks=tuple(blocks))
 
 
-def forecast_table(material: Material, measured: Measured) -> pd.DataFrame:
+def forecast_table(inputs: StudyInputs, measured: Statistics) -> pd.DataFrame:
     """One row a model, by loss: scores, base-rate loss, and difference to the best baseline, with intervals."""
-    forecasts = material.forecasts
+    forecasts = inputs.forecasts
     rows = []
     for name, role, run_id, n_params in zip(
         forecasts.names, forecasts.roles, forecasts.run_ids, forecasts.n_params, strict=True

@@ -14,23 +14,23 @@ from search.report.layout.palette import Palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 
-def learning_section(material: Material, measured: Measured) -> Section:
+def learning_section(inputs: StudyInputs, measured: Statistics) -> Section:
     """Show the validation loss of every trial by epoch."""
-    curves = material.curves
+    curves = inputs.curves
     if curves.empty:
         blocks: tuple[Text | Figure, ...] = (Text(text="The record holds no losses by epoch."),)
     else:
-        blocks = (Text(text=learning_in_words(material)), _figure(material, measured))
+        blocks = (Text(text=learning_in_words(inputs)), _figure(inputs, measured))
     return Section(slug="learning", title="How the trials learned", short="Learning curves", blocks=blocks)
 
 
-def learning_in_words(material: Material) -> str:
+def learning_in_words(inputs: StudyInputs) -> str:
     """Say how many trials were still improving when they ended, and how many got worse before."""
-    curves = material.curves
+    curves = inputs.curves
     last = curves.groupby("run_id")["epoch"].max()
     best = curves.loc[curves.groupby("run_id")["loss"].idxmin()].set_index("run_id")["epoch"]
     improving = int((best == last).sum())
@@ -41,11 +41,11 @@ def learning_in_words(material: Material) -> str:
     )
 
 
-def _figure(material: Material, measured: Measured) -> Figure:
-    curves = material.curves
-    trials = material.trials
+def _figure(inputs: StudyInputs, measured: Statistics) -> Figure:
+    curves = inputs.curves
+    trials = inputs.trials
     best = trials.best("trial")
-    baseline = float(material.baselines.losses_MD.mean(axis=1).min())
+    baseline = float(inputs.baselines.losses_MD.mean(axis=1).min())
     names = dict(zip(trials.run_ids, trials.names, strict=True))
     data = curves.assign(model=curves["run_id"].map(names))[["model", "run_id", "epoch", "loss"]]
     named = short_name(trials.names[best])

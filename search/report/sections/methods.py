@@ -8,8 +8,8 @@ from search.report.layout.blocks import Section, Text
 from search.report.statistics.measure import blocks_in_words
 
 if TYPE_CHECKING:
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 REFERENCES = (
     "Politis and Romano (1994), The stationary bootstrap, JASA 89. Politis and White (2004) and Patton, Politis and "
@@ -29,10 +29,10 @@ COVERAGE = (
 )
 
 
-def methods_section(material: Material, measured: Measured) -> Section:
+def methods_section(inputs: StudyInputs, measured: Statistics) -> Section:
     """Say what is not shown, and list methods and versions."""
-    plan = material.plan
-    versions = ", ".join(f"{library} {version}" for library, version in sorted(material.libraries.items()))
+    plan = inputs.plan
+    versions = ", ".join(f"{library} {version}" for library, version in sorted(inputs.libraries.items()))
     blocks = (
         Text(
             text=f"This page does not show: the test split from {plan.split.test_start} on, which only patchscale "

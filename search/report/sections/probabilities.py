@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 
-def probabilities_section(material: Material, measured: Measured) -> Section:
+def probabilities_section(inputs: StudyInputs, measured: Statistics) -> Section:
     """Show the best trial's probabilities beside the best baseline's."""
-    forecasts = material.forecasts
+    forecasts = inputs.forecasts
     rows = {role: forecasts.best(role) for role in ("trial", "baseline")}
     names = {role: short_name(forecasts.names[row]) for role, row in rows.items()}
     bins = pd.concat(
@@ -42,7 +42,7 @@ def probabilities_section(material: Material, measured: Measured) -> Section:
     blocks = (
         Text(text=calibration_in_words(bins[bins["role"] == "trial"], names["trial"]), lead="Calibration."),
         _calibration_figure(bins, names, rate),
-        _reliability_table(material, rows),
+        _reliability_table(inputs, rows),
         Text(
             lead="Calling days.",
             text=f"Of calls on every day at or above a threshold, {first_few} rest on fewer than {FEW_CALLS} days, and "
@@ -121,8 +121,8 @@ def _calibration_figure(bins: pd.DataFrame, names: dict[str, str], rate: float) 
     )
 
 
-def _reliability_table(material: Material, rows: dict[str, int]) -> Table:
-    forecasts = material.forecasts
+def _reliability_table(inputs: StudyInputs, rows: dict[str, int]) -> Table:
+    forecasts = inputs.forecasts
     found = {forecasts.names[row]: reliability(forecasts.y_D, forecasts.p_MD[row]) for row in rows.values()}
     names = ("brier", "base_rate_brier", "reliability", "resolution")
     data = pd.DataFrame([{"model": name, **{n: getattr(each, n) for n in names}} for name, each in found.items()])

@@ -19,27 +19,27 @@ from search.report.statistics.measure import blocks_in_words
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 SIGNIFICANT = 0.05
 MANY = 12
 NULL = ("smallest_p_value", "n_shifts", "n_independent")
 
 
-def reality_section(material: Material, measured: Measured) -> Section:
+def reality_section(inputs: StudyInputs, measured: Statistics) -> Section:
     """Say what remains of the best trial once it is known that it is the best of many."""
     blocks: list[Block] = [
         Text(
-            text=f"Among {plural(len(material.trials.names), 'trial')} one is best by luck alone. Five questions, each "
+            text=f"Among {plural(len(inputs.trials.names), 'trial')} one is best by luck alone. Five questions, each "
             f"put to all of them, not to the winner. Days are resampled {blocks_in_words(measured.block)}."
         ),
-        Text(lead="Does any trial beat the best baseline?", text=superiority_in_words(material, measured)),
-        Text(lead="Which models can't be told from the best?", text=confidence_set_in_words(material, measured)),
+        Text(lead="Does any trial beat the best baseline?", text=superiority_in_words(inputs, measured)),
+        Text(lead="Which models can't be told from the best?", text=confidence_set_in_words(inputs, measured)),
         Text(lead="What is the chosen one worth on other days?", text=selection_in_words(measured.selection)),
         Text(lead="What would luck score?", text=luck_in_words(measured.selection)),
         Text(lead="Does the choice carry over?", text=overfitting_in_words(measured.overfitting)),
-        _auc_figure(material, measured),
+        _auc_figure(inputs, measured),
         _test_table(measured),
         _selection_table(measured),
         Text(text=METHODS, tone="method"),
@@ -47,12 +47,12 @@ def reality_section(material: Material, measured: Measured) -> Section:
     return Section(slug="reality", title="Is the search real?", short="Is it real?", blocks=tuple(blocks))
 
 
-def superiority_in_words(material: Material, measured: Measured) -> str:
+def superiority_in_words(inputs: StudyInputs, measured: Statistics) -> str:
     """Say whether any trial beats the best baseline, and which."""
     found = measured.superiority
-    baseline = short_name(material.baselines.names[material.baselines.best("baseline")])
+    baseline = short_name(inputs.baselines.names[inputs.baselines.best("baseline")])
     answer = "Yes" if found.p_value < SIGNIFICANT else "Not shown"
-    names = [short_name(material.trials.names[row]) for row in found.superior]
+    names = [short_name(inputs.trials.names[row]) for row in found.superior]
     named = (
         f"{plural(len(names), 'trial')} can be named as better with 5 % risk of a single wrong name: {_few(names)}"
         if names
@@ -65,15 +65,15 @@ def superiority_in_words(material: Material, measured: Measured) -> str:
     )
 
 
-def confidence_set_in_words(material: Material, measured: Measured) -> str:
+def confidence_set_in_words(inputs: StudyInputs, measured: Statistics) -> str:
     """Say which models can't be told from the best."""
-    forecasts = material.forecasts
+    forecasts = inputs.forecasts
     kept = [name for name in forecasts.names if name in measured.confidence_set]
     trials = [name for name in kept if name.startswith("trial")]
     baselines = [short_name(name) for name in kept if not name.startswith("trial")]
     others = _few(baselines) if baselines else "no baseline"
     return (
-        f"{len(trials)} of {plural(len(material.trials.names), 'trial')}, and "
+        f"{len(trials)} of {plural(len(inputs.trials.names), 'trial')}, and "
         f"{others} (model confidence set at 5 %, Hansen, Lunde and Nason 2011)."
     )
 
@@ -132,15 +132,15 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
 
 
-def _auc_figure(material: Material, measured: Measured) -> Figure:
+def _auc_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
     found = measured.selection
     scores = [
         {"model": name, "role": role, "roc_auc": measured.intervals[name]["roc_auc"].value}
-        for name, role in zip(material.forecasts.names, material.forecasts.roles, strict=True)
+        for name, role in zip(inputs.forecasts.names, inputs.forecasts.roles, strict=True)
     ]
     marks = {"corrected best": found.corrected, "best without skill": found.null_maximum}
     data = pd.DataFrame(scores + [{"model": name, "role": "mark", "roc_auc": value} for name, value in marks.items()])
-    baseline = material.baselines.names[material.baselines.best("baseline")]
+    baseline = inputs.baselines.names[inputs.baselines.best("baseline")]
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
@@ -179,7 +179,7 @@ def _auc_figure(material: Material, measured: Measured) -> Figure:
 
     return Figure(
         name="auc",
-        alt=f"Histogram of the AUC of {len(material.trials.names)} trials, with the raw best at {fixed(found.raw, 3)}, "
+        alt=f"Histogram of the AUC of {len(inputs.trials.names)} trials, with the raw best at {fixed(found.raw, 3)}, "
         f"the corrected best at {fixed(found.corrected, 3)} and the best without skill at "
         f"{fixed(found.null_maximum, 3)}.",
         caption="AUC of every trial. What counts is not how far the raw best lies to the right, but whether the "
@@ -189,7 +189,7 @@ def _auc_figure(material: Material, measured: Measured) -> Figure:
     )
 
 
-def _test_table(measured: Measured) -> Table:
+def _test_table(measured: Statistics) -> Table:
     found = measured.superiority
     data = pd.DataFrame(
         [
@@ -216,7 +216,7 @@ def _test_table(measured: Measured) -> Table:
     )
 
 
-def _selection_table(measured: Measured) -> Table:
+def _selection_table(measured: Statistics) -> Table:
     pairs = (("AUC", measured.selection, 3), ("log loss", measured.loss_selection, 4))
     names = ("raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models", *NULL)
     data = pd.DataFrame([{"metric": found.metric, **{n: getattr(found, n) for n in names}} for _, found, _ in pairs])

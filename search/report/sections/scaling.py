@@ -17,18 +17,18 @@ from search.scaling.text import formula, lines_below
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.statistics.measure import Measured
+    from search.report.statistics.measure import Statistics
     from search.scaling import Scaling
 
 
-def scaling_section(found: Scaling | str, measured: Measured) -> Section:
+def scaling_section(found: Scaling | str, measured: Statistics) -> Section:
     """Show a scaling fit, or say why there is none.
 
     Parameters
     ----------
     found : Scaling or str
         The fit, or the reason that there is none.
-    measured : Measured
+    measured : Statistics
         Of the page's own study, for the base rate's loss.
     """
     if isinstance(found, str):

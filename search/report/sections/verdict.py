@@ -5,53 +5,53 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.evidence import Difference
-from search.report.inputs.walked_trial import Walked
+from search.report.inputs.walked_trial import WalkedTrial
 from search.report.layout.format import between, fixed, p_text, plural, short_name, signed
 from search.report.layout.page import Head, Number, Verdict
 
 if TYPE_CHECKING:
-    from search.report.inputs.study_inputs import Material
-    from search.report.statistics.measure import Measured
+    from search.report.inputs.study_inputs import StudyInputs
+    from search.report.statistics.measure import Statistics
 
 SIGNIFICANT = 0.05
 
 
-def page_head(material: Material, measured: Measured, walked: Walked | str | None = None) -> Head:
+def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | str | None = None) -> Head:
     """Make the first screen of a study.
 
     Parameters
     ----------
-    material, measured
+    inputs, measured
         Of the study.
-    walked : Walked or str, optional
+    walked : WalkedTrial or str, optional
         Its lowest-loss trial walked forward, or why it can't be compared; None if nothing was.
     """
-    plan, forecasts = material.plan, material.forecasts
+    plan, forecasts = inputs.plan, inputs.forecasts
     return Head(
-        study=material.name,
+        study=inputs.name,
         title=f"{plan.data.ticker}: does a Transformer of {plan.budget} parameters foresee "
         f"{plan.target.threshold * 100:+g} % within {plural(plan.target.horizon, 'day')}?",
         question=f"Will the {plan.target.rule} reach the close {plan.target.threshold * 100:+g} % within "
         f"{plural(plan.target.horizon, 'trading day')}, and does the best PatchTST architecture of {plan.budget} "
         f"parameters (±{plan.tolerance * 100:g} %) say so better than simple baselines?",
-        verdict=judge(material, measured, walked),
-        numbers=_numbers(material, measured),
-        cautions=_cautions(material),
+        verdict=judge(inputs, measured, walked),
+        numbers=_numbers(inputs, measured),
+        cautions=_cautions(inputs),
         facts=(
-            ("Days shown", _days(material)),
+            ("Days shown", _days(inputs)),
             ("Base rate", f"{100 * forecasts.y_D.mean():.1f} % of the days were positive"),
-            ("Sealed test", _openings(material)),
-            ("Trials", f"{len(material.trials.names)} of {material.target_trials} finished"),
+            ("Sealed test", _openings(inputs)),
+            ("Trials", f"{len(inputs.trials.names)} of {inputs.target_trials} finished"),
             ("Data", f"source {plan.data.source}, tier {plan.data.tier}, dataset {plan.data.dataset}"),
-            ("Code", ", ".join(f"{commit} ({plural(n, 'trial')})" for commit, n in material.code.items())),
+            ("Code", ", ".join(f"{commit} ({plural(n, 'trial')})" for commit, n in inputs.code.items())),
         ),
         footer="Made by patchscale report from the MLflow record alone; the same record gives the same page.",
     )
 
 
-def judge(material: Material, measured: Measured, walked: Walked | str | None = None) -> Verdict:
+def judge(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | str | None = None) -> Verdict:
     """Say in plain sentences what the study comes to; a walk-forward has the last word."""
-    forecasts, selection = material.forecasts, measured.selection
+    forecasts, selection = inputs.forecasts, measured.selection
     best, baseline = forecasts.best("trial"), forecasts.best("baseline")
     difference = measured.against_baseline[forecasts.names[best]]
     opponent = short_name(forecasts.names[baseline])
@@ -60,8 +60,8 @@ def judge(material: Material, measured: Measured, walked: Walked | str | None = 
     return Verdict(
         answer=" ".join(
             [
-                answer(difference, p_value, opponent, len(material.trials.names)),
-                *([last(walked)] if isinstance(walked, Walked) else []),
+                answer(difference, p_value, opponent, len(inputs.trials.names)),
+                *([last(walked)] if isinstance(walked, WalkedTrial) else []),
             ]
         ),
         reasons=(
@@ -78,14 +78,14 @@ def judge(material: Material, measured: Measured, walked: Walked | str | None = 
     )
 
 
-def last(walked: Walked) -> str:
+def last(walked: WalkedTrial) -> str:
     """Say how a walk-forward ended."""
     found = walked.difference
     ended = "is worse than" if found.low > 0 else "is better than" if found.high < 0 else "can't be told from"
     return f"Walked forward, its lowest-loss trial ({walked.trial}) {ended} the {walked.opponent} baseline."
 
 
-def walked_in_words(walked: Walked | str) -> str:
+def walked_in_words(walked: WalkedTrial | str) -> str:
     """Give the figures of a walk-forward, or say why there are none."""
     if isinstance(walked, str):
         return f"A walk-forward is on this page, but the verdict does not rest on it: {walked}"
@@ -134,9 +134,9 @@ def answer(difference: Difference, p_value: float, opponent: str, n_trials: int)
     )
 
 
-def _numbers(material: Material, measured: Measured) -> tuple[Number, ...]:
-    found, forecasts = measured.selection, material.forecasts
-    by_auc = max(material.trials.names, key=lambda name: measured.intervals[name]["roc_auc"].value)
+def _numbers(inputs: StudyInputs, measured: Statistics) -> tuple[Number, ...]:
+    found, forecasts = measured.selection, inputs.forecasts
+    by_auc = max(inputs.trials.names, key=lambda name: measured.intervals[name]["roc_auc"].value)
     raw = measured.intervals[by_auc]["roc_auc"]
     baseline = measured.intervals[forecasts.names[forecasts.best("baseline")]]["roc_auc"]
     opponent = short_name(forecasts.names[forecasts.best("baseline")])
@@ -166,32 +166,32 @@ def _numbers(material: Material, measured: Measured) -> tuple[Number, ...]:
     )
 
 
-def _cautions(material: Material) -> tuple[str, ...]:
-    split = material.plan.split
+def _cautions(inputs: StudyInputs) -> tuple[str, ...]:
+    split = inputs.plan.split
     lines = [
         f"The days shown, {split.validation_start} to {split.validation_end}, chose the model: the epoch of every "
         "trial, the best trial, perhaps the settings of the study. Every raw figure flatters."
     ]
-    n_finished = len(material.trials.names)
-    if n_finished < material.target_trials:
-        lines.append(f"The study is not complete: {n_finished} of {material.target_trials} trials.")
-    if any("with changes" in commit or commit == "unknown" for commit in material.code):
+    n_finished = len(inputs.trials.names)
+    if n_finished < inputs.target_trials:
+        lines.append(f"The study is not complete: {n_finished} of {inputs.target_trials} trials.")
+    if any("with changes" in commit or commit == "unknown" for commit in inputs.code):
         lines.append(
             "Some trials were run by code with uncommitted or unknown changes; they can't be run again exactly."
         )
-    if len(material.code) > 1:
-        lines.append(f"The trials were run by {len(material.code)} versions of the code.")
+    if len(inputs.code) > 1:
+        lines.append(f"The trials were run by {len(inputs.code)} versions of the code.")
     return tuple(lines)
 
 
-def _days(material: Material) -> str:
-    dates = material.forecasts.dates_D
+def _days(inputs: StudyInputs) -> str:
+    dates = inputs.forecasts.dates_D
     return f"{len(dates)} validation days, {dates[0].date()} to {dates[-1].date()}"
 
 
-def _openings(material: Material) -> str:
-    split = material.plan.split
-    opened = "never opened" if material.n_openings == 0 else f"opened {plural(material.n_openings, 'time')}"
-    if material.n_openings_elsewhere:
-        opened += f", and {plural(material.n_openings_elsewhere, 'time')} through other studies"
+def _openings(inputs: StudyInputs) -> str:
+    split = inputs.plan.split
+    opened = "never opened" if inputs.n_openings == 0 else f"opened {plural(inputs.n_openings, 'time')}"
+    if inputs.n_openings_elsewhere:
+        opened += f", and {plural(inputs.n_openings_elsewhere, 'time')} through other studies"
     return f"{opened}; {split.test_start} to {split.test_end} is not on this page"

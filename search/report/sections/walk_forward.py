@@ -21,19 +21,19 @@ from search.walk_forward.tables import span
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from search.report.inputs.study_inputs import Material
+    from search.report.inputs.study_inputs import StudyInputs
 
 
-def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: int) -> Section:
+def walk_forward_section(inputs: StudyInputs, walked: Forecasts, *, n_resamples: int) -> Section:
     """Show the walk-forwards of a study: pooled without the years that chose its settings, and year by year."""
-    shown, optimistic = unbiased(material, walked)
+    shown, optimistic = unbiased(inputs, walked)
     enough = shown is not walked
     blocks: list[Block] = [
         Text(
             text="Each year is forecast by models that were fitted to the years before it only. The setting was chosen "
             f"with data up to the validation days; {_named(optimistic, enough)}"
         ),
-        Text(text=compared_in_words(material, walked)),
+        Text(text=compared_in_words(inputs, walked)),
         _pooled_table(shown, n_resamples=n_resamples),
         *([_year_figure(walked, optimistic)] if BASELINE_ROLE in walked.roles else []),
         _year_table(walked, optimistic),
@@ -41,9 +41,9 @@ def walk_forward_section(material: Material, walked: Forecasts, *, n_resamples: 
     return Section(slug="walk-forward", title="Year by year, out of sample", short="Walk-forward", blocks=tuple(blocks))
 
 
-def compared_in_words(material: Material, walked: Forecasts) -> str:
+def compared_in_words(inputs: StudyInputs, walked: Forecasts) -> str:
     """Say which of the walked specs the verdict speaks of, and what is missing for it."""
-    row, n_others = chosen_row(material), walked.roles.count(TRIAL_ROLE)
+    row, n_others = chosen_row(inputs), walked.roles.count(TRIAL_ROLE)
     if row is None:
         said = (
             "The study's lowest-loss trial was not walked forward, so the verdict says nothing of what is shown here."
@@ -54,7 +54,7 @@ def compared_in_words(material: Material, walked: Forecasts) -> str:
     if n_others:
         said += f" {plural(n_others, 'other spec')} beside it: the best of several is favoured by their number."
     if missing_baselines(walked):
-        missing = missing_in_words(material, walked)
+        missing = missing_in_words(inputs, walked)
         said += f" {missing[0].upper()}{missing[1:]}"
     return said
 

@@ -33,7 +33,7 @@ LOSS, ROC_AUC = "loss", "roc_auc"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class Statistics:
     """What the forecasts of a study are worth.
 
     Parameters
@@ -78,7 +78,7 @@ class Measured:
     n_resamples: int
 
 
-def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Measured:
+def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Statistics:
     """Work out every figure that a page shows of forecasts.
 
     Parameters
@@ -96,7 +96,7 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Measured
     many = {"block": block, "n_resamples": min(n_resamples, 1000)}
     rate = float(y_D.mean())
     kept = model_confidence_set(forecasts.losses_MD, **many)
-    return Measured(
+    return Statistics(
         block=block,
         counts_RD=day_counts(days_RD),
         base_rate_loss=-(rate * np.log(rate) + (1 - rate) * np.log(1 - rate)) if 0 < rate < 1 else 0.0,

@@ -7,7 +7,7 @@ import pytest
 from model.baselines import BASELINES
 from model.spec.budget import Budget
 from search.evidence import Forecasts
-from search.report.inputs.study_inputs import Material
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.statistics.measure import measure
 from search.space.grid import make_grid
 
@@ -19,8 +19,8 @@ def logistic(z):
 
 
 @pytest.fixture(scope="session")
-def make_material(planned):
-    """Material of a made-up study: baselines that know part of the signal, trials that know a little more or less."""
+def make_inputs(planned):
+    """Inputs of a made-up study: baselines that know part of the signal, trials that know a little more or less."""
     grid = make_grid(Budget(text="50K"), n_features=planned[0].n_features)
     plan = replace(planned[0], study="made-up", budget="50K", grid_hash=grid.hash)
 
@@ -66,7 +66,7 @@ def make_material(planned):
                 for epoch in range(1, 5)
             ]
         )
-        return Material(
+        return StudyInputs(
             plan=plan if budget is None else replace(plan, study=f"other-{budget}", budget=budget),
             target_trials=n_trials,
             n_openings=changed.pop("n_openings", 0),
@@ -83,15 +83,15 @@ def make_material(planned):
 
 
 @pytest.fixture(scope="session")
-def material(make_material):
-    return make_material()
+def inputs(make_inputs):
+    return make_inputs()
 
 
 @pytest.fixture(scope="session")
-def walked_material(make_material):
-    """Material of two trials, both walked forward over 1,000 days with every baseline."""
-    own = make_material(n_trials=2)
-    found = make_material(n_trials=2, n_days=1000).forecasts
+def walked_inputs(make_inputs):
+    """Inputs of two trials, both walked forward over 1,000 days with every baseline."""
+    own = make_inputs(n_trials=2)
+    found = make_inputs(n_trials=2, n_days=1000).forecasts
     others = [name for name in BASELINES if f"baseline {name}" not in found.names]
     walked = replace(
         found,
@@ -106,5 +106,5 @@ def walked_material(make_material):
 
 
 @pytest.fixture(scope="session")
-def measured(material):
-    return measure(material.forecasts, n_resamples=N_RESAMPLES)
+def measured(inputs):
+    return measure(inputs.forecasts, n_resamples=N_RESAMPLES)

@@ -59,8 +59,8 @@ def test_the_page_is_written_and_logged_and_the_same_again(study, project, comma
     assert logged(study, tmp_path / "again") == first
 
 
-def test_every_figure_and_table_is_a_csv(make_material):
-    report = make_report([make_material(n_trials=6)], n_resamples=100)
+def test_every_figure_and_table_is_a_csv(make_inputs):
+    report = make_report([make_inputs(n_trials=6)], n_resamples=100)
     assert set(report.pictures) <= set(report.tables)
     assert all(len(table) for table in report.tables.values())
     assert len(report.tables["forecasts"]) == 8

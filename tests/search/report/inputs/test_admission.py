@@ -38,22 +38,22 @@ def test_a_dry_run_and_whatever_was_only_imported_is_refused(home, stores, comma
     assert "a report needs forecasts by day" in error
 
 
-def test_studies_of_other_days_or_questions_do_not_share_a_page(make_material, planned):
-    first = make_material(n_trials=2)
-    require_comparable([first, make_material(n_trials=3)])
+def test_studies_of_other_days_or_questions_do_not_share_a_page(make_inputs, planned):
+    first = make_inputs(n_trials=2)
+    require_comparable([first, make_inputs(n_trials=3)])
     plan = replace(first.plan, study="other", target=replace(first.plan.target, horizon=3))
     with pytest.raises(InputError, match="must share their target"):
         require_comparable([first, replace(first, plan=plan)])
     with pytest.raises(InputError, match="same days and outcomes"):
-        require_comparable([first, make_material(n_trials=2, n_days=390)])
+        require_comparable([first, make_inputs(n_trials=2, n_days=390)])
     flipped = replace(first.forecasts, y_D=1 - first.forecasts.y_D)
     with pytest.raises(InputError, match="same days and outcomes"):
         require_comparable([first, replace(first, forecasts=flipped)])
 
 
-def test_baselines_alone_make_no_report(make_material):
-    material = make_material(n_trials=2)
-    require_trials(material)
+def test_baselines_alone_make_no_report(make_inputs):
+    inputs = make_inputs(n_trials=2)
+    require_trials(inputs)
     with pytest.raises(InputError, match="needs a finished, valid trial with predictions"):
-        require_trials(replace(material, forecasts=material.baselines))
-    assert np.isfinite(material.forecasts.p_MD).all()
+        require_trials(replace(inputs, forecasts=inputs.baselines))
+    assert np.isfinite(inputs.forecasts.p_MD).all()

@@ -112,10 +112,10 @@ def test_intervals_dates_and_shares_stay_on_one_line():
 
 
 @pytest.fixture(scope="module")
-def written(make_material, walked_material, tmp_path_factory):
+def written(make_inputs, walked_inputs, tmp_path_factory):
     """A page of 50 trials, of two budgets and a walk-forward, as a file."""
-    material, other = make_material(), make_material(budget="2K", n_trials=6)
-    report = make_report([replace(material, walked=walked_material.walked), other], n_resamples=200)
+    inputs, other = make_inputs(), make_inputs(budget="2K", n_trials=6)
+    report = make_report([replace(inputs, walked=walked_inputs.walked), other], n_resamples=200)
     return report.write(tmp_path_factory.mktemp("page") / "report")
 
 

@@ -4,8 +4,8 @@ from search.report.sections.budgets import best_trials_apart, budgets_section, i
 
 
 @pytest.fixture(scope="module")
-def three(make_material, material):
-    return [material, make_material(budget="200K", n_trials=4), make_material(budget="5K", n_trials=3)]
+def three(make_inputs, inputs):
+    return [inputs, make_inputs(budget="200K", n_trials=4), make_inputs(budget="5K", n_trials=3)]
 
 
 def test_the_previous_budget_is_the_next_smaller(three):

@@ -11,8 +11,8 @@ def difference(value, low, high):
     return Difference(metric="loss", value=value, low=low, high=high, p_value=0.5, detectable=0.01, n_days=400, block=1)
 
 
-def test_the_csv_has_every_trial_and_the_page_the_best_and_all_baselines(material, measured):
-    section = forecasts_section(material, measured, None)
+def test_the_csv_has_every_trial_and_the_page_the_best_and_all_baselines(inputs, measured):
+    section = forecasts_section(inputs, measured, None)
     table = next(block for block in section.blocks if getattr(block, "name", "") == "forecasts")
     assert len(table.data) == 52 and len(table.rows) == SHOWN_TRIALS + 2
     assert [row[0] for number, row in enumerate(table.rows) if number in table.marked] == ["logistic", "base rate"]
@@ -22,10 +22,10 @@ def test_the_csv_has_every_trial_and_the_page_the_best_and_all_baselines(materia
 
 @pytest.mark.lesson("L18")
 @pytest.mark.lesson("L23")
-def test_figures_are_those_of_the_forecasts(material, measured):
-    frame = forecast_table(material, measured).set_index("model")
-    for name, p in zip(material.forecasts.names, material.forecasts.p_MD, strict=True):
-        found, row = evaluate(material.forecasts.y_D, p), frame.loc[name]
+def test_figures_are_those_of_the_forecasts(inputs, measured):
+    frame = forecast_table(inputs, measured).set_index("model")
+    for name, p in zip(inputs.forecasts.names, inputs.forecasts.p_MD, strict=True):
+        found, row = evaluate(inputs.forecasts.y_D, p), frame.loc[name]
         for metric in ("loss", "roc_auc", "brier", "base_rate_loss", "skill"):
             assert row[metric] == pytest.approx(getattr(found, metric)), (name, metric)
         assert row["loss_low"] < row["loss"] < row["loss_high"]
@@ -34,8 +34,8 @@ def test_figures_are_those_of_the_forecasts(material, measured):
             assert row["difference_detectable"] > 0
 
 
-def test_a_missing_prediction_is_named(material, measured):
-    gone = replace(material, forecasts=replace(material.forecasts, missing=("trial 7 d8-L1-h1-ff16",)))
+def test_a_missing_prediction_is_named(inputs, measured):
+    gone = replace(inputs, forecasts=replace(inputs.forecasts, missing=("trial 7 d8-L1-h1-ff16",)))
     text = " ".join(block.text for block in forecasts_section(gone, measured, None).blocks if block.kind == "text")
     assert "without predictions in the record: trial 7 d8-L1-h1-ff16." in text
 

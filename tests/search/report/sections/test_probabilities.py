@@ -20,10 +20,10 @@ def test_calibration_is_told_in_words(mean_p, words):
     assert words in calibration_in_words(bins(mean_p), "m")
 
 
-def test_the_best_trial_stands_beside_the_best_baseline(material, measured):
-    section = probabilities_section(material, measured)
+def test_the_best_trial_stands_beside_the_best_baseline(inputs, measured):
+    section = probabilities_section(inputs, measured)
     curves, sweep = section.figures
-    best = material.trials.names[material.trials.best("trial")]
+    best = inputs.trials.names[inputs.trials.best("trial")]
     assert set(curves.data["model"]) == {best, "baseline logistic"}
     assert best.removeprefix("baseline ") in sweep.alt
     tables = {block.name: block for block in section.blocks if block.kind == "table"}

@@ -15,15 +15,15 @@ from search.report.statistics.measure import measure
 
 
 @pytest.mark.lesson("L23")
-def test_noise_is_not_called_skill_and_a_planted_edge_is(make_material):
-    noise = make_material(edge=0.0, n_trials=20)
+def test_noise_is_not_called_skill_and_a_planted_edge_is(make_inputs):
+    noise = make_inputs(edge=0.0, n_trials=20)
     assert superiority_in_words(noise, measure(noise.forecasts, n_resamples=200)).startswith("Not shown.")
-    skill = make_material(edge=1.5, n_trials=20, n_days=800)
+    skill = make_inputs(edge=1.5, n_trials=20, n_days=800)
     words = superiority_in_words(skill, measure(skill.forecasts, n_resamples=200))
     assert words.startswith("Yes.") and "can be named as better" in words
 
 
-def test_sentences_hold_the_figures(material, measured):
+def test_sentences_hold_the_figures(inputs, measured):
     found = measured.selection
     words = selection_in_words(found)
     assert f"{found.raw:.3f}" in words and f"{found.corrected:.3f}" in words and "Tsamardinos" in words
@@ -31,7 +31,7 @@ def test_sentences_hold_the_figures(material, measured):
     assert "luck alone explains it" in luck_in_words(replace(found, null_p_value=0.4))
     assert "shuffled" not in luck_in_words(found) and "shifted against the forecasts in a ring" in luck_in_words(found)
     assert f"{found.n_shifts} ways" in luck_in_words(found)
-    assert "50 trials" in confidence_set_in_words(material, measured)
+    assert "50 trials" in confidence_set_in_words(inputs, measured)
     assert overfitting_in_words(0.25).startswith("In 25 % of the ways")
     assert overfitting_in_words(np.nan) == "With one trial nothing was chosen."
 
@@ -49,7 +49,7 @@ def test_no_p_value_is_smaller_than_the_days_can_resolve(measured, n_independent
     assert words in luck_in_words(found) and f"about {n_independent} independent draws" in luck_in_words(found)
 
 
-def test_every_trial_is_in_the_data_of_the_figure(material, measured):
-    (figure,) = reality_section(material, measured).figures
+def test_every_trial_is_in_the_data_of_the_figure(inputs, measured):
+    (figure,) = reality_section(inputs, measured).figures
     assert (figure.data["role"] == "trial").sum() == 50
     assert set(figure.data["model"]) > {"corrected best", "best without skill"}

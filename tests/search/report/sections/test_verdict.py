@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from search.evidence import Difference
-from search.report.inputs.walked_trial import Walked
+from search.report.inputs.walked_trial import WalkedTrial
 from search.report.sections.verdict import answer, judge, page_head
 from search.report.statistics.measure import measure
 
@@ -36,28 +36,28 @@ def test_the_answer_says_no_more_than_the_figures(low, high, p_value, words):
 
 
 @pytest.mark.lesson("L22")
-def test_the_first_screen_counts_the_openings_of_the_test_split(material, measured):
-    facts = dict(page_head(material, measured).facts)
+def test_the_first_screen_counts_the_openings_of_the_test_split(inputs, measured):
+    facts = dict(page_head(inputs, measured).facts)
     assert facts["Sealed test"].startswith("never opened;")
-    twice = dict(page_head(replace(material, n_openings=2), measured).facts)
+    twice = dict(page_head(replace(inputs, n_openings=2), measured).facts)
     assert twice["Sealed test"].startswith("opened 2 times;")
 
 
 @pytest.mark.lesson("L18")
 @pytest.mark.lesson("L23")
-def test_raw_and_corrected_stand_side_by_side_with_what_must_be_said(material, measured):
-    head = page_head(material, measured)
+def test_raw_and_corrected_stand_side_by_side_with_what_must_be_said(inputs, measured):
+    head = page_head(inputs, measured)
     raw, corrected, *_ = head.numbers
     assert (raw.what, corrected.what) == ("AUC, raw", "AUC, corrected")
     assert raw.value == f"{measured.selection.raw:.3f}" and corrected.value == f"{measured.selection.corrected:.3f}"
-    said = " ".join(judge(material, measured).reasons)
-    best = measured.against_baseline[material.trials.names[material.trials.best("trial")]]
+    said = " ".join(judge(inputs, measured).reasons)
+    best = measured.against_baseline[inputs.trials.names[inputs.trials.best("trial")]]
     assert f"{best.detectable:.4f}" in said and f"{measured.base_rate_loss:.4f}" in said
     assert "chose the model" in head.cautions[0]
 
 
-def test_what_is_not_whole_is_said(material, measured):
-    head = page_head(replace(material, target_trials=60, code={"abc with changes": 30, "def": 20}), measured)
+def test_what_is_not_whole_is_said(inputs, measured):
+    head = page_head(replace(inputs, target_trials=60, code={"abc with changes": 30, "def": 20}), measured)
     said = " ".join(head.cautions)
     assert "50 of 60 trials" in said and "uncommitted" in said and "2 versions of the code" in said
 
@@ -70,25 +70,25 @@ def test_what_is_not_whole_is_said(material, measured):
         (-0.018, -0.006, "Walked forward, its lowest-loss trial (trial 44) is better than the boosting baseline."),
     ],
 )
-def test_a_walk_forward_has_the_last_word(material, measured, low, high, words):
-    walked = Walked(
+def test_a_walk_forward_has_the_last_word(inputs, measured, low, high, words):
+    walked = WalkedTrial(
         trial="trial 44",
         name="trial 44",
         opponent="boosting",
         days="2012-2022, 2,768 days",
         difference=difference(low, high),
     )
-    found = judge(material, measured, walked)
+    found = judge(inputs, measured, walked)
     assert found.answer.endswith(words)
     assert "2,768 days: trial 44 less boosting" in found.reasons[-1] and "detectable 0.0100" in found.reasons[-1]
 
 
-def test_a_walk_forward_that_can_not_be_compared_has_no_word_in_the_answer(material, measured):
-    found = judge(material, measured, "trial 3, the lowest loss, was not walked forward.")
-    assert found.answer == judge(material, measured).answer
+def test_a_walk_forward_that_can_not_be_compared_has_no_word_in_the_answer(inputs, measured):
+    found = judge(inputs, measured, "trial 3, the lowest loss, was not walked forward.")
+    assert found.answer == judge(inputs, measured).answer
     assert found.reasons[-1].endswith("does not rest on it: trial 3, the lowest loss, was not walked forward.")
 
 
-def test_pure_noise_is_not_praised(make_material):
-    noise = make_material(edge=0.0, n_trials=20, seed=3)
+def test_pure_noise_is_not_praised(make_inputs):
+    noise = make_inputs(edge=0.0, n_trials=20, seed=3)
     assert "The search beats" not in judge(noise, measure(noise.forecasts, n_resamples=200)).answer

@@ -15,12 +15,12 @@ def texts(section):
     return " ".join(block.text for block in section.blocks if block.kind == "text")
 
 
-def test_years_that_chose_the_setting_are_starred_and_left_out(walked_material):
-    material, walked = walked_material, walked_material.walked
-    section = walk_forward_section(material, walked, n_resamples=200)
+def test_years_that_chose_the_setting_are_starred_and_left_out(walked_inputs):
+    inputs, walked = walked_inputs, walked_inputs.walked
+    section = walk_forward_section(inputs, walked, n_resamples=200)
     pooled, by_year = (block for block in section.blocks if block.kind == "table")
     years = sorted(set(walked.dates_D.year))
-    split = material.plan.split
+    split = inputs.plan.split
     chosen = [year for year in years if split.validation_start.year <= year <= split.validation_end.year]
     assert chosen and len(chosen) < len(years)
     assert [row[0] for row in by_year.rows] == [f"{year}{'*' * (year in chosen)}" for year in years]
@@ -31,8 +31,8 @@ def test_years_that_chose_the_setting_are_starred_and_left_out(walked_material):
 
 @pytest.mark.lesson("L18")
 @pytest.mark.lesson("L23")
-def test_every_year_and_model_has_its_figures(walked_material):
-    walked = walked_material.walked
+def test_every_year_and_model_has_its_figures(walked_inputs):
+    walked = walked_inputs.walked
     frame = year_frame(walked)
     assert len(frame) == len(walked.names) * frame["year"].nunique()
     row = frame[(frame["year"] == 2013) & (frame["model"] == walked.names[1])].iloc[0]
@@ -44,13 +44,13 @@ def test_every_year_and_model_has_its_figures(walked_material):
     assert (pooled["difference_detectable"].dropna() > 0).all()
 
 
-def test_what_is_missing_for_the_verdict_is_said(walked_material):
-    walked = walked_material.walked
-    said = texts(walk_forward_section(walked_material, walked, n_resamples=200))
-    best = walked_material.trials.names[walked_material.trials.best("trial")]
+def test_what_is_missing_for_the_verdict_is_said(walked_inputs):
+    walked = walked_inputs.walked
+    said = texts(walk_forward_section(walked_inputs, walked, n_resamples=200))
+    best = walked_inputs.trials.names[walked_inputs.trials.best("trial")]
     assert f"The verdict speaks of {best} alone" in said and "1 other spec beside it" in said
     assert "missing" not in said
-    unknown = replace(walked_material, walked_specs={})
+    unknown = replace(walked_inputs, walked_specs={})
     assert "verdict says nothing" in texts(walk_forward_section(unknown, walked, n_resamples=200))
-    alone = walk_forward_section(walked_material, walked.of_role("trial"), n_resamples=200)
+    alone = walk_forward_section(walked_inputs, walked.of_role("trial"), n_resamples=200)
     assert "Not every baseline was walked over these years (base rate, " in texts(alone) and not alone.figures

@@ -9,8 +9,8 @@ def losses_of(specs, weight=1.0):
     return [0.45 + 0.03 * weight * abs(np.log10(s.training.learning_rate) + 3.5) + 0.001 * rng.random() for s in specs]
 
 
-def test_both_methods_find_the_parameter_that_makes_the_loss(material):
-    specs = material.trial_specs()
+def test_both_methods_find_the_parameter_that_makes_the_loss(inputs):
+    specs = inputs.trial_specs()
     found = importances(specs, losses_of(specs))
     assert found.columns.tolist() == [PED_ANOVA, FANOVA]
     assert found[PED_ANOVA].idxmax() == found[FANOVA].idxmax() == found.index[0] == "learning_rate"
@@ -18,17 +18,17 @@ def test_both_methods_find_the_parameter_that_makes_the_loss(material):
     assert {"d_model", "n_layers", "n_heads", "d_ff", "batch_size"} < set(found.index)
 
 
-def test_the_same_trials_give_the_same_importances(material):
-    specs = material.trial_specs()
+def test_the_same_trials_give_the_same_importances(inputs):
+    specs = inputs.trial_specs()
     assert importances(specs, losses_of(specs)).equals(importances(specs, losses_of(specs)))
 
 
 @pytest.mark.parametrize("n", [1, MIN_TRIALS - 1])
-def test_too_few_trials_have_none(material, n):
-    specs = material.trial_specs()[:n]
+def test_too_few_trials_have_none(inputs, n):
+    specs = inputs.trial_specs()[:n]
     assert importances(specs, losses_of(specs)) is None
 
 
-def test_equal_losses_have_none(material):
-    specs = material.trial_specs()
+def test_equal_losses_have_none(inputs):
+    specs = inputs.trial_specs()
     assert importances(specs, [0.5] * len(specs)) is None

@@ -7,8 +7,8 @@ from search.report.statistics.measure import compare, measure
 N_RESAMPLES = 200
 
 
-def test_it_measures_every_model_and_compares_each_with_the_best_baseline(material, measured):
-    forecasts = material.forecasts
+def test_it_measures_every_model_and_compares_each_with_the_best_baseline(inputs, measured):
+    forecasts = inputs.forecasts
     assert set(measured.intervals) == set(forecasts.names)
     assert set(measured.against_baseline) == set(forecasts.names) - {"baseline logistic"}
     name = forecasts.names[forecasts.best("trial")]
@@ -22,13 +22,13 @@ def test_it_measures_every_model_and_compares_each_with_the_best_baseline(materi
 
 
 @pytest.mark.lesson("L18")
-def test_the_base_rates_loss_is_of_the_same_days(material, measured):
-    y = material.forecasts.y_D
+def test_the_base_rates_loss_is_of_the_same_days(inputs, measured):
+    y = inputs.forecasts.y_D
     assert measured.base_rate_loss == pytest.approx(evaluate(y, np.full(len(y), 0.3)).base_rate_loss)
 
 
-def test_the_same_forecasts_measure_the_same(material, measured):
-    again = measure(material.forecasts, n_resamples=N_RESAMPLES)
+def test_the_same_forecasts_measure_the_same(inputs, measured):
+    again = measure(inputs.forecasts, n_resamples=N_RESAMPLES)
     assert again.intervals == measured.intervals
     assert again.selection == measured.selection
     assert again.confidence_set == measured.confidence_set
@@ -36,11 +36,11 @@ def test_the_same_forecasts_measure_the_same(material, measured):
     assert again.superiority.p_value == measured.superiority.p_value
 
 
-def test_one_trial_can_be_measured(make_material):
-    found = measure(make_material(n_trials=1).forecasts, n_resamples=N_RESAMPLES)
+def test_one_trial_can_be_measured(make_inputs):
+    found = measure(make_inputs(n_trials=1).forecasts, n_resamples=N_RESAMPLES)
     assert np.isnan(found.overfitting)
     assert found.selection.raw == found.selection.raw
 
 
-def test_a_model_does_not_differ_from_itself(material):
-    assert compare(material.forecasts, 0, 0, n_resamples=N_RESAMPLES).value == 0
+def test_a_model_does_not_differ_from_itself(inputs):
+    assert compare(inputs.forecasts, 0, 0, n_resamples=N_RESAMPLES).value == 0
