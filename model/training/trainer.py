@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,7 @@ from model.training.execution import Execution
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.step import Stepper
 from model.windows import Windows, to_tensor
-from pipeline.exceptions import InputError, TrainingError
+from pipeline.exceptions import TrainingError
 
 EVALUATION_BATCH = 512
 
@@ -251,18 +250,3 @@ def _evaluate(windows: Windows, rows: npt.NDArray[np.int64], p_N: npt.NDArray[np
     if broken:
         raise TrainingError(f"predictions must be finite, got {broken} of {len(p_N)} that are not")
     return evaluate(windows.outcomes(rows), p_N)
-
-
-def choose_device(name: str) -> Any:
-    """Return the torch device that the user asked for.
-
-    Raises
-    ------
-    InputError
-        If it is not cpu, cuda or auto, or no GPU is there.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device must be auto, cpu or cuda, got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device cuda needs a GPU that torch can use, got none; take auto or cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from statistics import median
 from typing import Any
 
@@ -15,7 +13,8 @@ from search.audit.audit import Audit, audit_study
 from search.audit.issues import issues_in_words
 from search.legacy.record.states import legacy_states
 from search.study.study import PLAN, RUN_ID, Study, load_study
-from search.tracking.stores import Stores, lock_path, open_storage, open_tracking
+from search.tracking.locks import is_locked
+from search.tracking.stores import Stores, open_storage, open_tracking
 
 STOPPED = "stopped"
 
@@ -98,18 +97,3 @@ def _left_running(study: Study, trials: list[FrozenTrial], *, running: bool) -> 
     if running or not tried or study.client.get_run(study.run_id).info.status != "RUNNING":
         return []
     return ["says RUNNING, but no command on this machine works on it: repeat its hpo"]
-
-
-def is_locked(stores: Stores, study_name: str) -> bool:
-    """Whether a command on this machine works on the study."""
-    path = lock_path(stores, study_name)
-    if not path.exists():
-        return False
-    handle = os.open(path, os.O_RDWR)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False

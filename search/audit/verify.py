@@ -73,7 +73,7 @@ def _store(name: str, uri: str, connect: Callable[[], object]) -> Finding:
 def _stale_runs(stores: Stores) -> Finding:
     if stores.tracking_uri.startswith(SQLITE) and not Path(stores.tracking_uri.removeprefix(SQLITE)).exists():
         return True, "runs: none yet"
-    from search.audit.status import is_locked
+    from search.tracking.locks import is_locked
     from search.tracking.run import running_runs
     from search.tracking.tags import STUDY
 

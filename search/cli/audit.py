@@ -20,9 +20,9 @@ def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
     trials on which MLflow and Optuna disagree. 'patchscale supplement' runs what is untested.
     """
     from search.audit.audit import audit_study
-    from search.audit.status import is_locked
     from search.audit.text import audit_in_words
     from search.study.study import load_study
+    from search.tracking.locks import is_locked
     from search.tracking.stores import resolve_stores
 
     stores = resolve_stores(tracking_uri, storage)

@@ -15,7 +15,8 @@ def reconcile(tracking_uri: str, storage: str, study: str) -> None:
     from search.study.reconcile import reconcile as repair
     from search.study.restore import restore
     from search.study.study import load_study
-    from search.tracking.stores import resolve_stores, study_lock
+    from search.tracking.locks import study_lock
+    from search.tracking.stores import resolve_stores
 
     stores = resolve_stores(tracking_uri, storage)
     opened = load_study(stores, study)

@@ -34,8 +34,9 @@ def promote(tracking_uri: str, storage: str, model_version: str, force: str | No
 def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
     """Make the champion of MODEL before the present one champion again."""
     number = whole_number("to", to, 1) if to else None
-    from search.registry.versions.aliases import registry_lock, roll_back
+    from search.registry.versions.aliases import roll_back
     from search.registry.versions.versions import find_model
+    from search.tracking.locks import registry_lock
     from search.tracking.stores import open_tracking, resolve_stores
 
     stores = resolve_stores(tracking_uri, storage)

@@ -22,8 +22,9 @@ from search.results.trials_table import trials_table
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.restore import restore
 from search.study.study import Study, open_or_create_study
+from search.tracking.locks import campaign_lock, study_lock
 from search.tracking.run import set_tags
-from search.tracking.stores import Stores, campaign_lock, open_storage, study_lock
+from search.tracking.stores import Stores, open_storage
 from search.tracking.tags import NOTE
 from search.workers.progress import make_console
 from search.workers.signals import Signals

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from model.spec.budget import DEFAULT_TOLERANCE
 from model.spec.spec import NONE
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from pipeline.exceptions import InputError
 from search.hpo.execute import Ending, Workforce, work_on_study
 from search.hpo.launcher import Launcher
@@ -19,7 +19,8 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.pruner import make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, require_sampler
 from search.study.study import open_or_create_study
-from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores, study_lock
+from search.tracking.locks import study_lock
+from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
 from search.workers.progress import make_console
 from search.workers.signals import Signals

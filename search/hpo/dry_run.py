@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
 from search.hpo.command import Request
 from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, survey, windows_of

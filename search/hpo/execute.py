@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.table import Table
 
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from pipeline.exceptions import describe_error
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card

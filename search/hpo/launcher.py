@@ -6,8 +6,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from search.tracking.locks import is_alive
 from search.tracking.run import running_runs, set_tags
-from search.tracking.stores import is_alive
 from search.tracking.tags import LAUNCHER_ROLE, REASON, ROLE, STUDY
 
 if TYPE_CHECKING:

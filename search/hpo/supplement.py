@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from model.spec.architecture import Architecture
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from search.audit.audit import tested_architectures, waiting_retries
-from search.audit.status import is_locked
 from search.hpo.execute import Workforce, work_on_study
 from search.results.trial_runs import recorded_trials
 from search.space.ranks import SearchSpace
 from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
 from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
-from search.tracking.stores import Stores, study_lock
+from search.tracking.locks import is_locked, study_lock
+from search.tracking.stores import Stores
 from search.workers.count import count_workers
 from search.workers.signals import Signals
 

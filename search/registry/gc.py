@@ -16,7 +16,8 @@ from search.results.card import update_card
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study, load_study
 from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, delete_checkpoint
-from search.tracking.stores import Stores, study_lock
+from search.tracking.locks import study_lock
+from search.tracking.stores import Stores
 from search.tracking.tags import RUNNING
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from pipeline.exceptions import PatchscaleError
 from search.registry.gate.collect import SOURCE, require_baselines, store_claim
 from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
 from search.registry.gate.gate import unknown_gate
-from search.registry.versions.aliases import CHAMPION, champion_of, registry_lock
+from search.registry.versions.aliases import CHAMPION, champion_of
 from search.registry.versions.versions import find_version, parse_version, require_tag, version_name
+from search.tracking.locks import registry_lock
 from search.tracking.stores import Stores, open_tracking
 from search.tracking.tags import STUDY, TRIAL_NUMBER
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from pipeline.tiers import tier_memory
 from search.registry.description import describe_version, question
 from search.registry.gate.collect import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
@@ -19,13 +19,14 @@ from search.registry.gate.track_record import Claim
 from search.registry.packaging.best_trial import Chosen, choose_trial
 from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
-from search.registry.versions.aliases import WAIT, held_aliases, put_back, registry_lock, set_challenger
+from search.registry.versions.aliases import WAIT, held_aliases, put_back, set_challenger
 from search.registry.versions.child_run import child_run, close_stale
 from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
 from search.study.study import Study, load_study
+from search.tracking.locks import registry_lock, study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.run import log_inputs, set_tags
-from search.tracking.stores import Stores, study_lock
+from search.tracking.stores import Stores
 from search.tracking.tags import NOTE, REGISTRATION_ROLE, STUDY, TRIAL_NUMBER
 from search.trial.inputs import dataset_entities
 

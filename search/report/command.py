@@ -29,7 +29,8 @@ from search.report.statistics.measure import measure
 from search.scaling import Scaling, scaling_of
 from search.study.study import Study
 from search.tracking.artifacts import replace_artifacts
-from search.tracking.stores import Stores, study_lock
+from search.tracking.locks import study_lock
+from search.tracking.stores import Stores
 from search.trial.baselines import log_baselines
 
 FOLDER, PAGE = "report", "report.html"

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import time
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +20,6 @@ TRACKING_FILE = "mlflow.db"
 STORAGE_FILE = "optuna.db"
 SQLITE = "sqlite:///"
 SQLITE_TIMEOUT_SECONDS = 60
-LOCK_WAIT_SECONDS = 90
 HEARTBEAT_SECONDS, HEARTBEAT_GRACE_SECONDS = 60, 180
 
 
@@ -126,83 +121,6 @@ def open_storage(stores: Stores) -> RDBStorage:
             )
     except Exception as error:
         raise StoreError(_unreachable("storage", stores.storage_uri, error)) from error
-
-
-def lock_path(stores: Stores, study_name: str) -> Path:
-    """File whose lock a working command holds."""
-    return stores.home / "locks" / f"{study_name}.lock"
-
-
-@contextmanager
-def study_lock(stores: Stores, study_name: str) -> Iterator[int]:
-    """Hold a study against a second command on this machine.
-
-    Yields a file descriptor that workers inherit: the lock lasts until the last
-    of them is gone, so that what is found RUNNING after it is really stale.
-
-    Raises
-    ------
-    StoreError
-        If another command works on the study.
-    """
-    with _lock(lock_path(stores, study_name), f"study {study_name} in use by process") as handle:
-        yield handle
-
-
-@contextmanager
-def campaign_lock(stores: Stores, study_names: Iterable[str]) -> Iterator[None]:
-    """Hold the studies that a campaign will come to against a second campaign on this machine.
-
-    Raises
-    ------
-    StoreError
-        If another campaign has queued one of them and is still at work.
-    """
-    with ExitStack() as stack:
-        for name in study_names:
-            path = lock_path(stores, name).with_suffix(".campaign")
-            stack.enter_context(_lock(path, f"study {name} in the campaign of process"))
-        yield
-
-
-@contextmanager
-def _lock(path: Path, owned: str) -> Iterator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
-    try:
-        _acquire(handle, owned)
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _acquire(handle: int, owned: str) -> None:
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-            return
-        except BlockingIOError:
-            owner = os.pread(handle, 32, 0).decode().strip()
-            if is_alive(owner) or time.monotonic() > deadline:
-                raise StoreError(
-                    f"a study is worked on by one command at a time, got {owned} {owner or 'unknown'}; "
-                    "wait for it, or stop it and repeat this command"
-                ) from None
-            time.sleep(0.2)
-
-
-def is_alive(pid: str) -> bool:
-    """Whether a process of this host has this number; False for a text that is none."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _require_directory(option: str, uri: str) -> None:

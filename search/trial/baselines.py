@@ -22,9 +22,10 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import RecordError, describe_error
 from search.results.trials_table import trials_table
 from search.study.study import Study, load_study
+from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.run import TrialRecord, library_tags
-from search.tracking.stores import Stores, study_lock
+from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
 from search.trial.inputs import dataset_entities, further_entities
 

@@ -17,10 +17,11 @@ from model.network.attention_entropy import attention_entropy
 from model.network.checkpoint import save_checkpoint
 from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
+from model.training.device import choose_device
 from model.training.execution import choose_execution
 from model.training.memory import estimate_memory, measured_peak, memory_in_use
 from model.training.resume import resume_training, save_training
-from model.training.trainer import EpochResult, Trainer, build_model, choose_device, predict_rows
+from model.training.trainer import EpochResult, Trainer, build_model, predict_rows
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError, describe_error

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from pipeline.exceptions import PatchscaleError, describe_error
 from search.results.holdout import openings_in_words
 from search.study.study import Study
-from search.tracking.stores import Stores, study_lock
+from search.tracking.locks import study_lock
+from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE
 from search.walk_forward.load import load_walk_forward
 from search.walk_forward.progress import WalkProgress

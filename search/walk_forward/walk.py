@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from model.metrics import evaluate
-from model.training.trainer import choose_device
+from model.training.device import choose_device
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.mlflow_dataset import MarketDataset

@@ -25,8 +25,9 @@ from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial, digest
 from search.study.study import find_or_create_experiment
 from search.tracking.board import board_link, save_board
+from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags
-from search.tracking.stores import Stores, open_tracking, prepare_home, study_lock
+from search.tracking.stores import Stores, open_tracking, prepare_home
 from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, PARENT, ROLE, STUDY
 
 if TYPE_CHECKING:

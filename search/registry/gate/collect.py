@@ -19,7 +19,8 @@ from search.registry.gate.track_record import Claim, stored_claim
 from search.registry.packaging.best_trial import Chosen
 from search.registry.versions.versions import require_tag, version_name
 from search.tracking.artifacts import fetch_artifact
-from search.tracking.stores import Stores, study_lock
+from search.tracking.locks import study_lock
+from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, TRIAL_ROLE
 from search.trial.baselines import log_baselines
 from search.walk_forward.load import load_walk_forward, years_of

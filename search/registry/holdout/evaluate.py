@@ -14,7 +14,6 @@ from pipeline.datasets.raw_bars import raw_bars
 from search.registry.gate.gate import describe_difference
 from search.registry.holdout.sealed_days import TestScores, score_test_days, sealed_windows
 from search.registry.packaging.ask_version import ask_version
-from search.registry.versions.aliases import registry_lock
 from search.registry.versions.child_run import child_run, close_stale
 from search.registry.versions.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.results.card import update_card
@@ -22,6 +21,7 @@ from search.results.holdout import count_openings, count_version_openings, recor
 from search.results.trial_runs import runs_of
 from search.study.study import Study, load_study
 from search.tracking.artifacts import fetch_artifact
+from search.tracking.locks import registry_lock
 from search.tracking.run import TrialRecord
 from search.tracking.stores import Stores, open_tracking
 from search.tracking.tags import ROLE, STUDY, TEST_ROLE

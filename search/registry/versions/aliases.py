@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.exceptions import InputError, StoreError
+from pipeline.exceptions import InputError
 from search.registry.versions.versions import find_model, versions_of
 from search.tracking.provenance import code_tags
-from search.tracking.stores import Stores, study_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,8 +22,8 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champion.history"
 GATE, FORCE, ROLLBACK = "gate", "force", "rollback"
 KEPT_MOVES = 200
-WAIT, PAUSE = 600.0, 0.2
-"""Seconds that a command with much work behind it waits for another's aliases, and between two looks."""
+WAIT = 600.0
+"""Seconds that a command with much work behind it waits for another's aliases."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,28 +60,6 @@ def code_version() -> str:
     """Git commit, with ``+`` behind it if the tree has changes."""
     tags = code_tags()
     return tags["git.commit"] + ("+" if tags["git.dirty"] == "true" else "")
-
-
-@contextmanager
-def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold a model's aliases against a second command on this machine.
-
-    Raises
-    ------
-    StoreError
-        If another command still holds them after ``wait`` seconds.
-    """
-    until = time.monotonic() + wait
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(study_lock(stores, f"{model}.registry"))
-                break
-            except StoreError:
-                if time.monotonic() >= until:
-                    raise
-                time.sleep(PAUSE)
-        yield
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,13 +20,12 @@ from model.training import trainer
 from model.training.trainer import (
     EpochResult,
     build_model,
-    choose_device,
     evaluate_rows,
     predict_rows,
     train,
 )
 from model.windows import Windows, to_tensor
-from pipeline.exceptions import InputError, TrainingError
+from pipeline.exceptions import TrainingError
 
 Change = Callable[..., Spec]
 
@@ -350,23 +349,3 @@ def test_a_model_can_learn_what_is_in_the_features(spec: Spec, change: Change, w
     x_NTF[:, -1, 0] = windows.y_D[windows.context_length - 1 :].nan_to_num(0.0)
     _, results = _fit(change(spec, batch_size=32, max_epochs=6, dropout=0.0), replace(windows, x_NTF=x_NTF))
     assert max(result.validation.roc_auc for result in results) > 0.95
-
-
-# Devices
-
-
-def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto") == torch.device("cpu")
-    with pytest.raises(InputError, match="take auto or cpu"):
-        choose_device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
-    assert choose_device("cpu") == torch.device("cpu")
-
-
-@pytest.mark.parametrize("name", ["tpu", "", "CUDA", "cuda:1"])
-def test_an_unknown_device_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="device must be auto, cpu or cuda"):
-        choose_device(name)

@@ -7,7 +7,7 @@ from rich.console import Console
 from search.audit.status import seconds_left, study_states
 from search.audit.status_table import COLUMNS, status_table, watch
 from search.space.ranks import SearchSpace
-from search.tracking.stores import study_lock
+from search.tracking.locks import study_lock
 
 
 def state_of(stores):

@@ -14,7 +14,8 @@ from search.hpo.campaign import plan_campaign, queue, run_campaign
 from search.hpo.command import Ending, Request, work_on
 from search.space.extremes import extremes
 from search.study.study import load_study
-from search.tracking.stores import campaign_lock, open_storage, open_tracking, study_lock
+from search.tracking.locks import campaign_lock, study_lock
+from search.tracking.stores import open_storage, open_tracking
 
 TIME_LIMIT_SECONDS = 500
 COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1", "--trials", "2", "--max-epochs", "1", "--workers", "2"]

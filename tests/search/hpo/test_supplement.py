@@ -5,7 +5,7 @@ from search.audit.audit import audit_study
 from search.hpo.supplement import find_shortfall, queue_shortfall
 from search.space.extremes import extremes
 from search.space.ranks import SearchSpace
-from search.tracking.stores import study_lock
+from search.tracking.locks import study_lock
 
 
 @pytest.fixture

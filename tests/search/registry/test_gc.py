@@ -8,7 +8,7 @@ from search.registry.versions.versions import TRIAL_RUN
 from search.space.ranks import SearchSpace
 from search.study.reconcile import reconcile
 from search.tracking.artifacts import CHECKPOINT, artifact_bytes
-from search.tracking.stores import study_lock
+from search.tracking.locks import study_lock
 from search.trial.runner import TrialRunner
 
 KEPT = {"best.safetensors", "predictions", "spec.json"}

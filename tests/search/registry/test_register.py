@@ -10,9 +10,10 @@ from pipeline.exceptions import StoreError
 from search.registry import register as registration
 from search.registry.gate.collect import STORED
 from search.registry.register import Request
-from search.registry.versions.aliases import CHALLENGER, champion_of, held_aliases, registry_lock
+from search.registry.versions.aliases import CHALLENGER, champion_of, held_aliases
 from search.registry.versions.versions import find_version, versions_of
 from search.tracking.artifacts import fetch_artifact
+from search.tracking.locks import registry_lock
 
 MODEL = "patchscale-^GSPC-h1"
 

@@ -1,11 +1,9 @@
 import os
-import subprocess
-import sys
 
 import pytest
 
 from pipeline.exceptions import StoreError
-from search.tracking.stores import open_storage, open_tracking, prepare_home, resolve_stores, study_lock
+from search.tracking.stores import open_storage, open_tracking, prepare_home, resolve_stores
 
 
 def test_defaults_lie_under_mlruns_and_plain_mlflow_finds_them(tmp_path, monkeypatch):
@@ -41,18 +39,3 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, monkeypatch):
     for option, connect in (("tracking_uri", open_tracking), ("storage", open_storage)):
         with pytest.raises(StoreError, match=option):
             connect(resolve_stores(uri, uri))
-
-
-def test_one_command_at_a_time_and_the_lock_outlives_its_holder_in_workers(stores):
-    with study_lock(stores, "s") as handle:
-        with pytest.raises(StoreError, match=f"in use by process {os.getpid()}"), study_lock(stores, "s"):
-            pass
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(handle,))
-    import fcntl
-
-    probe = os.open(stores.home / "locks" / "s.lock", os.O_RDWR)
-    with pytest.raises(BlockingIOError):
-        fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    child.communicate(b"\n")
-    fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.close(probe)

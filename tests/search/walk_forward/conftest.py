@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from search.study.make_plan import make_plan
-from search.tracking.stores import study_lock
+from search.tracking.locks import study_lock
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings
 from search.walk_forward.subject import Subject

@@ -120,7 +120,7 @@ def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     from rich.console import Console
 
     from search.study.study import open_or_create_study
-    from search.tracking.stores import study_lock
+    from search.tracking.locks import study_lock
     from search.walk_forward.progress import WalkProgress
     from search.walk_forward.runs import Settings
     from search.walk_forward.walk import Workforce, load_material, walk_forward

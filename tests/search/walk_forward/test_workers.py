@@ -3,7 +3,7 @@ import os
 import pytest
 
 from pipeline.exceptions import TrainingError
-from search.tracking.stores import study_lock
+from search.tracking.locks import study_lock
 from search.walk_forward.forecast import Job
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import load_material, make_forecaster

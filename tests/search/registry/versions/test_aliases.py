@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exceptions import InputError, StoreError
+from pipeline.exceptions import InputError
 from search.registry.versions.aliases import (
     CHALLENGER,
     FORCE,
@@ -19,7 +19,6 @@ from search.registry.versions.aliases import (
     move_champion,
     moves_of,
     put_back,
-    registry_lock,
     roll_back,
     set_challenger,
 )
@@ -121,12 +120,6 @@ def test_what_was_held_is_put_back_also_where_its_version_is_deleted(shelf, prom
     shelf.delete_model_version("m", "3")
     assert held_aliases(shelf, "m") == held and moves_of(shelf, "m") == moves
     assert set(held.aliases.values()) == {str(version) for version in promoted[-1:]}
-
-
-def test_a_lock_is_waited_for_as_long_as_is_asked(stores):
-    with registry_lock(stores, "m"):
-        with pytest.raises(StoreError, match=r"m\.registry in use"), registry_lock(stores, "m", wait=0.3):
-            pass
 
 
 def test_the_newest_version_is_challenger(shelf):
