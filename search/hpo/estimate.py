@@ -30,7 +30,7 @@ Pick = Callable[[Architecture], float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredArchitecture:
     """One architecture that was run.
 
     Parameters
@@ -64,7 +64,7 @@ class Survey:
         Windows that it would be given at a time; None if it does not fit.
     free_bytes : int
         Memory that was free.
-    measured : tuple of Measured
+    measured : tuple of MeasuredArchitecture
         Some that fit: fewest, middle and most parameters, and the deepest.
     """
 
@@ -72,7 +72,7 @@ class Survey:
     memory_bytes: int
     micro_batch: int | None
     free_bytes: int
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredArchitecture, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
     for architecture in representatives(fitting):
         report(f"{plan.budget}: running a few steps of {architecture.label}")
         pace = measure_pace(plan.spec(architecture, {}), windows, chosen[architecture] or Execution(micro_batch=1))
-        measured.append(Measured(architecture=architecture, pace=pace))
+        measured.append(MeasuredArchitecture(architecture=architecture, pace=pace))
     return Survey(
         n_fitting=len(fitting),
         memory_bytes=weights[heaviest],

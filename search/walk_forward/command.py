@@ -18,7 +18,7 @@ from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings, close_stale, find_finished, walk_forward_params
 from search.walk_forward.subject import Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
-from search.walk_forward.walk import Material, Workforce, load_material, overlap_years, walk_forward
+from search.walk_forward.walk import WalkForwardData, Workforce, load_walk_forward_data, overlap_years, walk_forward
 from search.workers.count import count_workers
 from search.workers.signals import Signals
 
@@ -71,23 +71,23 @@ def run_walk_forward(stores: Stores, request: Request, console: Console) -> int:
     n_workers = count_workers(request.workers, str(choose_device(request.device).type))
     study, subjects = read_subjects(stores, request.what, request.study)
     device = request.device if n_workers == 1 and subjects[0].spec is not None else "cpu"
-    material = load_material(study, subjects[0], request.first_year, request.last_year, device=device)
+    data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0
     with Signals() as signals, study_lock(stores, f"{study.plan.study}.walkforward") as lock:
         close_stale(study)
         workforce = Workforce(stores=stores, n_workers=n_workers, device=request.device, lock=lock)
         with WalkProgress(console) as progress:
             for subject in subjects:
-                n_failed += not _walk(study, subject, material, request, workforce, progress, signals, console)
+                n_failed += not _walk(study, subject, data, request, workforce, progress, signals, console)
     if n_failed < len(subjects):
-        print_evidence(study, subjects, material, console)
+        print_evidence(study, subjects, data, console)
     return 1 if n_failed else 0
 
 
 def _walk(
     study: Study,
     subject: Subject,
-    material: Material,
+    data: WalkForwardData,
     request: Request,
     workforce: Workforce,
     progress: WalkProgress,
@@ -95,14 +95,14 @@ def _walk(
     console: Console,
 ) -> bool:
     """Walk one subject forward, unless that is done; whether it is there now."""
-    first, last = material.years
+    first, last = data.years
     settings = Settings(first_year=first, last_year=last, seeds=1 if subject.spec is None else request.seeds)
     found = find_finished(study, walk_forward_params(study, subject, settings))
     if found is not None:
         console.print(f"{subject.name}: there already, run {found.info.run_id}", markup=False)
         return True
     try:
-        run_id = walk_forward(study, subject, material, settings, workforce, progress, signals)
+        run_id = walk_forward(study, subject, data, settings, workforce, progress, signals)
     except Exception as error:
         said = str(error) if isinstance(error, PatchscaleError) else describe_error(error)
         console.print(f"{subject.name} failed: {said}", markup=False)
@@ -111,12 +111,12 @@ def _walk(
     return True
 
 
-def print_evidence(study: Study, subjects: Sequence[Subject], material: Material, console: Console) -> None:
+def print_evidence(study: Study, subjects: Sequence[Subject], data: WalkForwardData, console: Console) -> None:
     """Print pooled evidence, differences from the best baseline and the years, beside the baselines that there are."""
-    every = load_walk_forward(study, years=material.years)
+    every = load_walk_forward(study, years=data.years)
     names = {subject.name for subject in subjects} | {name for name in every.names if name.startswith(BASELINE_ROLE)}
     forecasts = of_names(every, names)
-    overlap = overlap_years(study.plan.split, [fold.year for fold in material.folds])
+    overlap = overlap_years(study.plan.split, [fold.year for fold in data.folds])
     title = f"{study.plan.study}, walk-forward"
     for shown, kind in ((forecasts, "all years"), (without_years(forecasts, overlap), "without the starred years")):
         if len(shown.dates_D) and (shown is forecasts or overlap):
@@ -126,7 +126,7 @@ def print_evidence(study: Study, subjects: Sequence[Subject], material: Material
                 console.print(differences)
     for metric in ("loss", "roc_auc"):
         console.print(yearly_table(forecasts, metric, overlap))
-    for line in remarks(study, forecasts.roles, material.years, overlap):
+    for line in remarks(study, forecasts.roles, data.years, overlap):
         console.print(line, markup=False)
 
 

@@ -31,7 +31,7 @@ BEFORE_CHOICE = "unseen"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
+class WalkForwardData:
     """What a walk-forward reads.
 
     Parameters
@@ -76,7 +76,7 @@ class Workforce:
     lock: int
 
 
-def load_material(
+def load_walk_forward_data(
     study: Study,
     subject: Subject,
     first_year: int | None,
@@ -84,7 +84,7 @@ def load_material(
     *,
     datasets: Sequence[DatasetVersion] | None = None,
     device: str = "cpu",
-) -> Material:
+) -> WalkForwardData:
     """Load a study's data and make the folds.
 
     Raises
@@ -105,16 +105,16 @@ def load_material(
     folds = year_folds(
         windows, datasets, plan.split, horizon=plan.target.horizon, first_year=first_year, last_year=last_year
     )
-    return Material(datasets=datasets, windows=windows, folds=folds)
+    return WalkForwardData(datasets=datasets, windows=windows, folds=folds)
 
 
-def make_forecaster(study: Study, subject: Subject, material: Material) -> Forecaster:
+def make_forecaster(study: Study, subject: Subject, data: WalkForwardData) -> Forecaster:
     """Make what forecasts for a subject."""
     if subject.spec is not None:
-        return SpecForecaster(subject.spec, material.windows, material.folds)
+        return SpecForecaster(subject.spec, data.windows, data.folds)
     assert subject.baseline is not None
     horizon = study.plan.target.horizon
-    return BaselineForecaster(subject.baseline, material.windows, material.folds, material.datasets, horizon=horizon)
+    return BaselineForecaster(subject.baseline, data.windows, data.folds, data.datasets, horizon=horizon)
 
 
 def overlap_years(split: Split, years: Sequence[int]) -> list[int]:
@@ -125,7 +125,7 @@ def overlap_years(split: Split, years: Sequence[int]) -> list[int]:
 def walk_forward(
     study: Study,
     subject: Subject,
-    material: Material,
+    data: WalkForwardData,
     settings: Settings,
     workforce: Workforce,
     progress: WalkProgress,
@@ -143,12 +143,12 @@ def walk_forward(
     PatchscaleError
         If a job fails; the run is FAILED then, and keeps what was finished.
     """
-    run = WalkForwardRun.open(study, subject, walk_forward_params(study, subject, settings), _inputs(study, material))
+    run = WalkForwardRun.open(study, subject, walk_forward_params(study, subject, settings), _inputs(study, data))
     try:
-        with _doing(study, subject, material, workforce) as do:
-            outcomes = _do_all(run, subject, material, settings, do, progress)
-        days, years = pool(material, _seeds(subject, settings), outcomes)
-        overlap = overlap_years(study.plan.split, [fold.year for fold in material.folds])
+        with _doing(study, subject, data, workforce) as do:
+            outcomes = _do_all(run, subject, data, settings, do, progress)
+        days, years = pool(data, _seeds(subject, settings), outcomes)
+        overlap = overlap_years(study.plan.split, [fold.year for fold in data.folds])
         study.client.set_tag(run.run_id, OVERLAP, ", ".join(map(str, overlap)) or "none")
         run.conclude(days, years, _figures(subject, days, overlap, outcomes))
     except BaseException as error:
@@ -159,7 +159,7 @@ def walk_forward(
 
 
 def pool(
-    material: Material, seeds: Sequence[int], outcomes: Mapping[str, Outcome]
+    data: WalkForwardData, seeds: Sequence[int], outcomes: Mapping[str, Outcome]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Put the folds together: a row a day, and a row a year.
 
@@ -171,12 +171,12 @@ def pool(
         Columns year, days, samples trained on, epochs, and the year's evaluation.
     """
     parts, years = [], []
-    for fold in material.folds:
+    for fold in data.folds:
         held = [outcomes[Job(year=fold.year, seed=seed, n_epochs=1).name] for seed in seeds]
         p_SD = np.array([each.p for each in held])
-        y_D = material.windows.outcomes(fold.test)
+        y_D = data.windows.outcomes(fold.test)
         named = {f"p_seed{seed}": p_D for seed, p_D in zip(seeds, p_SD, strict=True)}
-        dates = material.datasets[0].dates[fold.test]
+        dates = data.datasets[0].dates[fold.test]
         parts.append(pd.DataFrame({"date": dates, "year": fold.year, "y": y_D, "p": p_SD.mean(axis=0), **named}))
         found = {name: value for name, value in asdict(evaluate(y_D, p_SD.mean(axis=0))).items() if name in _BY_YEAR}
         trained = {"n_train": len(fold.train), "n_epochs": held[0].n_epochs}
@@ -193,23 +193,23 @@ def _seeds(subject: Subject, settings: Settings) -> list[int]:
 
 
 @contextmanager
-def _doing(study: Study, subject: Subject, material: Material, workforce: Workforce) -> Iterator[_Do]:
+def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Workforce) -> Iterator[_Do]:
     """Give what does jobs: this process, or worker processes; a baseline's take seconds and are done here."""
     if workforce.n_workers == 1 or subject.spec is None:
-        if material.windows.x_DF.device.type == "cpu":
+        if data.windows.x_DF.device.type == "cpu":
             torch.set_num_threads(1)
-        yield _Do(forecaster=make_forecaster(study, subject, material))
+        yield _Do(forecaster=make_forecaster(study, subject, data))
         return
     with WorkerPool(
         workforce.stores,
         study.plan.study,
         subject,
-        material.years,
+        data.years,
         n_workers=workforce.n_workers,
         device=workforce.device,
         lock=workforce.lock,
     ) as workers:
-        yield _Do(forecaster=make_forecaster(study, subject, material), workers=workers)
+        yield _Do(forecaster=make_forecaster(study, subject, data), workers=workers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -224,11 +224,11 @@ class _Do:
 
 
 def _do_all(
-    run: WalkForwardRun, subject: Subject, material: Material, settings: Settings, do: _Do, progress: WalkProgress
+    run: WalkForwardRun, subject: Subject, data: WalkForwardData, settings: Settings, do: _Do, progress: WalkProgress
 ) -> dict[str, Outcome]:
     """Choose the numbers of epochs, then forecast with them; what is kept is not done again."""
     seeds, outcomes = _seeds(subject, settings), run.kept()
-    n_train = {fold.year: len(fold.train) for fold in material.folds}
+    n_train = {fold.year: len(fold.train) for fold in data.folds}
     most = 1 if subject.spec is None else subject.spec.training.max_epochs
     choosing = do.forecaster.choosing(seeds[0])
     progress.begin(
@@ -250,18 +250,18 @@ def _do_all(
     return outcomes
 
 
-def _inputs(study: Study, material: Material) -> list[tuple[str, MarketDataset]]:
+def _inputs(study: Study, data: WalkForwardData) -> list[tuple[str, MarketDataset]]:
     """MLflow's entities of what the last year's models train on, and of the days that are forecast."""
     root, entities, start = study.data_root, [], 0
-    for number, each in enumerate(material.datasets):
+    for number, each in enumerate(data.datasets):
         stop = start + len(each.dates)
-        labels = material.windows.y_host_D[start:stop].astype(np.float64)
-        train = material.folds[-1].train
+        labels = data.windows.y_host_D[start:stop].astype(np.float64)
+        train = data.folds[-1].train
         rows = train[(train >= start) & (train < stop)] - start
         if len(rows):
             entities.append(("train", MarketDataset(each, root, rows, labels, part="walkforward-train")))
         if not number:
-            tested = np.concatenate([fold.test for fold in material.folds])
+            tested = np.concatenate([fold.test for fold in data.folds])
             entities.append(("evaluation", MarketDataset(each, root, tested, labels, part="walkforward")))
         start = stop
     return entities

@@ -36,15 +36,15 @@ def main(arguments: list[str]) -> None:
     from search.study.study import load_study
     from search.tracking.stores import Stores
     from search.walk_forward.forecast import Job
-    from search.walk_forward.walk import load_material, make_forecaster
+    from search.walk_forward.walk import load_walk_forward_data, make_forecaster
     from search.walk_forward.workers import read_setup
 
     tracking_uri, storage_uri, home, study_name, device = arguments
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
     study = load_study(stores, study_name)
     subject, (first_year, last_year) = read_setup(lines.get())
-    material = load_material(study, subject, first_year, last_year, device=device)
-    forecaster = make_forecaster(study, subject, material)
+    data = load_walk_forward_data(study, subject, first_year, last_year, device=device)
+    forecaster = make_forecaster(study, subject, data)
     while True:
         job = Job(**json.loads(lines.get()))
         try:

@@ -40,7 +40,7 @@ SOURCE, HORIZON = "evidence.source", "target.horizon"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Walked:
+class WalkedSpec:
     """A finished walk-forward of a trial's spec.
 
     Parameters
@@ -145,7 +145,7 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Cl
     )
 
 
-def _walked(study: Study, chosen: Chosen) -> Iterator[Walked]:
+def _walked(study: Study, chosen: Chosen) -> Iterator[WalkedSpec]:
     """Finished walk-forwards of the spec whose predictions are there."""
     split = study.plan.split
     query = f"attributes.status = 'FINISHED' and tags.`{RECORD_STATE}` = 'valid'"
@@ -157,10 +157,10 @@ def _walked(study: Study, chosen: Chosen) -> Iterator[Walked]:
         except RecordError:
             continue
         chosen_on = days["date"].between(pd.Timestamp(split.validation_start), pd.Timestamp(split.validation_end))
-        yield Walked(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
+        yield WalkedSpec(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
 
 
-def _on_walk_forward(study: Study, walked: Walked, claim: Claim, n_members: int) -> Claim:
+def _on_walk_forward(study: Study, walked: WalkedSpec, claim: Claim, n_members: int) -> Claim:
     """Put a claim on its spec's walk-forward; the search stays what it is."""
     forecasts = load_walk_forward(study, years=years_of(walked.run), run_ids=[str(walked.run.info.run_id)])
     seeds = walked.seeds[:n_members]
@@ -190,7 +190,7 @@ def _best_baseline(forecasts: Forecasts, kept_D: npt.NDArray[np.bool_]) -> int:
     return rows[int(forecasts.losses_MD[rows][:, kept_D].mean(axis=1).argmin())]
 
 
-def _walk_them(study: Study, walked: Walked, missing: list[str]) -> str:
+def _walk_them(study: Study, walked: WalkedSpec, missing: list[str]) -> str:
     first, last = years_of(walked.run)
     return (
         f"the best baseline of {first} to {last} is known when all are walked forward, missing {', '.join(missing)}; "

@@ -12,7 +12,7 @@ from search.tracking.locks import study_lock
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings
 from search.walk_forward.subject import Subject
-from search.walk_forward.walk import Workforce, load_material, walk_forward
+from search.walk_forward.walk import Workforce, load_walk_forward_data, walk_forward
 from search.workers.signals import Signals
 from tests.search.conftest import REQUEST
 
@@ -61,11 +61,11 @@ def walk(stores, study):
     """Walk a subject forward over two years as the command does."""
 
     def run(subject, *, seeds=2, n_workers=1, years=YEARS):
-        material = load_material(study, subject, *years)
+        data = load_walk_forward_data(study, subject, *years)
         settings = Settings(first_year=years[0], last_year=years[1], seeds=1 if subject.spec is None else seeds)
         console = Console(quiet=True)
         with Signals() as signals, study_lock(stores, "test.walkforward") as lock, WalkProgress(console) as progress:
             workforce = Workforce(stores=stores, n_workers=n_workers, device="cpu", lock=lock)
-            return walk_forward(study, subject, material, settings, workforce, progress, signals)
+            return walk_forward(study, subject, data, settings, workforce, progress, signals)
 
     return run

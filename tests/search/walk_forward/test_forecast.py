@@ -15,7 +15,7 @@ from search.walk_forward.folds import year_folds
 from search.walk_forward.forecast import BaselineForecaster, Job, Outcome, SpecForecaster
 
 
-def material(plan, datasets, first=2014, last=2016):
+def windows_and_folds(plan, datasets, first=2014, last=2016):
     own, *further = datasets
     windows = make_windows(own, plan.target, plan.split, 60, further=further)
     return windows, year_folds(windows, datasets, plan.split, horizon=1, first_year=first, last_year=last)
@@ -48,7 +48,7 @@ def test_a_spec_s_forecasts_know_nothing_after_their_training_ends(pooled, plan,
     plan, datasets = replace(pooled[0], split=plan.split), pooled[1]
     plan = replace(plan, max_epochs=2, patience=2, offset=offset)
     spec = plan.spec(plan.grid().architectures[0], {"learning_rate": 1e-2})
-    windows, folds = material(plan, datasets)
+    windows, folds = windows_and_folds(plan, datasets)
     job = Job(year=2014, seed=0, n_epochs=2)
     as_it_was = SpecForecaster(spec, windows, folds).run(job)
     changed = changed_after(windows, folds[0], len(datasets[0].dates))
@@ -62,7 +62,7 @@ def test_a_spec_s_forecasts_know_nothing_after_their_training_ends(pooled, plan,
 @pytest.mark.lesson("L22")
 def test_the_number_of_epochs_knows_nothing_of_the_year(planned, plan, spec):
     dataset = planned[1]
-    windows, folds = material(plan, [dataset])
+    windows, folds = windows_and_folds(plan, [dataset])
     job = Job(year=2014, seed=0)
     chosen = SpecForecaster(spec, windows, folds).run(job)
     assert chosen.p == () and 1 <= chosen.n_epochs <= 3
@@ -80,7 +80,7 @@ def test_the_number_of_epochs_knows_nothing_of_the_year(planned, plan, spec):
 @pytest.mark.parametrize("name", ["base_rate", "har_logistic", "logistic"])
 def test_a_baseline_s_forecasts_know_nothing_after_their_training_ends(pooled, plan, name):
     plan, datasets = replace(pooled[0], split=plan.split), pooled[1]
-    windows, folds = material(plan, datasets)
+    windows, folds = windows_and_folds(plan, datasets)
     job = Job(year=2014, seed=0, n_epochs=1)
     changed = changed_after(windows, folds[0], len(datasets[0].dates))
     forecasters = [BaselineForecaster(BASELINES[name], each, folds, datasets, horizon=1) for each in (windows, changed)]
@@ -91,7 +91,7 @@ def test_a_baseline_s_forecasts_know_nothing_after_their_training_ends(pooled, p
 
 def test_a_forecast_is_the_refit_on_all_rows_before_the_year(planned, plan, spec):
     dataset = planned[1]
-    windows, folds = material(plan, [dataset])
+    windows, folds = windows_and_folds(plan, [dataset])
     forecaster = SpecForecaster(spec, windows, folds)
     found = {seed: forecaster.run(Job(year=2016, seed=seed, n_epochs=2)) for seed in (0, 1)}
     for seed, outcome in found.items():
@@ -108,7 +108,7 @@ def test_an_outcome_survives_json_bit_for_bit():
 @pytest.mark.lesson("L25")
 def test_what_is_not_finite_fails(planned, plan, spec):
     dataset = planned[1]
-    windows, folds = material(plan, [dataset])
+    windows, folds = windows_and_folds(plan, [dataset])
     broken = replace(spec, training=replace(spec.training, learning_rate=1e38, warmup_fraction=0.0))
     with pytest.raises(TrainingError, match="must be finite"):
         SpecForecaster(broken, windows, folds).run(Job(year=2014, seed=0, n_epochs=1))

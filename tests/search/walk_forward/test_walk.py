@@ -123,23 +123,23 @@ def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     from search.tracking.locks import study_lock
     from search.walk_forward.progress import WalkProgress
     from search.walk_forward.runs import Settings
-    from search.walk_forward.walk import Workforce, load_material, walk_forward
+    from search.walk_forward.walk import Workforce, load_walk_forward_data, walk_forward
     from search.workers.signals import Signals
 
     (pooled_plan, datasets, root), split = pooled, plan.split
     plan = replace(pooled_plan, split=split)
     study = open_or_create_study(stores, plan, trials=2, data_root=root)
     subject = Subject(name="trial 0", spec=plan.spec(plan.grid().architectures[0], {}))
-    material = load_material(study, subject, 2016, 2016)
+    data = load_walk_forward_data(study, subject, 2016, 2016)
     settings = Settings(first_year=2016, last_year=2016, seeds=1)
     with Signals() as signals, study_lock(stores, "test") as lock, WalkProgress(Console(quiet=True)) as progress:
         workforce = Workforce(stores=stores, n_workers=1, device="cpu", lock=lock)
-        run = run_of(study, walk_forward(study, subject, material, settings, workforce, progress, signals))
+        run = run_of(study, walk_forward(study, subject, data, settings, workforce, progress, signals))
     assert {(i.tags[0].value, i.dataset.digest) for i in run.inputs.dataset_inputs} == {
         ("evaluation", datasets[0].digest),
         ("train", datasets[0].digest),
         ("train", datasets[1].digest),
     }
     assert read_days(study, run)["p"].std() > 0.01
-    train = material.folds[0].train
+    train = data.folds[0].train
     assert len(train) > 1.8 * (train < len(datasets[0].dates)).sum()

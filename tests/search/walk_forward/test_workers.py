@@ -6,7 +6,7 @@ from pipeline.exceptions import TrainingError
 from search.tracking.locks import study_lock
 from search.walk_forward.forecast import Job
 from search.walk_forward.subject import Subject
-from search.walk_forward.walk import load_material, make_forecaster
+from search.walk_forward.walk import load_walk_forward_data, make_forecaster
 from search.walk_forward.workers import WorkerPool, read_setup, run_here, write_setup
 
 JOBS = [Job(year=2016, seed=seed, n_epochs=1) for seed in range(3)]
@@ -33,7 +33,7 @@ def alive(pid):
 @pytest.mark.lesson("L32")
 def test_two_processes_find_what_this_one_finds_bit_for_bit(pool, study, subject):
     found = {job: outcome.p for job, outcome in pool.run(JOBS)}
-    forecaster = make_forecaster(study, subject, load_material(study, subject, 2015, 2016))
+    forecaster = make_forecaster(study, subject, load_walk_forward_data(study, subject, 2015, 2016))
     assert found == {job: outcome.p for job, outcome in run_here(forecaster, JOBS)}
     assert len(pool._processes) == 2
     assert [job for job, _ in pool.run([JOBS[0]])] == [JOBS[0]], "the same processes go on"
