@@ -67,7 +67,7 @@ def test_nothing_but_evaluate_opens(shop, study, command):
 def test_what_is_evaluated_and_predicted_is_what_the_carried_code_says(shop, study, command, tmp_path):
     first = find_version(study.client, f"{MODEL}/1")
     shutil.copytree(first.source.removeprefix("file://"), tmp_path / "altered")
-    source = tmp_path / "altered" / "code" / "model" / "packaged.py"
+    source = tmp_path / "altered" / "code" / "model" / "serving" / "packaged.py"
     said = '"probability": self.probabilities(x_DF)'
     assert said in source.read_text()
     source.write_text(source.read_text().replace(said, f"{said} * 1e-3 + 0.125"))

@@ -85,7 +85,7 @@ def test_a_model_that_does_not_load_is_reported_in_one_line(logged):
 
 def alter(form: Path) -> None:
     """Let the code that a logged model carries answer 0.125 always."""
-    source = form / "code" / "model" / "packaged.py"
+    source = form / "code" / "model" / "serving" / "packaged.py"
     before = source.read_text()
     after = before.replace(
         '"probability": self.probabilities(x_DF)', '"probability": 0 * self.probabilities(x_DF) + 0.125'
