@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.exceptions import PatchscaleError
 from search.audit.audit import Audit, audit_study
-from search.audit.issues import issues_in_words
+from search.audit.text import issues_in_words
 from search.legacy.record.states import legacy_states
 from search.study.study import PLAN, RUN_ID, Study, load_study
 from search.tracking.locks import is_locked

@@ -1,10 +1,12 @@
-"""An audit in lines that people read."""
+"""An audit in lines that people read, all of it or what stands out."""
 
 from __future__ import annotations
 
 from search.audit.audit import Audit
+from search.space.extremes import EXTREME_AXES
 
 WIDTH = 12
+LETTERS = dict(zip(EXTREME_AXES, "dLh", strict=True))
 
 
 def audit_in_words(audit: Audit) -> list[str]:
@@ -31,3 +33,33 @@ def audit_in_words(audit: Audit) -> list[str]:
     if audit.gaps:
         lines.append(f"patchscale supplement {audit.study} would test the rest with {len(audit.gaps)} trials")
     return lines
+
+
+def issues_in_words(audit: Audit) -> list[str]:
+    """Say what stands out: extremes tested, values that the grid lacks, trials that went wrong.
+
+    Examples
+    --------
+    >>> audit = Audit(study="s", finished=7, target=8, values={}, extremes={"a": True, "b": False},
+    ...               not_in_grid={"n_layers": [160, 180]}, duplicates=("d8-L2-h1-ff32 in trials 1, 3",), invalid=(),
+    ...               disagreements=(), failed=1, interrupted=2, gaps=())
+    >>> for issue in issues_in_words(audit): print(issue)
+    1 of 2 extremes
+    L=160, 180 not in grid
+    1 failed trial
+    2 interrupted trials to run again
+    1 spec run more than once
+    """
+    tested = sum(audit.extremes.values())
+    lines = [f"{tested} of {len(audit.extremes)} extremes"]
+    lines += [
+        f"{LETTERS[axis]}={', '.join(map(str, values))} not in grid" for axis, values in audit.not_in_grid.items()
+    ]
+    counts = {
+        "failed trial{s}": audit.failed,
+        "interrupted trial{s} to run again": audit.interrupted,
+        "spec{s} run more than once": len(audit.duplicates),
+        "invalid record{s}": len(audit.invalid),
+        "trial{s} on which the stores disagree": len(audit.disagreements),
+    }
+    return lines + [f"{n} {words.format(s='' if n == 1 else 's')}" for words, n in counts.items() if n]

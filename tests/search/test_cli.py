@@ -219,25 +219,3 @@ def test_ui_serves_on_loopback(home, project):
     finally:
         os.killpg(server.pid, 15)
         server.wait(20)
-
-
-def test_status_of_nothing_and_verify(capsys, home):
-    assert run(capsys, "status", "--json")[1].strip() == "[]"
-    code, out, _ = run(capsys, "verify")
-    lines = out.splitlines()
-    assert len(lines) == 6
-    assert code == (0 if all(line.startswith("ok ") for line in lines) else 1)
-
-
-def test_verify_finds_a_changed_dataset_and_a_damaged_store(capsys, home, planned):
-    import shutil
-
-    _, dataset, root = planned
-    shutil.copytree(root, home / "data")
-    (home / "data" / "datasets" / f"{dataset.digest}.parquet").write_bytes(b"PAR1 not any more")
-    (home / "mlruns" / "optuna.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
-    code, out, _ = run(capsys, "verify")
-    bad = [line for line in out.splitlines() if line.startswith("BAD")]
-    assert code == 1
-    assert any("dataset file" in line for line in bad)
-    assert any("scheduling store" in line for line in bad)

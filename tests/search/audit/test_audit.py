@@ -114,15 +114,6 @@ def test_equal_specs_are_found_in_the_record(study):
     assert audit_study(study, running=True).disagreements == ()
 
 
-def test_stores_that_differ_in_a_result_disagree(study):
-    first, second = run_of(study, 0), run_of(study, 1)
-    study.client.log_metric(first.info.run_id, "best/loss", 0.1, step=1)
-    study.client.set_terminated(second.info.run_id, "KILLED")
-    found = audit_study(study).disagreements
-    assert f"and 0.1 in run {first.info.run_id[:8]}" in found[0]
-    assert found[1] == f"trial 1 is complete in the schedule, but run {second.info.run_id[:8]} is KILLED"
-
-
 def test_every_value_that_was_asked_for_and_is_not_in_the_grid_is_named():
     grid = make_grid(Budget(text="2M"), n_features=25, axes=Axes(n_layers=(4, 48, 160, 180)))
     assert _not_in_grid(grid)["n_layers"] == [160, 180]

@@ -1,11 +1,7 @@
-import json
-
 import pytest
 from optuna.trial import create_trial
-from rich.console import Console
 
 from search.audit.status import seconds_left, study_states
-from search.audit.status_table import COLUMNS, status_table, watch
 from search.space.ranks import SearchSpace
 from search.tracking.locks import study_lock
 
@@ -94,51 +90,12 @@ def test_depths_that_the_grid_can_not_hold_are_named(make_study, stores, planned
     assert state_of(stores)["issues"] == ["0 of 6 extremes", "L=24 not in grid"]
 
 
-@pytest.mark.lesson("L18")
-def test_the_table_shows_every_column_beside_the_base_rate(make_study, run_trials, command):
-    study = run_trials(make_study(2), 2)
-    code, out, _ = command("status")
-    best = min(study.finished(), key=lambda t: t.value).user_attrs["result"]
-    assert code == 0
-    assert all(column in out for column in COLUMNS)
-    for text in (study.plan.study, "5K", "h1", "high +1 %", "2/2", "complete", "2 of 6 extremes"):
-        assert text in out
-    assert f"{best['loss']:.4f}" in out and f"{best['base_rate_loss']:.4f}" in out and f"{best['skill']:+.3f}" in out
-    (state,) = json.loads(command("status", "--json")[1])
-    assert state["best_architecture"] == best["label"]
-
-
-@pytest.mark.lesson("L3")
-def test_what_is_unknown_is_shown_as_unknown_at_any_width(capsys):
-    states = [{"study": "theirs", "state": "imported", "issues": ["n_heads unknown in 12 imported trials"]}]
-    for width in (80, 140):
-        Console(width=width).print(status_table(states, width))
-        out = capsys.readouterr().out
-        assert "unknown" in out and "imported" in out
-        assert "n_heads unknown in 12 imported trials" in out if width == 80 else "n_heads" in out
-
-
 def test_rows_of_other_origins_are_appended(make_study, stores, monkeypatch, command):
     theirs = {"study": "theirs", "state": "imported", "issues": ["n_heads unknown in 12 imported trials"]}
     monkeypatch.setattr("search.audit.status.states_of_other_origins", lambda stores: [theirs])
     make_study(2)
     assert [state["state"] for state in study_states(stores)] == ["queued", "imported"]
     assert "theirs" in command("status")[1]
-
-
-def test_watch_prints_a_changed_table_and_ends_with_ctrl_c(capsys):
-    row = {"study": "s", "state": "queued", "issues": []}
-    answers = iter([[row], [row], [{**row, "state": "complete"}]])
-
-    def read():
-        try:
-            return next(answers)
-        except StopIteration:
-            raise KeyboardInterrupt from None
-
-    watch(read, Console(width=140), pause=0)
-    out = capsys.readouterr().out
-    assert (out.count("queued"), out.count("complete")) == (1, 1)
 
 
 def test_watch_and_json_exclude_each_other(home, command):

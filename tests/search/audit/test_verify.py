@@ -1,0 +1,66 @@
+import shutil
+
+import pytest
+
+from search.audit.verify import verify
+from search.tracking.stores import study_lock
+
+
+@pytest.fixture
+def found(home, stores):
+    """What verify says now: whether each thing is whole, by its name."""
+    return lambda: {line.split(":")[0]: (whole, line) for whole, line in verify(stores, home / "data")}
+
+
+def test_status_of_nothing_and_verify(home, command):
+    assert command("status", "--json")[1].strip() == "[]"
+    code, out, _ = command("verify")
+    lines = out.splitlines()
+    assert len(lines) == 6
+    assert code == (0 if all(line.startswith("ok ") for line in lines) else 1)
+
+
+def test_verify_finds_a_changed_dataset_and_a_damaged_store(home, command, planned):
+    _, dataset, root = planned
+    shutil.copytree(root, home / "data")
+    (home / "data" / "datasets" / f"{dataset.digest}.parquet").write_bytes(b"PAR1 not any more")
+    (home / "mlruns" / "optuna.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 4096)
+    code, out, _ = command("verify")
+    bad = [line for line in out.splitlines() if line.startswith("BAD")]
+    assert code == 1
+    assert any("dataset file" in line for line in bad)
+    assert any("scheduling store" in line for line in bad)
+
+
+@pytest.mark.lesson("L29")
+def test_a_run_that_nobody_works_on_is_stale(found, make_study, stores):
+    study = make_study(1)
+    whole, line = found()["runs"]
+    assert not whole and f"1 say RUNNING though nobody works on them ({study.run_id[:8]})" in line
+    with study_lock(stores, study.plan.study):
+        assert found()["runs"] == (True, "runs: 1 running, none stale")
+
+
+def test_a_changed_snapshot_is_found(found, home, planned):
+    shutil.copytree(planned[2], home / "data")
+    assert found()["snapshots"] == (True, "snapshots: 1 whole")
+    (path,) = (home / "data" / "snapshots").glob("*/*.parquet")
+    path.write_bytes(path.read_bytes()[:-9])
+    whole, line = found()["snapshots"]
+    assert not whole and "delete it and pull again" in line
+
+
+def test_what_is_not_installed_as_required_is_named(found, monkeypatch):
+    wanted = ["numpy>=2", "numpy<1", "no-such-library>=3", "also-none; extra == 'test'"]
+    monkeypatch.setattr("search.audit.verify.requires", lambda name: wanted)
+    whole, line = found()["environment"]
+    assert not whole and line.count("(got ") == 2
+    assert "numpy<1 (got 2" in line and "no-such-library>=3 (got none)" in line
+
+
+def test_stores_that_were_not_made_yet_are_whole(found, home):
+    shutil.rmtree(home / "mlruns")
+    said = found()
+    assert said["tracking store"][0] and said["tracking store"][1].endswith("not made yet")
+    assert said["runs"] == (True, "runs: none yet")
+    assert not (home / "mlruns").exists(), "looking makes nothing"
