@@ -11,9 +11,9 @@ from rich.table import Table
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
-from search.registry.gate.collect import claim_of_version
+from search.registry.gate.collect import track_record_of_version
 from search.registry.gate.gate import MIN_COMMON_DAYS
-from search.registry.gate.track_record import Claim, common_days
+from search.registry.gate.track_record import TrackRecord, common_days
 from search.registry.versions.versions import find_version
 
 if TYPE_CHECKING:
@@ -106,11 +106,11 @@ def compare_versions(client: MlflowClient, a: str, b: str) -> Comparison:
             f"two versions to compare must answer one question, got {versions[0].name} and {versions[1].name}; "
             "compare versions of one model"
         )
-    return compare_claims(*(claim_of_version(client, version) for version in versions))
+    return compare_track_records(*(track_record_of_version(client, version) for version in versions))
 
 
-def compare_claims(a: Claim, b: Claim, *, seed: int = 0) -> Comparison:
-    """Compare two claims on their common days.
+def compare_track_records(a: TrackRecord, b: TrackRecord, *, seed: int = 0) -> Comparison:
+    """Compare two track records on their common days.
 
     Raises
     ------

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from pipeline.splits.target import Target
 from search.registry.gate.gate import Gate
-from search.registry.gate.track_record import Claim
-from search.registry.packaging.best_trial import Chosen
+from search.registry.gate.track_record import TrackRecord
+from search.registry.packaging.best_trial import BestTrial
 from search.registry.packaging.members import Members
 
 RECIPE = "it is the recipe's, not these weights'"
 
 
 def describe_version(
-    chosen: Chosen, members: Members, claim: Claim, gate: Gate, *, trained_through: str, difference: float
+    best: BestTrial, members: Members, track_record: TrackRecord, gate: Gate, *, trained_through: str, difference: float
 ) -> str:
     """Markdown description of a version.
 
     Parameters
     ----------
-    chosen : Chosen
+    best : BestTrial
         The trial that it is made of.
     members : Members
         Its weights.
-    claim : Claim
+    track_record : TrackRecord
         Its evidence.
     gate : Gate
         The gate's answer at registration.
@@ -31,20 +31,20 @@ def describe_version(
     difference : float
         Largest difference between the packaged model, in a process of its own, and the probabilities before packaging.
     """
-    spec = chosen.spec
+    spec, dates_D = best.spec, track_record.dates_D
     lines = [
         f"**{question(spec.data.ticker, spec.target)}**",
         "",
         f"- architecture `{spec.architecture.label}`, {spec.n_params:,} parameters"
         + (f", over a frozen {spec.training.offset} baseline" if spec.training.offset != "none" else ""),
-        f"- made of {chosen.trial.name}, one of {chosen.of} finished trials of budget {spec.budget}",
-        f"- weights: {_weights(chosen, members)}",
+        f"- made of {best.trial.name}, one of {best.of} finished trials of budget {spec.budget}",
+        f"- weights: {_weights(best, members)}",
         f"- trained on {len(members.train_rows):,} days through {trained_through}",
         f"- data: {spec.data.source} `{spec.data.ticker}`, tier `{spec.data.tier}`, dataset `{spec.data.dataset}`",
         f"- test split {spec.split.test_start} to {spec.split.test_end}: sealed, `patchscale evaluate` opens it",
         f"- packaged model in a fresh process against the same weights before: largest difference {difference:.1e}",
-        f"- evidence, out of sample: {claim.source}, {len(claim.dates_D):,} days {claim.dates_D[0].date()} to "
-        f"{claim.dates_D[-1].date()}" + ("" if _of_these_weights(members, claim) else f"; {RECIPE}"),
+        f"- evidence, out of sample: {track_record.source}, {len(dates_D):,} days {dates_D[0].date()} to "
+        f"{dates_D[-1].date()}" + ("" if _of_these_weights(members, track_record) else f"; {RECIPE}"),
         "",
         f"### Gate: {'holds' if gate.holds else 'does not hold'}",
         "",
@@ -67,15 +67,13 @@ def question(ticker: str, target: Target) -> str:
     return f"Will the {target.rule} of {ticker} reach {target.threshold * 100:+g} % within {days} of the close?"
 
 
-def _of_these_weights(members: Members, claim: Claim) -> bool:
+def _of_these_weights(members: Members, track_record: TrackRecord) -> bool:
     """Whether the very weights made the forecasts: the trial's own, on its validation days."""
-    return members.as_is and not claim.walked
+    return members.as_is and not track_record.walked
 
 
-def _weights(chosen: Chosen, members: Members) -> str:
+def _weights(best: BestTrial, members: Members) -> str:
     if members.as_is:
-        return f"the trial's own, of epoch {chosen.n_epochs}, seed {members.seeds[0]}"
+        return f"the trial's own, of epoch {best.n_epochs}, seed {members.seeds[0]}"
     seeds = ", ".join(map(str, members.seeds))
-    return (
-        f"{len(members.models)} refits on train and validation, {chosen.n_epochs} epochs each, seeds {seeds}, averaged"
-    )
+    return f"{len(members.models)} refits on train and validation, {best.n_epochs} epochs each, seeds {seeds}, averaged"

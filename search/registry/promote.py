@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import PatchscaleError
-from search.registry.gate.collect import SOURCE, require_baselines, store_claim
-from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags, log_gate
+from search.registry.gate.collect import SOURCE, require_baselines, store_track_record
+from search.registry.gate.decision import ask_gate, collect_track_record, decide, gate_tags, log_gate
 from search.registry.gate.gate import unknown_gate
 from search.registry.versions.aliases import CHAMPION, champion_of
 from search.registry.versions.versions import find_version, parse_version, require_tag, version_name
@@ -76,10 +76,10 @@ def _ask_anew(stores: Stores, client: MlflowClient, version: ModelVersion, *, fo
 
     tags: dict[str, str] = {}
     try:
-        claim = collect_claim(stores, client, version, prepare=prepare)
-        gate = ask_gate(stores, client, str(version.name), claim, version=int(version.version))
-        store_claim(client, str(version.run_id), claim)
-        tags = {SOURCE: claim.source}
+        track_record = collect_track_record(stores, client, version, prepare=prepare)
+        gate = ask_gate(stores, client, str(version.name), track_record, version=int(version.version))
+        store_track_record(client, str(version.run_id), track_record)
+        tags = {SOURCE: track_record.source}
     except (PatchscaleError, MlflowException) as error:
         if not force:
             raise

@@ -12,11 +12,11 @@ from mlflow.exceptions import MlflowException
 from model.training.device import choose_device
 from pipeline.tiers import tier_memory
 from search.registry.description import describe_version, question
-from search.registry.gate.collect import HORIZON, SOURCE, claim_of_trial, require_baselines, store_claim
+from search.registry.gate.collect import HORIZON, SOURCE, require_baselines, store_track_record, track_record_of_trial
 from search.registry.gate.decision import ask_gate, decide, gate_tags, log_gate
 from search.registry.gate.gate import Gate
-from search.registry.gate.track_record import Claim
-from search.registry.packaging.best_trial import Chosen, choose_trial
+from search.registry.gate.track_record import TrackRecord
+from search.registry.packaging.best_trial import BestTrial, choose_trial
 from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.versions.aliases import WAIT, held_aliases, put_back, set_challenger
@@ -76,56 +76,58 @@ def register(stores: Stores, name: str, request: Request, console: Console) -> M
     require_seeds(request.seeds)
     study = load_study(stores, name)
     tier_memory(study.plan.data.tier)
-    chosen = choose_trial(study, request.trial)
+    best = choose_trial(study, request.trial)
     choose_device(request.device)
     with study_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
         close_stale(study, REGISTRATION_ROLE)
-        run_name = f"register {chosen.trial.number:03d} {chosen.spec.architecture.label}"
+        run_name = f"register {best.trial.number:03d} {best.spec.architecture.label}"
         with child_run(study, role=REGISTRATION_ROLE, name=run_name) as run_id:
-            version = _register(stores, study, chosen, request, run_id, console)
+            version = _register(stores, study, best, request, run_id, console)
     return version
 
 
 def _register(
-    stores: Stores, study: Study, chosen: Chosen, request: Request, run_id: str, console: Console
+    stores: Stores, study: Study, best: BestTrial, request: Request, run_id: str, console: Console
 ) -> ModelVersion:
     client, model = study.client, study.plan.experiment
-    claim = claim_of_request(stores, study, chosen, request, console)
-    members = _members(study, chosen, request, console)
+    track_record = track_record_of_request(stores, study, best, request, console)
+    members = _members(study, best, request, console)
     log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
-    packaged = package_members(study, chosen, members, run_id)
+    packaged = package_members(study, best, members, run_id)
     console.print(
         f"packaged, and run in a fresh process: largest difference {packaged.difference:.1e} over "
         f"{len(members.expected)} days",
         markup=False,
     )
-    store_claim(client, run_id, claim)
+    store_track_record(client, run_id, track_record)
     with registry_lock(stores, model, wait=WAIT):
         _ensure_model(study)
-        gate = ask_gate(stores, client, model, claim)
+        gate = ask_gate(stores, client, model, track_record)
         log_gate(client, run_id, gate)
-        with _all_or_nothing(study, chosen, run_id):
-            version = _create_version(study, chosen, members, claim, gate, packaged, run_id)
+        with _all_or_nothing(study, best, run_id):
+            version = _create_version(study, best, members, track_record, gate, packaged, run_id)
             set_challenger(client, model, int(version.version))
-            _link(study, chosen, version, run_id)
+            _link(study, best, version, run_id)
             console.print("\n".join(gate.lines()), markup=False)
             decided = decide(client, version, gate, force=request.force)
     console.print(f"{version_name(version)} registered as challenger; {decided}", markup=False)
     return version
 
 
-def claim_of_request(stores: Stores, study: Study, chosen: Chosen, request: Request, console: Console) -> Claim:
+def track_record_of_request(
+    stores: Stores, study: Study, best: BestTrial, request: Request, console: Console
+) -> TrackRecord:
     """Collect the trial's evidence, with the baselines that the study lacks."""
     model = study.plan.experiment
-    console.print(f"{model}: {chosen.trial.name}, {chosen.spec.architecture.label}, one of {chosen.of}", markup=False)
+    console.print(f"{model}: {best.trial.name}, {best.spec.architecture.label}, one of {best.of}", markup=False)
     for failure in require_baselines(stores, study):
         console.print(f"baseline failed, {failure}", markup=False)
     n_members = 1 if request.as_is else request.seeds
-    return claim_of_trial(study, chosen, f"{model}, trial {chosen.trial.number}", n_members=n_members)
+    return track_record_of_trial(study, best, f"{model}, trial {best.trial.number}", n_members=n_members)
 
 
 @contextmanager
-def _all_or_nothing(study: Study, chosen: Chosen, run_id: str) -> Iterator[None]:
+def _all_or_nothing(study: Study, best: BestTrial, run_id: str) -> Iterator[None]:
     """Leave the registry as it was if the block fails or is interrupted.
 
     MLflow drops every alias of a version that is deleted, so champion and challenger are put back first.
@@ -138,49 +140,53 @@ def _all_or_nothing(study: Study, chosen: Chosen, run_id: str) -> Iterator[None]
         put_back(client, model, held)
         for version in versions_of(client, model):
             if version.run_id == run_id:
-                _unlink(study, chosen, version, run_id)
+                _unlink(study, best, version, run_id)
                 client.delete_model_version(model, version.version)
         raise
 
 
-def _members(study: Study, chosen: Chosen, request: Request, console: Console) -> Members:
+def _members(study: Study, best: BestTrial, request: Request, console: Console) -> Members:
     if request.as_is:
-        return trial_members(study, chosen)
+        return trial_members(study, best)
 
     def said(done: int) -> None:
-        console.print(
-            f"refit {done} of {request.seeds}: {chosen.n_epochs} epochs on train and validation", markup=False
-        )
+        console.print(f"refit {done} of {request.seeds}: {best.n_epochs} epochs on train and validation", markup=False)
 
-    return refitted_members(study, chosen, request.seeds, device=choose_device(request.device), after_each=said)
+    return refitted_members(study, best, request.seeds, device=choose_device(request.device), after_each=said)
 
 
 def _create_version(
-    study: Study, chosen: Chosen, members: Members, claim: Claim, gate: Gate, packaged: Packaged, run_id: str
+    study: Study,
+    best: BestTrial,
+    members: Members,
+    track_record: TrackRecord,
+    gate: Gate,
+    packaged: Packaged,
+    run_id: str,
 ) -> ModelVersion:
-    client, model, spec = study.client, study.plan.experiment, chosen.spec
+    client, model, spec = study.client, study.plan.experiment, best.spec
     tags = {
         STUDY: study.plan.study,
         "study.run_id": study.run_id,
-        TRIAL_RUN: chosen.trial.run_id,
-        TRIAL_NUMBER: chosen.trial.number,
+        TRIAL_RUN: best.trial.run_id,
+        TRIAL_NUMBER: best.trial.number,
         DATASET: spec.data.dataset,
         "spec.hash": spec.hash,
         "model.id": packaged.model_id,
         "architecture": spec.architecture.label,
         AS_IS: str(members.as_is).lower(),
         "members.seeds": ",".join(map(str, members.seeds)),
-        "members.epochs": chosen.n_epochs,
+        "members.epochs": best.n_epochs,
         "trained.through": packaged.trained_through,
         DATA_LAST: packaged.data_last,
         "check.largest_difference": f"{packaged.difference:.3e}",
-        SOURCE: claim.source,
-        HORIZON: claim.horizon,
+        SOURCE: track_record.source,
+        HORIZON: track_record.horizon,
         **gate_tags(gate),
         **code_tags(),
     }
     description = describe_version(
-        chosen, members, claim, gate, trained_through=packaged.trained_through, difference=packaged.difference
+        best, members, track_record, gate, trained_through=packaged.trained_through, difference=packaged.difference
     )
     set_tags(client, run_id, {**tags, NOTE: description})
     return client.create_model_version(
@@ -202,17 +208,17 @@ def _ensure_model(study: Study) -> None:
         client.create_registered_model(plan.experiment, tags=tags, description=question(plan.data.ticker, plan.target))
 
 
-def _link(study: Study, chosen: Chosen, version: ModelVersion, run_id: str) -> None:
+def _link(study: Study, best: BestTrial, version: ModelVersion, run_id: str) -> None:
     """Tag the registration's run, the trial's and the study's with the version."""
     name = version_name(version)
-    for each in (run_id, chosen.trial.run_id, study.run_id):
+    for each in (run_id, best.trial.run_id, study.run_id):
         _write_links(study, each, [*_links(study, each), name])
 
 
-def _unlink(study: Study, chosen: Chosen, version: ModelVersion, run_id: str) -> None:
+def _unlink(study: Study, best: BestTrial, version: ModelVersion, run_id: str) -> None:
     """Take the version's name out of those tags."""
     name = version_name(version)
-    for each in (run_id, chosen.trial.run_id, study.run_id):
+    for each in (run_id, best.trial.run_id, study.run_id):
         links = _links(study, each)
         if name in links:
             _write_links(study, each, [link for link in links if link != name])

@@ -1,1 +1,1 @@
-"""May a version be champion: track_record (what a claim rests on) ← collect; calibration → gate → decision."""
+"""May a version be champion: collect → track_record; calibration → gate → decision."""

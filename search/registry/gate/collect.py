@@ -15,8 +15,8 @@ import pandas as pd
 from model.baselines import BASELINES
 from pipeline.exceptions import RecordError
 from search.evidence.forecasts import Forecasts, load_forecasts
-from search.registry.gate.track_record import Claim, stored_claim
-from search.registry.packaging.best_trial import Chosen
+from search.registry.gate.track_record import TrackRecord, stored_track_record
+from search.registry.packaging.best_trial import BestTrial
 from search.registry.versions.versions import require_tag, version_name
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.locks import study_lock
@@ -79,7 +79,7 @@ class WalkedSpec:
         return f"walk-forward {first} to {last}, run {self.run.info.run_id[:8]}"
 
 
-def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int) -> Claim:
+def track_record_of_trial(study: Study, best: BestTrial, name: str, *, n_members: int) -> TrackRecord:
     """Collect the forecasts of a trial's spec out of sample, the best baseline's, and the losses of the whole search.
 
     The forecasts are a finished walk-forward's of this very spec that has at least 1,000 days on which it was not
@@ -91,7 +91,7 @@ def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int) -
     ----------
     study : Study
         Of the trial.
-    chosen : Chosen
+    best : BestTrial
         The trial.
     name : str
         Of the version that is made of it.
@@ -104,27 +104,27 @@ def claim_of_trial(study: Study, chosen: Chosen, name: str, *, n_members: int) -
         If the trial's stored predictions are not among the study's.
     """
     forecasts = load_forecasts(study)
-    if chosen.trial.run_id not in forecasts.run_ids:
+    if best.trial.run_id not in forecasts.run_ids:
         raise RecordError(
-            f"the stored predictions of {chosen.trial.name} must be evidence of study {study.plan.study}, got none: "
+            f"the stored predictions of {best.trial.name} must be evidence of study {study.plan.study}, got none: "
             "they are gone, or another trial has the same spec; choose another trial"
         )
-    source = f"validation of trial {chosen.trial.number} of study {study.plan.study}, one of {chosen.of} compared on it"
-    claim = _of_validation(name, source, forecasts, forecasts.run_ids.index(chosen.trial.run_id))
-    walked = max(_walked(study, chosen), key=lambda each: each.rank, default=None)
+    source = f"validation of trial {best.trial.number} of study {study.plan.study}, one of {best.of} compared on it"
+    track_record = _of_validation(name, source, forecasts, forecasts.run_ids.index(best.trial.run_id))
+    walked = max(_walked(study, best), key=lambda each: each.rank, default=None)
     if walked is None:
-        return claim
+        return track_record
     if walked.n_unchosen < MIN_UNCHOSEN_DAYS:
         too_short = (
             f"the {walked.words} was too short: {walked.n_unchosen:,} of its days did not choose the spec, at least "
             f"{MIN_UNCHOSEN_DAYS:,} are needed"
         )
-        return replace(claim, source=f"{claim.source}; {too_short}")
-    return _on_walk_forward(study, walked, claim, n_members)
+        return replace(track_record, source=f"{track_record.source}; {too_short}")
+    return _on_walk_forward(study, walked, track_record, n_members)
 
 
-def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Claim:
-    claim = Claim(
+def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> TrackRecord:
+    track_record = TrackRecord(
         name=name,
         source=source,
         horizon=forecasts.horizon,
@@ -134,10 +134,10 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Cl
         search_losses_MD=forecasts.of_role(TRIAL_ROLE).losses_MD,
     )
     if BASELINE_ROLE not in forecasts.roles:
-        return claim
+        return track_record
     best = forecasts.best(BASELINE_ROLE)
     return replace(
-        claim,
+        track_record,
         baseline=forecasts.names[best],
         p_baseline_D=forecasts.p_MD[best],
         benchmark=forecasts.names[best],
@@ -145,12 +145,12 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Cl
     )
 
 
-def _walked(study: Study, chosen: Chosen) -> Iterator[WalkedSpec]:
+def _walked(study: Study, best: BestTrial) -> Iterator[WalkedSpec]:
     """Finished walk-forwards of the spec whose predictions are there."""
     split = study.plan.split
     query = f"attributes.status = 'FINISHED' and tags.`{RECORD_STATE}` = 'valid'"
     for run in walk_forward_runs(study, query):
-        if run.data.params.get("spec_hash") != chosen.spec.hash:
+        if run.data.params.get("spec_hash") != best.spec.hash:
             continue
         try:
             days = read_days(study, run)
@@ -160,16 +160,16 @@ def _walked(study: Study, chosen: Chosen) -> Iterator[WalkedSpec]:
         yield WalkedSpec(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
 
 
-def _on_walk_forward(study: Study, walked: WalkedSpec, claim: Claim, n_members: int) -> Claim:
-    """Put a claim on its spec's walk-forward; the search stays what it is."""
+def _on_walk_forward(study: Study, walked: WalkedSpec, track_record: TrackRecord, n_members: int) -> TrackRecord:
+    """Put a track record on its spec's walk-forward; the search stays what it is."""
     forecasts = load_walk_forward(study, years=years_of(walked.run), run_ids=[str(walked.run.info.run_id)])
     seeds = walked.seeds[:n_members]
     source = f"{walked.words}, {f'mean of {len(seeds)} seeds' if len(seeds) > 1 else 'one seed'}"
     n_chosen = len(walked.days) - walked.n_unchosen
     if n_chosen:
         source += f"; on {n_chosen} of its days the spec was chosen, left out"
-    claim = replace(
-        claim,
+    track_record = replace(
+        track_record,
         source=source,
         walked=True,
         dates_D=forecasts.dates_D,
@@ -179,9 +179,11 @@ def _on_walk_forward(study: Study, walked: WalkedSpec, claim: Claim, n_members: 
     )
     missing = [name for name in BASELINES if f"{BASELINE_ROLE} {name}" not in forecasts.names]
     if missing:
-        return replace(claim, baseline="", p_baseline_D=None, baseline_missing=_walk_them(study, walked, missing))
+        return replace(
+            track_record, baseline="", p_baseline_D=None, baseline_missing=_walk_them(study, walked, missing)
+        )
     best = _best_baseline(forecasts, walked.unchosen_D)
-    return replace(claim, baseline=forecasts.names[best], p_baseline_D=forecasts.p_MD[best])
+    return replace(track_record, baseline=forecasts.names[best], p_baseline_D=forecasts.p_MD[best])
 
 
 def _best_baseline(forecasts: Forecasts, kept_D: npt.NDArray[np.bool_]) -> int:
@@ -204,16 +206,16 @@ def require_baselines(stores: Stores, study: Study) -> list[str]:
         return [f"{each.name}: {each.error}" for each in log_baselines(study) if each.error]
 
 
-def store_claim(client: MlflowClient, run_id: str, claim: Claim) -> None:
+def store_track_record(client: MlflowClient, run_id: str, track_record: TrackRecord) -> None:
     """Write a version's forecasts beside it, for whoever compares with it later."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / Path(STORED).name
-        claim.frame().to_parquet(path, index=False)
+        track_record.frame().to_parquet(path, index=False)
         client.log_artifact(run_id, str(path), str(Path(STORED).parent))
 
 
-def claim_of_version(client: MlflowClient, version: ModelVersion) -> Claim:
-    """Read the forecasts that :func:`store_claim` wrote.
+def track_record_of_version(client: MlflowClient, version: ModelVersion) -> TrackRecord:
+    """Read the forecasts that :func:`store_track_record` wrote.
 
     Raises
     ------
@@ -231,4 +233,4 @@ def claim_of_version(client: MlflowClient, version: ModelVersion) -> Claim:
                 f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone; "
                 "register its study again"
             )
-        return stored_claim(pd.read_parquet(path), name=name, source=source, horizon=horizon)
+        return stored_track_record(pd.read_parquet(path), name=name, source=source, horizon=horizon)

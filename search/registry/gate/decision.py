@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import PatchscaleError
-from search.registry.gate.collect import claim_of_trial, claim_of_version
+from search.registry.gate.collect import track_record_of_trial, track_record_of_version
 from search.registry.gate.gate import Gate, check_gate
-from search.registry.gate.track_record import Claim, no_claim
+from search.registry.gate.track_record import TrackRecord, no_track_record
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, now
 from search.registry.versions.versions import require_tag, version_name
@@ -29,8 +29,10 @@ LONGEST = 4000
 SEEDS = "members.seeds"
 
 
-def ask_gate(stores: Stores, client: MlflowClient, model: str, claim: Claim, *, version: int | None = None) -> Gate:
-    """Hold a claim against the gate, the model's present champion included.
+def ask_gate(
+    stores: Stores, client: MlflowClient, model: str, track_record: TrackRecord, *, version: int | None = None
+) -> Gate:
+    """Hold a track record against the gate, the model's present champion included.
 
     Parameters
     ----------
@@ -40,36 +42,36 @@ def ask_gate(stores: Stores, client: MlflowClient, model: str, claim: Claim, *, 
         Of the registry.
     model : str
         Registered model.
-    claim : Claim
+    track_record : TrackRecord
         Of the version.
     version : int, optional
         The version's number, if it has one.
     """
-    return check_gate(claim, _champion_claim(stores, client, model, version))
+    return check_gate(track_record, _champion_track_record(stores, client, model, version))
 
 
-def _champion_claim(stores: Stores, client: MlflowClient, model: str, version: int | None) -> Claim | None:
+def _champion_track_record(stores: Stores, client: MlflowClient, model: str, version: int | None) -> TrackRecord | None:
     """Present champion's forecasts as its study holds them now, else as stored; no day if neither can be read."""
     champion = champion_of(client, model)
     if champion is None or int(champion.version) == version:
         return None
     try:
-        return collect_claim(stores, client, champion)
+        return collect_track_record(stores, client, champion)
     except (PatchscaleError, MlflowException):
         pass
     try:
-        return claim_of_version(client, champion)
+        return track_record_of_version(client, champion)
     except PatchscaleError as error:
-        return no_claim(version_name(champion), source=str(error))
+        return no_track_record(version_name(champion), source=str(error))
 
 
-def collect_claim(
+def collect_track_record(
     stores: Stores,
     client: MlflowClient,
     version: ModelVersion,
     *,
     prepare: Callable[[Study], None] = lambda study: None,
-) -> Claim:
+) -> TrackRecord:
     """Collect a version's evidence anew from its study and trial.
 
     Parameters
@@ -89,10 +91,10 @@ def collect_claim(
         If the study, the trial or its predictions are gone, or the version was not registered by patchscale.
     """
     study = load_study(stores, require_tag(version, STUDY), client=client)
-    chosen = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
+    best = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
     prepare(study)
     n_members = len(require_tag(version, SEEDS).split(","))
-    return claim_of_trial(study, chosen, version_name(version), n_members=n_members)
+    return track_record_of_trial(study, best, version_name(version), n_members=n_members)
 
 
 def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:

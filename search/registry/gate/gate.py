@@ -19,7 +19,7 @@ from search.evidence.difference import POWER, Difference, paired_difference
 from search.evidence.scores import daily_losses
 from search.evidence.superior import superior_predictive_ability
 from search.registry.gate.calibration import calibration_of
-from search.registry.gate.track_record import Claim, CommonDays, common_days
+from search.registry.gate.track_record import CommonDays, TrackRecord, common_days
 
 Array = npt.NDArray[np.float64]
 
@@ -104,32 +104,32 @@ class Gate:
         return {"source": self.source, "holds": self.holds, "conditions": conditions}
 
 
-def check_gate(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Gate:
+def check_gate(track_record: TrackRecord, champion: TrackRecord | None, *, seed: int = 0) -> Gate:
     """Ask every condition.
 
     Parameters
     ----------
-    claim : Claim
+    track_record : TrackRecord
         The version's forecasts, its opponents and the search that it comes from.
-    champion : Claim, optional
+    champion : TrackRecord, optional
         The present champion's; None if there is none.
     seed : int
         Of bootstraps and simulations.
     """
-    finite = _finite(claim)
+    finite = _finite(track_record)
     if not finite.holds:
         others = tuple(
             Condition(name=name, holds=None, words="not asked of forecasts that are not finite") for name in NAMES[1:]
         )
-        return Gate(source=claim.source, conditions=(finite, *others))
+        return Gate(source=track_record.source, conditions=(finite, *others))
     conditions = (
         finite,
-        _calibrated(claim.on_unchosen(), seed),
-        _beats_baseline(claim.on_unchosen(), seed),
-        _survives_search(claim, seed),
-        beats_champion(claim, champion, seed=seed),
+        _calibrated(track_record.on_unchosen(), seed),
+        _beats_baseline(track_record.on_unchosen(), seed),
+        _survives_search(track_record, seed),
+        beats_champion(track_record, champion, seed=seed),
     )
-    return Gate(source=claim.source, conditions=conditions)
+    return Gate(source=track_record.source, conditions=conditions)
 
 
 def unknown_gate(why: str) -> Gate:
@@ -144,8 +144,8 @@ def unknown_gate(why: str) -> Gate:
     return Gate(source=f"no evidence: {why}", conditions=conditions)
 
 
-def _finite(claim: Claim) -> Condition:
-    p_D = claim.p_D
+def _finite(track_record: TrackRecord) -> Condition:
+    p_D = track_record.p_D
     broken = int((~(np.isfinite(p_D) & (p_D > 0) & (p_D < 1))).sum())
     words = f"{len(p_D) - broken:,} of {len(p_D):,} probabilities are finite and inside (0, 1)"
     return Condition(
@@ -153,19 +153,19 @@ def _finite(claim: Claim) -> Condition:
     )
 
 
-def _calibrated(claim: Claim, seed: int) -> Condition:
+def _calibrated(track_record: TrackRecord, seed: int) -> Condition:
     """Check the shape by simulation, the mean by a block bootstrap of probability minus outcome."""
-    excess_D = claim.p_D - claim.y_D
-    block = block_length(excess_D, claim.horizon)
+    excess_D = track_record.p_D - track_record.y_D
+    block = block_length(excess_D, track_record.horizon)
     days_RD = resampled_days(len(excess_D), block=block, n_resamples=N_RESAMPLES, seed=seed)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(excess_D[days_RD].mean(axis=1), [tail, 1 - tail])
-    shape = calibration_of(claim.y_D, claim.p_D, horizon=claim.horizon, seed=seed)
+    shape = calibration_of(track_record.y_D, track_record.p_D, horizon=track_record.horizon, seed=seed)
     mean = bool(low <= 0 <= high or abs(excess_D.mean()) <= MEAN_TOLERANCE)
     words = (
         f"calibration error {shape.ece:.4f}, calibrated probabilities of these days stay below {shape.limit:.4f} in "
         f"{shape.level:.0%} of simulations, up to {shape.tolerance:g} is tolerated on any number of days; "
-        f"mean probability {claim.p_D.mean():.4f}, base rate {claim.y_D.mean():.4f}, "
+        f"mean probability {track_record.p_D.mean():.4f}, base rate {track_record.y_D.mean():.4f}, "
         f"difference {excess_D.mean():+.4f} [{low:+.4f}, {high:+.4f}] at {LEVEL:.0%}, "
         f"up to {MEAN_TOLERANCE:g} either way is tolerated"
     )
@@ -173,8 +173,8 @@ def _calibrated(claim: Claim, seed: int) -> Condition:
         "ece": shape.ece,
         "ece_limit": shape.limit,
         "ece_tolerance": shape.tolerance,
-        "mean_probability": float(claim.p_D.mean()),
-        "base_rate": float(claim.y_D.mean()),
+        "mean_probability": float(track_record.p_D.mean()),
+        "base_rate": float(track_record.y_D.mean()),
         "mean_low": float(low),
         "mean_high": float(high),
         "mean_tolerance": MEAN_TOLERANCE,
@@ -184,25 +184,27 @@ def _calibrated(claim: Claim, seed: int) -> Condition:
     )
 
 
-def _beats_baseline(claim: Claim, seed: int) -> Condition:
+def _beats_baseline(track_record: TrackRecord, seed: int) -> Condition:
     name = BASELINE
-    if claim.p_baseline_D is None:
-        missing = claim.baseline_missing or "no baseline on these days in the record; patchscale baselines STUDY"
+    if track_record.p_baseline_D is None:
+        missing = track_record.baseline_missing or "no baseline on these days in the record; patchscale baselines STUDY"
         return Condition(name=name, holds=None, words=missing)
-    found = paired_difference(claim.y_D, claim.p_D, claim.p_baseline_D, horizon=claim.horizon, seed=seed)
-    return _compared(name, f"{claim.baseline}, ", found)
+    found = paired_difference(
+        track_record.y_D, track_record.p_D, track_record.p_baseline_D, horizon=track_record.horizon, seed=seed
+    )
+    return _compared(name, f"{track_record.baseline}, ", found)
 
 
-def _survives_search(claim: Claim, seed: int) -> Condition:
+def _survives_search(track_record: TrackRecord, seed: int) -> Condition:
     name = SEARCH
-    if claim.search_losses_MD is None or claim.benchmark_losses_D is None:
+    if track_record.search_losses_MD is None or track_record.benchmark_losses_D is None:
         return Condition(name=name, holds=None, words="no trials and baseline on the same days in the record")
-    losses_MD, benchmark_D = claim.search_losses_MD, claim.benchmark_losses_D
+    losses_MD, benchmark_D = track_record.search_losses_MD, track_record.benchmark_losses_D
     best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - benchmark_D
-    block = block_length(best_D, claim.horizon)
+    block = block_length(best_D, track_record.horizon)
     found = superior_predictive_ability(losses_MD, benchmark_D, block=block, seed=seed)
     words = (
-        f"superior predictive ability of {len(losses_MD)} trials over {claim.benchmark}, p {found.p_value:.4f} "
+        f"superior predictive ability of {len(losses_MD)} trials over {track_record.benchmark}, p {found.p_value:.4f} "
         f"(must be below {SIZE:g}); best trial's log loss less its {best_D.mean():+.4f}, {len(benchmark_D):,} days"
     )
     figures = {
@@ -214,7 +216,7 @@ def _survives_search(claim: Claim, seed: int) -> Condition:
     return Condition(name=name, holds=found.p_value < SIZE, words=words, figures=figures)
 
 
-def beats_champion(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Condition:
+def beats_champion(track_record: TrackRecord, champion: TrackRecord | None, *, seed: int = 0) -> Condition:
     """Hold a version against the champion, on days that did not choose it or with its whole search.
 
     A walk-forward is compared on the days that did not choose the spec.  Validation days did choose it, as the
@@ -225,16 +227,16 @@ def beats_champion(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Co
 
     Parameters
     ----------
-    claim : Claim
+    track_record : TrackRecord
         The version's.
-    champion : Claim, optional
+    champion : TrackRecord, optional
         None if there is none.
     seed : int
         Of bootstraps.
     """
     if champion is None:
         return Condition(name=CHAMPION, holds=True, words="there is none")
-    own = claim.on_unchosen()
+    own = track_record.on_unchosen()
     try:
         common = common_days(own, champion)
     except InputError as error:
@@ -242,23 +244,24 @@ def beats_champion(claim: Claim, champion: Claim | None, *, seed: int = 0) -> Co
     if len(common.y_D) < MIN_COMMON_DAYS:
         words = (
             f"{len(common.y_D)} days that both forecast out of sample"
-            f"{' and that did not choose the spec' if claim.walked else ''}, at least {MIN_COMMON_DAYS} are needed"
+            f"{' and that did not choose the spec' if track_record.walked else ''}, at least {MIN_COMMON_DAYS} are "
+            "needed"
         )
         return Condition(name=CHAMPION, holds=None, words=words, figures={"n_days": len(common.y_D)})
-    found = paired_difference(common.y_D, common.p_a_D, common.p_b_D, horizon=claim.horizon, seed=seed)
+    found = paired_difference(common.y_D, common.p_a_D, common.p_b_D, horizon=track_record.horizon, seed=seed)
     paired = _compared(CHAMPION, f"{champion.name}, ", found)
-    return paired if claim.walked else _with_search(paired, claim, common, seed)
+    return paired if track_record.walked else _with_search(paired, track_record, common, seed)
 
 
-def _with_search(paired: Condition, claim: Claim, common: CommonDays, seed: int) -> Condition:
-    """Ask of a claim on the days that chose it that its search, every trial counted, beats the champion."""
-    if claim.search_losses_MD is None:
+def _with_search(paired: Condition, track_record: TrackRecord, common: CommonDays, seed: int) -> Condition:
+    """Ask of a track record on the days that chose it that its search, every trial counted, beats the champion."""
+    if track_record.search_losses_MD is None:
         words = f"{paired.words}; these days chose the spec, and its search's trials are not in the record"
         return replace(paired, holds=None, words=words)
-    losses_MD = claim.search_losses_MD[:, claim.dates_D.get_indexer(common.dates_D)]
+    losses_MD = track_record.search_losses_MD[:, track_record.dates_D.get_indexer(common.dates_D)]
     champion_D = daily_losses(common.y_D, common.p_b_D)
     best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - champion_D
-    block = block_length(best_D, claim.horizon)
+    block = block_length(best_D, track_record.horizon)
     found = superior_predictive_ability(losses_MD, champion_D, block=block, seed=seed)
     words = (
         f"{paired.words}; these days chose the spec: superior predictive ability of {len(losses_MD)} trials over the "

@@ -1,4 +1,4 @@
-"""What a version claims: its forecasts out of sample, beside its opponents' on the same days."""
+"""A version's track record: its forecasts out of sample, beside its opponents' on the same days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ("date", "y", "p")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class TrackRecord:
     """Out-of-sample forecasts of one version.
 
     Parameters
@@ -43,7 +43,8 @@ class Claim:
     p_baseline_D : ndarray of shape (days,), optional
         Its probabilities.
     search_losses_MD : ndarray of shape (trials, search days), optional
-        Log losses of every trial of the search on the days it selected on: of a claim that is not ``walked``, its own.
+        Log losses of every trial of the search on the days it selected on: of a track record that is not
+        ``walked``, its own.
     benchmark : str
         Baseline that the search is held against: the best on the search's days.
     benchmark_losses_D : ndarray of shape (search days,), optional
@@ -65,7 +66,7 @@ class Claim:
     benchmark: str = ""
     benchmark_losses_D: Array | None = None
 
-    def on_unchosen(self) -> Claim:
+    def on_unchosen(self) -> TrackRecord:
         """Leave out the days on which the spec was chosen."""
         kept = self.unchosen_D
         if kept is None:
@@ -106,8 +107,8 @@ class CommonDays:
     left_out: int
 
 
-def stored_claim(table: pd.DataFrame, *, name: str, source: str, horizon: int) -> Claim:
-    """Read stored predictions, as :meth:`Claim.frame` writes them.
+def stored_track_record(table: pd.DataFrame, *, name: str, source: str, horizon: int) -> TrackRecord:
+    """Read stored predictions, as :meth:`TrackRecord.frame` writes them.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def stored_claim(table: pd.DataFrame, *, name: str, source: str, horizon: int) -
     missing = [column for column in COLUMNS if column not in table]
     if missing:
         raise InputError(f"stored predictions of {name} must have {', '.join(COLUMNS)}, missing {', '.join(missing)}")
-    return Claim(
+    return TrackRecord(
         name=name,
         source=source,
         horizon=horizon,
@@ -127,14 +128,14 @@ def stored_claim(table: pd.DataFrame, *, name: str, source: str, horizon: int) -
     )
 
 
-def no_claim(name: str, *, source: str) -> Claim:
+def no_track_record(name: str, *, source: str) -> TrackRecord:
     """Stand for a version whose forecasts can't be read: not a day."""
     nothing = np.empty(0)
-    return Claim(name=name, source=source, horizon=1, dates_D=pd.DatetimeIndex([]), y_D=nothing, p_D=nothing)
+    return TrackRecord(name=name, source=source, horizon=1, dates_D=pd.DatetimeIndex([]), y_D=nothing, p_D=nothing)
 
 
-def common_days(a: Claim, b: Claim) -> CommonDays:
-    """Put two claims on the days that both forecast.
+def common_days(a: TrackRecord, b: TrackRecord) -> CommonDays:
+    """Put two track records on the days that both forecast.
 
     Restated prices can turn an outcome on the edge of the threshold: such days are left out.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chosen:
+class BestTrial:
     """A finished trial whose record can be trusted.
 
     Parameters
@@ -44,7 +44,7 @@ class Chosen:
     of: int
 
 
-def choose_trial(study: Study, number: int | None = None) -> Chosen:
+def choose_trial(study: Study, number: int | None = None) -> BestTrial:
     """Take the finished trial of the lowest validation loss, or the one of this number.
 
     Raises
@@ -62,10 +62,10 @@ def choose_trial(study: Study, number: int | None = None) -> Chosen:
     else:
         trial = _of_number(study, recorded, number)
     assert trial.spec is not None
-    return Chosen(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=len(usable))
+    return BestTrial(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=len(usable))
 
 
-def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
+def own_weights(study: Study, best: BestTrial) -> tuple[Spec, PatchTST]:
     """Load the trial's checkpoint.
 
     Raises
@@ -75,23 +75,23 @@ def own_weights(study: Study, chosen: Chosen) -> tuple[Spec, PatchTST]:
     RecordError
         If it holds another spec than its run.
     """
-    if checkpoint_bytes(study.client, chosen.trial.run) is None:
+    if checkpoint_bytes(study.client, best.trial.run) is None:
         raise InputError(
-            f"a trial taken as it is must have its checkpoint, {chosen.trial.name} keeps none (patchscale gc deletes "
+            f"a trial taken as it is must have its checkpoint, {best.trial.name} keeps none (patchscale gc deletes "
             "losing ones); leave out --as-is: a refit needs the spec alone"
         )
     with TemporaryDirectory() as directory:
-        path = fetch_artifact(study.client, chosen.trial.run, CHECKPOINT, Path(directory))
+        path = fetch_artifact(study.client, best.trial.run, CHECKPOINT, Path(directory))
         assert path is not None
         spec, model = load_checkpoint(path)
-    if spec != chosen.spec:
+    if spec != best.spec:
         raise RecordError(
-            f"the checkpoint of {chosen.trial.name} must hold its run's spec, got {spec.hash}; choose another"
+            f"the checkpoint of {best.trial.name} must hold its run's spec, got {spec.hash}; choose another"
         )
     return spec, model
 
 
-def validation_predictions(study: Study, chosen: Chosen) -> pd.DataFrame:
+def validation_predictions(study: Study, best: BestTrial) -> pd.DataFrame:
     """Read date, outcome and probability of every validation day, as the trial stored them.
 
     Raises
@@ -100,10 +100,10 @@ def validation_predictions(study: Study, chosen: Chosen) -> pd.DataFrame:
         If they are gone.
     """
     with TemporaryDirectory() as directory:
-        path = fetch_artifact(study.client, chosen.trial.run, PREDICTIONS, Path(directory))
+        path = fetch_artifact(study.client, best.trial.run, PREDICTIONS, Path(directory))
         if path is None:
             raise RecordError(
-                f"{chosen.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
+                f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
             )
         return pd.read_parquet(path)
 

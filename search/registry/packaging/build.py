@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from model.serving.package_info import package_facts
 from model.serving.packaged import write_package
 from pipeline.datasets.raw_bars import raw_bars
-from search.registry.packaging.best_trial import Chosen
+from search.registry.packaging.best_trial import BestTrial
 from search.registry.packaging.fresh_process import check_in_fresh_process
 from search.registry.packaging.members import Members
 from search.registry.packaging.mlflow_model import log_package
@@ -42,7 +42,7 @@ class Packaged:
     data_last: str
 
 
-def package_members(study: Study, chosen: Chosen, members: Members, run_id: str) -> Packaged:
+def package_members(study: Study, best: BestTrial, members: Members, run_id: str) -> Packaged:
     """Log the members as one model of a run, and compare it with what they said before.
 
     Raises
@@ -53,7 +53,7 @@ def package_members(study: Study, chosen: Chosen, members: Members, run_id: str)
     dataset, _ = study.load_data()
     rows = members.train_rows[members.train_rows < len(dataset.dates)]
     specs = [spec for spec, _ in members.models]
-    epochs = [chosen.n_epochs] * len(specs)
+    epochs = [best.n_epochs] * len(specs)
     facts = package_facts(specs, dataset, rows, n_epochs=epochs, study=study.plan.study)
     with TemporaryDirectory() as directory:
         made = Path(directory) / "package"

@@ -22,7 +22,7 @@ from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Index
-from search.registry.packaging.best_trial import Chosen, own_weights, validation_predictions
+from search.registry.packaging.best_trial import BestTrial, own_weights, validation_predictions
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -62,18 +62,18 @@ class Members:
         return tuple(spec.seed for spec, _ in self.models)
 
 
-def trial_members(study: Study, chosen: Chosen) -> Members:
+def trial_members(study: Study, best: BestTrial) -> Members:
     """Take the trial's own weights; what they say is what the trial stored."""
-    weights = own_weights(study, chosen)
+    weights = own_weights(study, best)
     dataset, further = study.load_data()
-    windows = windows_of(chosen.spec, dataset, further)
-    expected = validation_predictions(study, chosen)[["date", "p"]]
+    windows = windows_of(best.spec, dataset, further)
+    expected = validation_predictions(study, best)[["date", "p"]]
     return Members(models=[weights], as_is=True, windows=windows, train_rows=windows.train_rows, expected=expected)
 
 
 def refitted_members(
     study: Study,
-    chosen: Chosen,
+    best: BestTrial,
     n_seeds: int,
     *,
     device: torch.device = CPU,
@@ -85,7 +85,7 @@ def refitted_members(
     ----------
     study : Study
         Of the trial.
-    chosen : Chosen
+    best : BestTrial
         The trial.
     n_seeds : int
         Refits.
@@ -103,14 +103,14 @@ def refitted_members(
     """
     require_seeds(n_seeds)
     dataset, further = study.load_data()
-    windows = windows_of(chosen.spec, dataset, further)
-    there = windows_of(chosen.spec, dataset, further, device=device)
-    rows = refit_rows(windows, chosen.spec, (dataset, *further))
-    execution = choose_execution(chosen.spec, device, rows=len(there.x_DF))
+    windows = windows_of(best.spec, dataset, further)
+    there = windows_of(best.spec, dataset, further, device=device)
+    rows = refit_rows(windows, best.spec, (dataset, *further))
+    execution = choose_execution(best.spec, device, rows=len(there.x_DF))
     models = []
-    for seed in _seeds(chosen.spec, n_seeds):
-        model = refit(chosen.spec, there, rows, n_epochs=chosen.n_epochs, seed=seed, execution=execution)
-        models.append(_as_served(replace(chosen.spec, seed=seed), model))
+    for seed in _seeds(best.spec, n_seeds):
+        model = refit(best.spec, there, rows, n_epochs=best.n_epochs, seed=seed, execution=execution)
+        models.append(_as_served(replace(best.spec, seed=seed), model))
         after_each(len(models))
     days = windows.rows.validation
     p_D = np.mean([predict_rows(model, windows, days) for _, model in models], axis=0)

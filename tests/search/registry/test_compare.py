@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from pipeline.exceptions import InputError
-from search.registry.compare import compare_claims
-from search.registry.gate.track_record import Claim
+from search.registry.compare import compare_track_records
+from search.registry.gate.track_record import TrackRecord
 
 MODEL = "patchscale-^GSPC-h1"
 
 
-def claims(strength, days=600):
+def track_records(strength, days=600):
     """Two versions, the first of which sees a share of what moves the probability that the second does not."""
     rng = np.random.default_rng(2)
     signal = rng.normal(size=days)
@@ -20,16 +20,16 @@ def claims(strength, days=600):
     noise = 0.1 * rng.normal(size=(2, days))
     pair = [1 / (1 + np.exp(1 - z)) for z in (strength * signal + noise[0], noise[1])]
     return [
-        Claim(name=f"m/{i}", source=f"source {i}", horizon=1, dates_D=dates, y_D=y, p_D=p)
+        TrackRecord(name=f"m/{i}", source=f"source {i}", horizon=1, dates_D=dates, y_D=y, p_D=p)
         for i, p in enumerate(pair, 1)
     ]
 
 
 def test_a_better_version_is_named_whichever_comes_first(console):
-    better, worse = claims(1.0)
-    found = compare_claims(better, worse)
+    better, worse = track_records(1.0)
+    found = compare_track_records(better, worse)
     assert found.verdict.startswith("m/1 is better than m/2 in log loss, by 0.")
-    assert found.verdict == compare_claims(worse, better).verdict
+    assert found.verdict == compare_track_records(worse, better).verdict
     assert found.differences["roc_auc"].value > 0 > found.differences["loss"].value
     found.show(console)
     text = console.file.getvalue()
@@ -39,16 +39,20 @@ def test_a_better_version_is_named_whichever_comes_first(console):
 
 @pytest.mark.lesson("L23")
 def test_no_difference_says_what_the_days_could_show():
-    near, far = claims(0.0)
-    assert compare_claims(near, far).verdict.startswith("no difference detected in log loss; 600 days can show 0.")
+    near, far = track_records(0.0)
+    assert compare_track_records(near, far).verdict.startswith(
+        "no difference detected in log loss; 600 days can show 0."
+    )
 
 
 def test_few_days_are_unknown_and_none_are_refused():
-    a, b = claims(1.0, days=150)
-    assert compare_claims(a, b).verdict == "unknown: 150 common days are fewer than 200"
-    later = Claim(name="m/3", source="", horizon=1, dates_D=b.dates_D + pd.Timedelta(days=4000), y_D=b.y_D, p_D=b.p_D)
+    a, b = track_records(1.0, days=150)
+    assert compare_track_records(a, b).verdict == "unknown: 150 common days are fewer than 200"
+    later = TrackRecord(
+        name="m/3", source="", horizon=1, dates_D=b.dates_D + pd.Timedelta(days=4000), y_D=b.y_D, p_D=b.p_D
+    )
     with pytest.raises(InputError, match="must share days that both forecast out of sample, got 0 between m/1 and m/3"):
-        compare_claims(a, later)
+        compare_track_records(a, later)
 
 
 def test_the_command_compares_stored_forecasts(shop, command):

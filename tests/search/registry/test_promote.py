@@ -57,7 +57,7 @@ def test_lost_evidence_of_the_champion_is_unknown(client, command, monkeypatch):
     command("promote", f"{MODEL}/1", "--force", "first")
     client.set_model_version_tag(MODEL, "1", "study.name", "gone")
     monkeypatch.setattr("search.registry.gate.collect.STORED", "evidence/gone.parquet")
-    monkeypatch.setattr("search.registry.promote.store_claim", lambda *arguments: None)
+    monkeypatch.setattr("search.registry.promote.store_track_record", lambda *arguments: None)
     code, out, _ = command("promote", f"{MODEL}/2")
     assert code == 1 and "unknown  beats the champion: 0 days that both forecast out of sample" in out
 

@@ -161,7 +161,7 @@ def test_evidence_is_collected_before_anything_is_trained(shop, study, monkeypat
         raise OSError("no evidence")
 
     trained = []
-    monkeypatch.setattr(registration, "claim_of_trial", fail)
+    monkeypatch.setattr(registration, "track_record_of_trial", fail)
     monkeypatch.setattr(registration, "_members", lambda *arguments: trained.append(arguments))
     with pytest.raises(OSError, match="no evidence"):
         registration.register(shop, "tiny", Request(), quiet())

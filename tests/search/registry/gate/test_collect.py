@@ -4,9 +4,9 @@ import pytest
 
 from model.baselines import BASELINES
 from pipeline.exceptions import RecordError
-from search.registry.gate.collect import claim_of_trial, claim_of_version, store_claim
+from search.registry.gate.collect import store_track_record, track_record_of_trial, track_record_of_version
 from search.registry.packaging.best_trial import choose_trial
-from search.registry.register import Request, claim_of_request
+from search.registry.register import Request, track_record_of_request
 from search.registry.versions.versions import find_version
 from search.tracking.artifacts import fetch_artifact
 from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
@@ -34,14 +34,18 @@ def walked(study):
 
 
 def test_without_a_walk_forward_the_validation_days_are_the_evidence(study):
-    chosen = choose_trial(study)
-    claim = claim_of_trial(study, chosen, "m/1", n_members=1)
-    assert claim.source == f"validation of trial {chosen.trial.number} of study tiny, one of 3 compared on it"
-    assert (len(claim.dates_D), claim.search_losses_MD.shape, claim.unchosen_D) == (503, (3, 503), None)
-    assert claim.baseline == claim.benchmark and claim.baseline.startswith("baseline ")
-    assert -np.log(np.where(claim.y_D == 1, claim.p_baseline_D, 1 - claim.p_baseline_D)).mean() == pytest.approx(
-        claim.benchmark_losses_D.mean()
+    best = choose_trial(study)
+    track_record = track_record_of_trial(study, best, "m/1", n_members=1)
+    assert track_record.source == f"validation of trial {best.trial.number} of study tiny, one of 3 compared on it"
+    assert (len(track_record.dates_D), track_record.search_losses_MD.shape, track_record.unchosen_D) == (
+        503,
+        (3, 503),
+        None,
     )
+    assert track_record.baseline == track_record.benchmark and track_record.baseline.startswith("baseline ")
+    assert -np.log(
+        np.where(track_record.y_D == 1, track_record.p_baseline_D, 1 - track_record.p_baseline_D)
+    ).mean() == pytest.approx(track_record.benchmark_losses_D.mean())
 
 
 def walk_baselines(walked, first, last, leave_out=()):
@@ -51,96 +55,98 @@ def walk_baselines(walked, first, last, leave_out=()):
 
 
 def test_a_walk_forward_of_the_very_spec_takes_its_place_and_the_search_stays(study, walked):
-    chosen = choose_trial(study)
-    alone = claim_of_trial(study, chosen, "m/1", n_members=1)
-    run_id, days = walked(Subject(name="trial", spec=chosen.spec), 2010, 2016)
+    best = choose_trial(study)
+    alone = track_record_of_trial(study, best, "m/1", n_members=1)
+    run_id, days = walked(Subject(name="trial", spec=best.spec), 2010, 2016)
     walk_baselines(walked, 2010, 2016)
-    claim = claim_of_trial(study, chosen, "m/1", n_members=1)
-    assert claim.source == (
+    track_record = track_record_of_trial(study, best, "m/1", n_members=1)
+    assert track_record.source == (
         f"walk-forward 2010 to 2016, run {run_id[:8]}, one seed; on 522 of its days the spec was chosen, left out"
     )
-    assert claim.walked and not alone.walked
-    assert (claim.p_D == days["p"]).all() and claim.baseline.removeprefix("baseline ") in BASELINES
-    assert claim.on_unchosen().dates_D[-1] < pd.Timestamp("2015-01-01")
-    assert (claim.search_losses_MD == alone.search_losses_MD).all() and claim.benchmark == alone.benchmark
-    other = choose_trial(study, next(t.number for t in study.finished() if t.number != chosen.trial.number))
-    assert claim_of_trial(study, other, "m/2", n_members=1).source.startswith("validation of trial")
+    assert track_record.walked and not alone.walked
+    assert (track_record.p_D == days["p"]).all() and track_record.baseline.removeprefix("baseline ") in BASELINES
+    assert track_record.on_unchosen().dates_D[-1] < pd.Timestamp("2015-01-01")
+    assert (track_record.search_losses_MD == alone.search_losses_MD).all() and track_record.benchmark == alone.benchmark
+    other = choose_trial(study, next(t.number for t in study.finished() if t.number != best.trial.number))
+    assert track_record_of_trial(study, other, "m/2", n_members=1).source.startswith("validation of trial")
 
 
 @pytest.mark.lesson("L23")
 def test_the_best_baseline_is_unknown_until_every_one_was_walked_forward(study, walked):
-    chosen = choose_trial(study)
-    walked(Subject(name="trial", spec=chosen.spec), 2010, 2014)
+    best = choose_trial(study)
+    walked(Subject(name="trial", spec=best.spec), 2010, 2014)
     last = list(BASELINES)[-1]
     walk_baselines(walked, 2010, 2014, leave_out=(last,))
     walked(Subject(name=f"baseline {last}", baseline=BASELINES[last]), 2010, 2013)
-    claim = claim_of_trial(study, chosen, "m/1", n_members=1)
-    assert claim.walked and claim.p_baseline_D is None and claim.baseline == ""
-    assert f"missing {last}; " in claim.baseline_missing
-    assert claim.baseline_missing.endswith(
+    track_record = track_record_of_trial(study, best, "m/1", n_members=1)
+    assert track_record.walked and track_record.p_baseline_D is None and track_record.baseline == ""
+    assert f"missing {last}; " in track_record.baseline_missing
+    assert track_record.baseline_missing.endswith(
         "patchscale walkforward baselines --study tiny --first-year 2010 --last-year 2014"
     )
     walked(Subject(name=f"baseline {last}", baseline=BASELINES[last]), 2010, 2014)
-    claim = claim_of_trial(study, chosen, "m/1", n_members=1)
-    assert claim.baseline and not claim.baseline_missing
+    track_record = track_record_of_trial(study, best, "m/1", n_members=1)
+    assert track_record.baseline and not track_record.baseline_missing
 
 
 @pytest.mark.lesson("L24")
 @pytest.mark.parametrize(("years", "days"), [((2012, 2014), 783), ((2015, 2016), 0), ((2012, 2016), 783)])
 def test_a_short_walk_forward_or_one_of_the_validation_years_is_no_evidence(study, walked, years, days):
-    chosen = choose_trial(study)
-    alone = claim_of_trial(study, chosen, "m/1", n_members=1)
-    run_id, _ = walked(Subject(name="trial", spec=chosen.spec), *years)
+    best = choose_trial(study)
+    alone = track_record_of_trial(study, best, "m/1", n_members=1)
+    run_id, _ = walked(Subject(name="trial", spec=best.spec), *years)
     walk_baselines(walked, *years)
-    claim = claim_of_trial(study, chosen, "m/1", n_members=1)
-    assert not claim.walked and (claim.p_D == alone.p_D).all()
-    assert claim.source == (
+    track_record = track_record_of_trial(study, best, "m/1", n_members=1)
+    assert not track_record.walked and (track_record.p_D == alone.p_D).all()
+    assert track_record.source == (
         f"{alone.source}; the walk-forward {years[0]} to {years[1]}, run {run_id[:8]} was too short: {days} of its "
         "days did not choose the spec, at least 1,000 are needed"
     )
 
 
 def test_of_several_walk_forwards_the_most_days_count_then_the_most_seeds(study, walked):
-    chosen = choose_trial(study)
-    subject = Subject(name="trial", spec=chosen.spec)
+    best = choose_trial(study)
+    subject = Subject(name="trial", spec=best.spec)
     walked(subject, 2010, 2014, seeds=3)
     longest, _ = walked(subject, 2009, 2014, seeds=1)
     walked(subject, 2010, 2016, seeds=3)
-    assert f"run {longest[:8]}, one seed" in claim_of_trial(study, chosen, "m/1", n_members=1).source
+    assert f"run {longest[:8]}, one seed" in track_record_of_trial(study, best, "m/1", n_members=1).source
     seeded, _ = walked(subject, 2009, 2014, seeds=2)
-    assert f"run {seeded[:8]}, one seed" in claim_of_trial(study, chosen, "m/1", n_members=1).source
+    assert f"run {seeded[:8]}, one seed" in track_record_of_trial(study, best, "m/1", n_members=1).source
     newest, _ = walked(subject, 2009, 2014, seeds=2)
-    assert f"run {newest[:8]}, one seed" in claim_of_trial(study, chosen, "m/1", n_members=1).source
+    assert f"run {newest[:8]}, one seed" in track_record_of_trial(study, best, "m/1", n_members=1).source
 
 
-def test_a_version_is_claimed_with_no_more_seeds_than_it_has_members(study, walked):
-    chosen = choose_trial(study)
-    _, days = walked(Subject(name="trial", spec=chosen.spec), 2010, 2014, seeds=3)
+def test_a_version_is_judged_with_no_more_seeds_than_it_has_members(study, walked):
+    best = choose_trial(study)
+    _, days = walked(Subject(name="trial", spec=best.spec), 2010, 2014, seeds=3)
     for n_members, n_seeds, words in ((1, 1, "one seed"), (2, 2, "mean of 2 seeds"), (5, 3, "mean of 3 seeds")):
-        claim = claim_of_trial(study, chosen, "m/1", n_members=n_members)
-        assert np.allclose(claim.p_D, days[[f"p_seed{seed}" for seed in range(n_seeds)]].mean(axis=1), atol=1e-12)
-        assert words in claim.source
+        track_record = track_record_of_trial(study, best, "m/1", n_members=n_members)
+        assert np.allclose(
+            track_record.p_D, days[[f"p_seed{seed}" for seed in range(n_seeds)]].mean(axis=1), atol=1e-12
+        )
+        assert words in track_record.source
 
 
 @pytest.mark.lesson("L10")
-def test_a_registration_claims_with_the_members_that_it_will_have(shop, study, walked, console):
-    chosen = choose_trial(study)
-    walked(Subject(name="trial", spec=chosen.spec), 2010, 2014, seeds=3)
+def test_a_registration_is_judged_with_the_members_that_it_will_have(shop, study, walked, console):
+    best = choose_trial(study)
+    walked(Subject(name="trial", spec=best.spec), 2010, 2014, seeds=3)
     for request, words in ((Request(as_is=True), "one seed"), (Request(), "mean of 3 seeds")):
-        assert words in claim_of_request(shop, study, chosen, request, console).source
+        assert words in track_record_of_request(shop, study, best, request, console).source
 
 
-def test_a_stored_claim_reads_back_and_a_lost_one_is_named(study):
+def test_a_stored_track_record_reads_back_and_a_lost_one_is_named(study):
     version = find_version(study.client, f"{MODEL}/1")
-    claim = claim_of_version(study.client, version)
-    chosen = choose_trial(study)
-    assert (claim.p_D == claim_of_trial(study, chosen, "m", n_members=1).p_D).all()
-    assert (claim.name, claim.horizon) == (f"{MODEL}/1", 1)
+    track_record = track_record_of_version(study.client, version)
+    best = choose_trial(study)
+    assert (track_record.p_D == track_record_of_trial(study, best, "m", n_members=1).p_D).all()
+    assert (track_record.name, track_record.horizon) == (f"{MODEL}/1", 1)
     path = fetch_artifact(study.client, study.client.get_run(version.run_id), "evidence/predictions.parquet", None)
     path.unlink()
     with pytest.raises(
         RecordError, match=r"must keep its out-of-sample predictions, evidence/predictions.parquet of run"
     ):
-        claim_of_version(study.client, version)
-    store_claim(study.client, version.run_id, claim_of_trial(study, chosen, "m", n_members=1))
-    assert (claim_of_version(study.client, version).p_D == claim.p_D).all()
+        track_record_of_version(study.client, version)
+    store_track_record(study.client, version.run_id, track_record_of_trial(study, best, "m", n_members=1))
+    assert (track_record_of_version(study.client, version).p_D == track_record.p_D).all()

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from search.registry.gate.collect import claim_of_version
-from search.registry.gate.decision import ask_gate, collect_claim, decide, gate_tags
+from search.registry.gate.collect import track_record_of_version
+from search.registry.gate.decision import ask_gate, collect_track_record, decide, gate_tags
 from search.registry.gate.gate import Condition, Gate, check_gate
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.versions.aliases import FORCE, champion_of, move_champion
@@ -64,22 +64,24 @@ def walk(study, seeds):
     WalkForwardRun.open(study, subject, params, []).conclude(days, pd.DataFrame({"year": [2010]}), {})
 
 
-def test_a_version_is_claimed_with_as_many_seeds_as_it_has_members(shop, study):
+def test_a_version_is_judged_with_as_many_seeds_as_it_has_members(shop, study):
     walk(study, 3)
     for number, p in ((1, 0.1), (2, 0.15)):
-        claim = collect_claim(shop, study.client, find_version(study.client, f"{MODEL}/{number}"))
-        assert np.allclose(claim.p_D, p)
+        track_record = collect_track_record(shop, study.client, find_version(study.client, f"{MODEL}/{number}"))
+        assert np.allclose(track_record.p_D, p)
 
 
 def test_the_champion_is_held_to_what_its_study_says_now_and_else_to_what_is_stored(shop, study):
     client = study.client
     move_champion(client, MODEL, 1, how=FORCE, reason="first")
-    challenger = claim_of_version(client, find_version(client, f"{MODEL}/2"))
+    challenger = track_record_of_version(client, find_version(client, f"{MODEL}/2"))
     assert ask_gate(shop, client, MODEL, challenger).conditions[4].figures["n_days"] == 503
     walk(study, 1)
-    walked = collect_claim(shop, client, find_version(client, f"{MODEL}/2"))
-    stored = claim_of_version(client, champion_of(client, MODEL))
-    assert "days that both" in check_gate(walked, stored).conditions[4].words, "the stored claim is of other days"
+    walked = collect_track_record(shop, client, find_version(client, f"{MODEL}/2"))
+    stored = track_record_of_version(client, champion_of(client, MODEL))
+    assert "days that both" in check_gate(walked, stored).conditions[4].words, (
+        "the stored track record is of other days"
+    )
     now = ask_gate(shop, client, MODEL, walked).conditions[4]
     assert now.figures["n_days"] == len(walked.dates_D) and now.answer == "fail"
     client.delete_run(choose_trial(study).trial.run_id)

@@ -7,7 +7,7 @@ import pytest
 from model.metrics import calibration_error
 from search.evidence.difference import Difference
 from search.registry.gate.gate import MIN_COMMON_DAYS, beats_champion, check_gate, describe_difference, unknown_gate
-from search.registry.gate.track_record import Claim, no_claim
+from search.registry.gate.track_record import TrackRecord, no_track_record
 
 DAYS = 1500
 NAMES = ["finite", "calibrated", "beats the best baseline", "survives the search", "beats the champion"]
@@ -31,9 +31,9 @@ def market():
     baseline = squash(-0.95 + 0.72 * known)
     noise = np.stack([squash(-0.95 + 0.72 * known + 0.15 * rng.normal(size=DAYS)) for _ in range(10)])
 
-    def claim(p, *, trials=noise, name="m/2"):
+    def track_record(p, *, trials=noise, name="m/2"):
         tried = np.vstack([p, trials])
-        return Claim(
+        return TrackRecord(
             name=name,
             source="constructed",
             horizon=1,
@@ -47,7 +47,7 @@ def market():
             benchmark_losses_D=losses(y, baseline),
         )
 
-    return claim, squash(-1 + 0.8 * known + 0.8 * hidden), noise[0], baseline
+    return track_record, squash(-1 + 0.8 * known + 0.8 * hidden), noise[0], baseline
 
 
 def answers(gate):
@@ -56,16 +56,16 @@ def answers(gate):
 
 @pytest.mark.lesson("L24")
 def test_an_edge_over_the_baseline_passes_every_condition(market):
-    claim, good, _, _ = market
-    gate = check_gate(claim(good), None)
+    track_record, good, _, _ = market
+    gate = check_gate(track_record(good), None)
     assert list(answers(gate)) == NAMES
     assert gate.holds and not gate.not_met, list(gate.lines())
 
 
 @pytest.mark.lesson("L24")
 def test_noise_over_the_baseline_is_refused_with_its_figures(market):
-    claim, _, noise, _ = market
-    gate = check_gate(claim(noise), None)
+    track_record, _, noise, _ = market
+    gate = check_gate(track_record(noise), None)
     assert gate.not_met == ("beats the best baseline", "survives the search")
     lines = list(gate.lines())
     assert lines[0] == "gate, on constructed:" and len(lines) == 6
@@ -76,9 +76,9 @@ def test_noise_over_the_baseline_is_refused_with_its_figures(market):
 
 @pytest.mark.lesson("L23")
 def test_a_gain_that_chance_explains_does_not_beat_the_baseline(market):
-    claim, _, _, baseline = market
+    track_record, _, _, baseline = market
     nudge = 0.02 * np.random.default_rng(51).normal(size=DAYS)
-    found = check_gate(claim(squash(np.log(baseline / (1 - baseline)) + nudge)), None).conditions[2]
+    found = check_gate(track_record(squash(np.log(baseline / (1 - baseline)) + nudge)), None).conditions[2]
     assert found.figures["value"] < 0 and found.figures["p_value"] > 0.05
     assert found.answer == "fail"
 
@@ -90,7 +90,7 @@ def test_a_lucky_trial_fails_with_the_search_that_it_was_picked_from():
     baseline = np.full(500, 0.25)
     tries = squash(np.log(1 / 3) + 0.15 * rng.normal(size=(200, 500)))
     best = tries[np.argmin([losses(y, p).mean() for p in tries])]
-    picked = Claim(
+    picked = TrackRecord(
         name="m/1",
         source="constructed",
         horizon=1,
@@ -109,17 +109,17 @@ def test_a_lucky_trial_fails_with_the_search_that_it_was_picked_from():
 
 
 def test_overconfident_probabilities_are_not_calibrated(market):
-    claim, good, _, _ = market
+    track_record, good, _, _ = market
     sharp = squash(3 * np.log(good / (1 - good)) + 1)
-    gate = check_gate(claim(sharp), None)
+    gate = check_gate(track_record(sharp), None)
     assert answers(gate)["calibrated"] == "fail"
     words = gate.conditions[1].words
     assert "calibrated probabilities of these days stay below" in words and "difference" in words and "99%" in words
 
 
 def test_a_wrong_level_alone_is_not_calibrated(market):
-    claim, good, _, _ = market
-    gate = check_gate(claim(squash(np.log(good / (1 - good)) + 0.15)), None)
+    track_record, good, _, _ = market
+    gate = check_gate(track_record(squash(np.log(good / (1 - good)) + 0.15)), None)
     figures = gate.conditions[1].figures
     assert figures["ece"] < figures["ece_limit"] and figures["mean_low"] > 0
     assert gate.conditions[1].answer == "fail"
@@ -127,18 +127,18 @@ def test_a_wrong_level_alone_is_not_calibrated(market):
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 0.0, 1.0])
 def test_a_forecast_that_is_not_finite_fails_and_leaves_the_rest_unknown(market, wrong):
-    claim, good, _, _ = market
+    track_record, good, _, _ = market
     broken = good.copy()
     broken[7] = wrong
-    gate = check_gate(replace(claim(good), p_D=broken), None)
+    gate = check_gate(replace(track_record(good), p_D=broken), None)
     assert list(answers(gate).values()) == ["fail"] + ["unknown"] * 4
     assert gate.not_met == tuple(NAMES)
     assert gate.conditions[0].words.startswith("1,499 of 1,500")
 
 
 def test_the_champion_has_to_be_beaten_on_the_same_days(market):
-    claim, good, noise, _ = market
-    better, worse = claim(good, name="m/2"), claim(noise, name="m/1")
+    track_record, good, noise, _ = market
+    better, worse = track_record(good, name="m/2"), track_record(noise, name="m/1")
     assert check_gate(better, worse).holds
     found = check_gate(worse, better).conditions[4]
     assert found.answer == "fail" and found.words.startswith("m/2, difference in loss +0.")
@@ -146,44 +146,44 @@ def test_the_champion_has_to_be_beaten_on_the_same_days(market):
 
 
 def test_too_few_common_days_are_unknown_and_unknown_fails(market):
-    claim, good, noise, _ = market
-    champion = claim(noise, name="m/1")
+    track_record, good, noise, _ = market
+    champion = track_record(noise, name="m/1")
     for days, answer in ((MIN_COMMON_DAYS - 1, "unknown"), (MIN_COMMON_DAYS, "pass")):
         short = replace(champion, dates_D=champion.dates_D[:days], y_D=champion.y_D[:days], p_D=champion.p_D[:days])
-        gate = check_gate(claim(good), short)
+        gate = check_gate(track_record(good), short)
         assert gate.conditions[4].answer == answer
         assert gate.holds == (answer == "pass")
-    nothing = check_gate(claim(good), no_claim("m/1", source="gone")).conditions[4]
+    nothing = check_gate(track_record(good), no_track_record("m/1", source="gone")).conditions[4]
     assert (nothing.answer, nothing.words.split()[0]) == ("unknown", "0")
 
 
 def test_other_outcomes_on_the_common_days_are_unknown(market):
-    claim, good, noise, _ = market
-    other = claim(noise, name="m/1")
-    gate = check_gate(claim(good), replace(other, y_D=1 - other.y_D))
+    track_record, good, noise, _ = market
+    other = track_record(noise, name="m/1")
+    gate = check_gate(track_record(good), replace(other, y_D=1 - other.y_D))
     assert gate.conditions[4].answer == "unknown"
     assert "must have the same outcomes" in gate.conditions[4].words
 
 
 @pytest.mark.lesson("L24")
 def test_without_baselines_the_gate_does_not_hold(market):
-    claim, good, _, _ = market
-    bare = replace(claim(good), baseline="", p_baseline_D=None, search_losses_MD=None, benchmark_losses_D=None)
+    track_record, good, _, _ = market
+    bare = replace(track_record(good), baseline="", p_baseline_D=None, search_losses_MD=None, benchmark_losses_D=None)
     gate = check_gate(bare, None)
     assert gate.not_met == ("beats the best baseline", "survives the search")
     assert [gate.conditions[i].answer for i in (2, 3)] == ["unknown", "unknown"]
 
 
 def test_days_on_which_the_spec_was_chosen_count_for_nothing(market):
-    claim, good, noise, _ = market
+    track_record, good, noise, _ = market
     kept = np.arange(DAYS) < 1000
     mixed = np.where(kept, noise, good)
-    champion = claim(noise, name="m/1")
-    gate = check_gate(replace(claim(mixed), walked=True, unchosen_D=kept), champion)
+    champion = track_record(noise, name="m/1")
+    gate = check_gate(replace(track_record(mixed), walked=True, unchosen_D=kept), champion)
     for condition in (gate.conditions[2], gate.conditions[4]):
         assert (condition.figures["n_days"], condition.answer) == (1000, "fail")
     late = replace(champion, dates_D=champion.dates_D[900:], y_D=champion.y_D[900:], p_D=champion.p_D[900:])
-    found = beats_champion(replace(claim(good), walked=True, unchosen_D=kept), late)
+    found = beats_champion(replace(track_record(good), walked=True, unchosen_D=kept), late)
     assert found.answer == "unknown"
     assert found.words.startswith("100 days that both forecast out of sample and that did not choose the spec")
 
@@ -200,7 +200,7 @@ def test_the_best_of_many_challengers_as_good_as_the_champion_passes_far_less_of
         y = (rng.random(days) < squash(-1 + 0.8 * known)).astype(float)
         p_MD = squash(-1 + 0.8 * known + 0.15 * rng.normal(size=(1 + trials, days)))
         losses_MD = np.stack([losses(y, p) for p in p_MD])
-        champion = Claim(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=p_MD[0])
+        champion = TrackRecord(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=p_MD[0])
         best = 1 + losses_MD[1:].mean(axis=1).argmin()
         found = beats_champion(replace(champion, p_D=p_MD[best], search_losses_MD=losses_MD[1:]), champion)
         paired += found.figures["value"] < 0 and found.figures["p_value"] < 0.05
@@ -210,21 +210,23 @@ def test_the_best_of_many_challengers_as_good_as_the_champion_passes_far_less_of
 
 
 def test_on_the_days_that_chose_it_the_whole_search_is_held_against_the_champion(market):
-    claim, good, noise, _ = market
-    champion = claim(noise, name="m/1")
-    found = beats_champion(claim(good), champion)
+    track_record, good, noise, _ = market
+    champion = track_record(noise, name="m/1")
+    found = beats_champion(track_record(good), champion)
     assert found.answer == "pass" and found.figures["models"] == 11 and found.figures["search_p_value"] < 0.05
     assert "these days chose the spec: superior predictive ability of 11 trials over the champion, p 0." in found.words
     part = replace(champion, dates_D=champion.dates_D[300:], y_D=champion.y_D[300:], p_D=champion.p_D[300:])
-    assert beats_champion(claim(good), part).figures["n_days"] == DAYS - 300
-    assert beats_champion(replace(claim(good), search_losses_MD=None), champion).answer == "unknown"
-    walked = beats_champion(replace(claim(good), walked=True, search_losses_MD=None), champion)
+    assert beats_champion(track_record(good), part).figures["n_days"] == DAYS - 300
+    assert beats_champion(replace(track_record(good), search_losses_MD=None), champion).answer == "unknown"
+    walked = beats_champion(replace(track_record(good), walked=True, search_losses_MD=None), champion)
     assert walked.answer == "pass" and "search_p_value" not in walked.figures
 
 
 def test_a_missing_baseline_is_named_with_its_command(market):
-    claim, good, _, _ = market
-    bare = replace(claim(good), walked=True, p_baseline_D=None, baseline_missing="missing ewma; patchscale walkforward")
+    track_record, good, _, _ = market
+    bare = replace(
+        track_record(good), walked=True, p_baseline_D=None, baseline_missing="missing ewma; patchscale walkforward"
+    )
     found = check_gate(bare, None).conditions[2]
     assert (found.answer, found.words) == ("unknown", "missing ewma; patchscale walkforward")
 
@@ -237,8 +239,8 @@ def test_small_calibration_errors_are_tolerated_on_any_number_of_days(ece, answe
     y = (rng.random(4000) < squash(z)).astype(float)
     steep = next(s for s in np.arange(1, 4, 0.01) if calibration_error(y, squash(s * z)) >= ece)
     dates = pd.bdate_range("2000-01-01", periods=4000)
-    steep_claim = Claim(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=squash(steep * z))
-    found = check_gate(steep_claim, None).conditions[1]
+    steep_record = TrackRecord(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=squash(steep * z))
+    found = check_gate(steep_record, None).conditions[1]
     assert found.figures["ece_limit"] < 0.04 and found.figures["ece"] == pytest.approx(ece, abs=0.005)
     assert found.answer == answer
     assert "up to 0.05 is tolerated on any number of days" in found.words
@@ -249,7 +251,7 @@ def test_small_calibration_errors_are_tolerated_on_any_number_of_days(ece, answe
 def test_a_small_difference_of_the_mean_is_tolerated(shift, answer):
     y = np.tile([0.0, 0.0, 0.0, 1.0], 1000)
     dates = pd.bdate_range("2000-01-01", periods=4000)
-    off = Claim(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=np.full(4000, 0.25 + shift))
+    off = TrackRecord(name="m/1", source="", horizon=1, dates_D=dates, y_D=y, p_D=np.full(4000, 0.25 + shift))
     found = check_gate(off, None).conditions[1]
     assert found.figures["mean_low"] > 0 and found.answer == answer
 
@@ -269,8 +271,8 @@ def test_words_say_which_figure_is_one_sided_and_which_two_sided():
 
 
 def test_the_record_holds_every_figure(market):
-    claim, good, _, _ = market
-    held = check_gate(claim(good), None).to_dict()
+    track_record, good, _, _ = market
+    held = check_gate(track_record(good), None).to_dict()
     assert held["holds"] is True
     assert [each["answer"] for each in held["conditions"]] == ["pass"] * 5
     assert set(held["conditions"][2]["figures"]) == {"value", "low", "high", "p_value", "detectable", "n_days"}

@@ -9,18 +9,18 @@ from search.registry.packaging.members import refitted_members, require_seeds, t
 
 
 def test_the_trials_own_weights_say_what_the_trial_stored(study):
-    chosen = choose_trial(study)
-    members = trial_members(study, chosen)
+    best = choose_trial(study)
+    members = trial_members(study, best)
     days = members.windows.rows.validation
     assert np.abs(predict_rows(members.models[0][1], members.windows, days) - members.expected["p"]).max() < 1e-9
-    assert (members.as_is, members.seeds) == (True, (chosen.spec.seed,))
+    assert (members.as_is, members.seeds) == (True, (best.spec.seed,))
     assert np.array_equal(members.train_rows, members.windows.train_rows)
 
 
 @pytest.mark.lesson("L22")
 def test_refits_train_through_validation_with_a_seed_each_and_never_see_a_test_label(study):
-    chosen, done = choose_trial(study), []
-    members = refitted_members(study, chosen, 2, after_each=done.append)
+    best, done = choose_trial(study), []
+    members = refitted_members(study, best, 2, after_each=done.append)
     rows = members.windows.rows
     assert done == [1, 2] and members.seeds == (0, 1)
     assert set(rows.validation) < set(members.train_rows) and not set(rows.test) & set(members.train_rows)
