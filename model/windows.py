@@ -103,7 +103,7 @@ def make_windows(
     split: Split,
     context_length: int,
     device: str | torch.device = "cpu",
-    further: Sequence[DatasetVersion] = (),
+    pooled: Sequence[DatasetVersion] = (),
     opening: Opening | None = None,
 ) -> Windows:
     """Label, split and view a dataset version.
@@ -116,7 +116,7 @@ def make_windows(
         As in the spec.
     device : str or torch.device
         Where the features are to lie.
-    further : sequence of DatasetVersion, optional
+    pooled : sequence of DatasetVersion, optional
         Of other tickers whose training rows are trained on too.
     opening : Opening, optional
         Recorded opening of the test split; without one, no label that looks at it is there.
@@ -124,15 +124,15 @@ def make_windows(
     Raises
     ------
     InputError
-        If the split leaves too little to train or to validate on, or further
+        If the split leaves too little to train or to validate on, or pooled
         versions have other features.
     """
-    pool = (dataset, *further)
+    pool = (dataset, *pooled)
     labels = [target.labels(each.frame) for each in pool]
     first_row, horizon = context_length - 1, target.horizon
     rows = split_rows(dataset.dates, labels[0], split, horizon=horizon, first_row=first_row)
     train_rows, start = [rows.train], len(dataset.dates)
-    for each, own in zip(further, labels[1:], strict=True):
+    for each, own in zip(pooled, labels[1:], strict=True):
         if each.features != dataset.features:
             raise InputError(f"pooled datasets must have the same features, got others for {each.ticker}; one tier")
         train_rows.append(start + training_rows(each.dates, own, split, horizon=horizon, first_row=first_row))

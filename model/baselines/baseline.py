@@ -109,7 +109,7 @@ def fit_baseline(
     windows: Windows,
     *,
     horizon: int,
-    further: Sequence[DatasetVersion] = (),
+    pooled: Sequence[DatasetVersion] = (),
 ) -> FittedBaseline:
     """Fit a baseline to the training rows of the Transformer's windows.
 
@@ -123,7 +123,7 @@ def fit_baseline(
         From :func:`model.windows.make_windows`; their training rows and labels are read, no others.
     horizon : int
         Days that a label reaches ahead: so many are left out between inner training and inner validation.
-    further : sequence of DatasetVersion, optional
+    pooled : sequence of DatasetVersion, optional
         The windows' other tickers.
 
     Raises
@@ -131,7 +131,7 @@ def fit_baseline(
     InputError
         If the training rows hold one outcome only.
     """
-    table = pd.concat([baseline.inputs(each) for each in (dataset, *further)])
+    table = pd.concat([baseline.inputs(each) for each in (dataset, *pooled)])
     assert len(table) == len(windows.dates_D)
     x_DF = table.to_numpy(dtype=np.float64)
     rows = windows.train_rows[np.isfinite(x_DF[windows.train_rows]).all(axis=1)]

@@ -36,7 +36,7 @@ class Data:
     ticker, source, tier : str
         As in :class:`pipeline.datasets.dataset.DatasetVersion`.
     train_datasets : str
-        ``ticker=digest`` of further dataset versions whose training rows are pooled with this
+        ``ticker=digest`` of other dataset versions whose training rows are pooled with this
         one's, separated by commas; ``none`` is this one alone.
     """
 
@@ -50,8 +50,8 @@ class Data:
     def __post_init__(self) -> None:
         if self.train_datasets == NONE:
             return
-        further = [ticker for ticker, _ in self._further()]
-        if not all(further) or len({self.ticker, *further}) <= len(further):
+        pooled = [ticker for ticker, _ in self._pooled()]
+        if not all(pooled) or len({self.ticker, *pooled}) <= len(pooled):
             raise InputError(
                 f"train_datasets must be {NONE} or ticker=digest of other tickers, each once, separated by commas, "
                 f"got {self.train_datasets!r}"
@@ -60,14 +60,14 @@ class Data:
     @property
     def train_tickers(self) -> str:
         """Every ticker that is trained on, separated by commas, the forecast one first."""
-        return ",".join([self.ticker, *(ticker for ticker, _ in self._further())])
+        return ",".join([self.ticker, *(ticker for ticker, _ in self._pooled())])
 
     @property
-    def further_digests(self) -> tuple[str, ...]:
-        """Digests of the further dataset versions."""
-        return tuple(digest for _, digest in self._further())
+    def pooled_digests(self) -> tuple[str, ...]:
+        """Digests of the pooled dataset versions."""
+        return tuple(digest for _, digest in self._pooled())
 
-    def _further(self) -> list[tuple[str, str]]:
+    def _pooled(self) -> list[tuple[str, str]]:
         entries = [] if self.train_datasets == NONE else self.train_datasets.split(",")
         return [(ticker, digest) for ticker, _, digest in (entry.rpartition("=") for entry in entries)]
 

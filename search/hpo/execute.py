@@ -118,8 +118,8 @@ def work_on_study(
     with _open_run(study, launcher, signals) as outcome:
         for line in [*restored, *close_stale_launchers(study.client), *reconcile(study)]:
             console.print(f"reconciled: {line}", markup=False)
-        dataset, further = study.load_data()
-        log_data(study, dataset, further)
+        dataset, pooled = study.load_data()
+        log_data(study, dataset, pooled)
         save_board(study.client, study.experiment_id, study.plan.study)
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)

@@ -69,25 +69,25 @@ def make_plan(
         _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
     )
     dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
-    further = [
+    pooled = [
         build_dataset(root, _snapshot(root, provider, each), tier, auxiliary=auxiliary)
-        for each in _further_tickers(train_tickers, dataset.ticker)
+        for each in _pooled_tickers(train_tickers, dataset.ticker)
     ]
     parsed_split = parse_split(split, dataset.dates)
     labels = target.labels(dataset.frame)
     first_row = grid.architectures[0].context_length - 1
     rows = split_rows(dataset.dates, labels, parsed_split, horizon=target.horizon, first_row=first_row)
     base_rates(labels, rows)
-    snapshots = {name: digest for each in (dataset, *further) for name, digest in each.snapshots.items()}
+    snapshots = {name: digest for each in (dataset, *pooled) for name, digest in each.snapshots.items()}
     data = Data(
         dataset=dataset.digest,
         snapshots=_named(snapshots),
         ticker=dataset.ticker,
         source=dataset.source,
         tier=tier,
-        train_datasets=_named({each.ticker: each.digest for each in further}) if further else NONE,
+        train_datasets=_named({each.ticker: each.digest for each in pooled}) if pooled else NONE,
     )
-    chosen = ("pooled" if further else NONE, offset, instance_norm)
+    chosen = ("pooled" if pooled else NONE, offset, instance_norm)
     variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid)
     default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
@@ -117,7 +117,7 @@ def _grid_variant(grid: Grid) -> str:
     return "" if standard else f"-g{grid.hash[:6]}"
 
 
-def _further_tickers(text: str, forecast: str) -> list[str]:
+def _pooled_tickers(text: str, forecast: str) -> list[str]:
     """Read ``--train-tickers``, tickers separated by commas; the forecast one is trained on anyway."""
     tickers = [each.strip() for each in text.split(",")] if text else []
     if not all(tickers) or len(set(tickers)) < len(tickers):

@@ -76,7 +76,7 @@ class Study:
             If one is not stored, or not what its name says.
         """
         data, root = self.plan.data, self.data_root
-        return load_dataset(root, data.dataset), tuple(load_dataset(root, each) for each in data.further_digests)
+        return load_dataset(root, data.dataset), tuple(load_dataset(root, each) for each in data.pooled_digests)
 
     @property
     def target_trials(self) -> int:

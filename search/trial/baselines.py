@@ -27,7 +27,7 @@ from search.tracking.provenance import code_tags
 from search.tracking.run import TrialRecord, library_tags
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
-from search.trial.inputs import dataset_entities, further_entities
+from search.trial.inputs import dataset_entities, pooled_entities
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,10 +97,10 @@ def log_baselines(study: Study) -> list[Logged]:
     _close_stale(study)
     found = {name: _find(study, baseline_params(study, baseline)) for name, baseline in BASELINES.items()}
     if any(each is None for each in found.values()):
-        dataset, further = study.load_data()
+        dataset, pooled = study.load_data()
         context_length = _context_length(study)
-        windows = make_windows(dataset, study.plan.target, study.plan.split, context_length, further=further)
-        fit = _Fit(dataset=dataset, further=further, windows=windows)
+        windows = make_windows(dataset, study.plan.target, study.plan.split, context_length, pooled=pooled)
+        fit = _Fit(dataset=dataset, pooled=pooled, windows=windows)
     logged = [each or _log(study, BASELINES[name], fit) for name, each in found.items()]
     _carry_skill(study, logged)
     return logged
@@ -146,7 +146,7 @@ class _Fit:
     """What every baseline of a study is fitted to."""
 
     dataset: DatasetVersion
-    further: tuple[DatasetVersion, ...]
+    pooled: tuple[DatasetVersion, ...]
     windows: Windows
 
 
@@ -167,7 +167,7 @@ def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
         _log_params(written, baseline_params(study, baseline))
         entities = dataset_entities(fit.dataset, study.data_root, fit.windows)
         plan, length = study.plan, fit.windows.context_length
-        entities += further_entities(fit.further, study.data_root, plan.target, plan.split, length)
+        entities += pooled_entities(fit.pooled, study.data_root, plan.target, plan.split, length)
         written.log_inputs(entities)
         _fit_and_conclude(written, study, baseline, fit)
     except KeyboardInterrupt:
@@ -193,7 +193,7 @@ def _log_params(written: TrialRecord, params: dict[str, str]) -> None:
 
 def _fit_and_conclude(written: TrialRecord, study: Study, baseline: Baseline, fit: _Fit) -> None:
     started = time.monotonic()
-    fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, further=fit.further)
+    fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, pooled=fit.pooled)
     rows = fit.windows.rows.validation
     y = fit.windows.outcomes(rows)
     p = fitted.predict_rows(fit.dataset, rows)

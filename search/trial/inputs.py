@@ -28,12 +28,12 @@ def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> l
     return [(name, MarketDataset(dataset, root, rows, labels, part=name, parts=parts)) for name, rows in parts.items()]
 
 
-def further_entities(
-    further: Sequence[DatasetVersion], root: Path, target: Target, split: Split, context_length: int
+def pooled_entities(
+    pooled: Sequence[DatasetVersion], root: Path, target: Target, split: Split, context_length: int
 ) -> list[tuple[str, MarketDataset]]:
     """MLflow's entities of what is trained on beside the forecast ticker, with their context: train."""
     entities = []
-    for each in further:
+    for each in pooled:
         labels = target.labels(each.frame)
         rows = training_rows(each.dates, labels, split, horizon=target.horizon, first_row=context_length - 1)
         if len(rows):
@@ -41,7 +41,7 @@ def further_entities(
     return entities
 
 
-def log_data(study: Study, dataset: DatasetVersion, further: Sequence[DatasetVersion] = ()) -> None:
+def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVersion] = ()) -> None:
     """Log the data on the study's run, once.
 
     Entities as inputs; days, and base rates of the parts that are not sealed, as metrics;
@@ -63,11 +63,11 @@ def log_data(study: Study, dataset: DatasetVersion, further: Sequence[DatasetVer
     client.log_text(run_id, drift.table.to_csv(), "data/drift.csv")
     for snapshot in list_snapshots(root):
         path = report_path(root, snapshot)
-        used = {digest for each in (dataset, *further) for digest in each.snapshots.values()}
+        used = {digest for each in (dataset, *pooled) for digest in each.snapshots.values()}
         if snapshot.digest in used and path.exists():
             client.log_text(run_id, path.read_text(), f"data/checks-{snapshot.ticker.strip('^')}.txt")
     shifted = ", ".join(drift.shifted) or "none"
     set_tags(client, run_id, {"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
     entities = dataset_entities(dataset, root, windows)
-    entities += further_entities(further, root, plan.target, plan.split, context_length)
+    entities += pooled_entities(pooled, root, plan.target, plan.split, context_length)
     log_inputs(client, run_id, entities)

@@ -29,7 +29,7 @@ from search.space.ranks import TRAINING, SearchSpace
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.tracking.run import TrialRecord
-from search.trial.inputs import dataset_entities, further_entities
+from search.trial.inputs import dataset_entities, pooled_entities
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -51,7 +51,7 @@ class TrialRunner:
         Whose schedule is asked and told.
     dataset : DatasetVersion
         Of the forecast ticker.
-    further : sequence of DatasetVersion, optional
+    pooled : sequence of DatasetVersion, optional
         Of the tickers that are trained on beside it.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
@@ -66,13 +66,13 @@ class TrialRunner:
         study: Study,
         dataset: DatasetVersion,
         *,
-        further: Sequence[DatasetVersion] = (),
+        pooled: Sequence[DatasetVersion] = (),
         device: str,
         report: Report,
         should_stop: Callable[[], bool],
     ) -> None:
         self.study = study
-        self.dataset, self.further = dataset, further
+        self.dataset, self.pooled = dataset, pooled
         self.device = choose_device(device)
         self.report = report
         self.should_stop = should_stop
@@ -168,12 +168,12 @@ class TrialRunner:
             spec.split,
             spec.architecture.context_length,
             device=self.device,
-            further=self.further,
+            pooled=self.pooled,
         )
         if trial.user_attrs.get("resume_run") != record.run_id:
             entities = dataset_entities(self.dataset, self.study.data_root, windows)
-            entities += further_entities(
-                self.further, self.study.data_root, spec.target, spec.split, spec.architecture.context_length
+            entities += pooled_entities(
+                self.pooled, self.study.data_root, spec.target, spec.split, spec.architecture.context_length
             )
             record.log_inputs(entities)
         execution = choose_execution(spec, self.device, rows=len(windows.x_DF))

@@ -168,9 +168,9 @@ class BaselineForecaster:
     def run(self, job: Job) -> Outcome:
         """Fit to all rows before the year, and forecast it."""
         started = time.perf_counter()
-        fold, (own, *further) = self.folds[job.year], self.datasets
+        fold, (own, *pooled) = self.folds[job.year], self.datasets
         known = replace(self.windows, train_rows=fold.train)
-        fitted = fit_baseline(self.baseline, own, known, horizon=self.horizon, further=further)
+        fitted = fit_baseline(self.baseline, own, known, horizon=self.horizon, pooled=pooled)
         p = finite(fitted.predict_rows(own, fold.test), job)
         return Outcome(n_epochs=job.n_epochs, seconds=time.perf_counter() - started, p=p)
 

@@ -98,9 +98,9 @@ def load_walk_forward_data(
     if datasets is None:
         forecast, others = study.load_data()
         datasets = (forecast, *others)
-    own, *further = datasets
+    own, *pooled = datasets
     windows = make_windows(
-        own, plan.target, plan.split, subject.context_length(study), device=choose_device(device), further=further
+        own, plan.target, plan.split, subject.context_length(study), device=choose_device(device), pooled=pooled
     )
     folds = year_folds(
         windows, datasets, plan.split, horizon=plan.target.horizon, first_year=first_year, last_year=last_year

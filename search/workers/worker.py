@@ -72,8 +72,8 @@ def _runner(
 
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
     study = load_study(stores, study_name)
-    dataset, further = study.load_data()
-    return TrialRunner(study, dataset, further=further, device=device, report=report, should_stop=stop.is_set)
+    dataset, pooled = study.load_data()
+    return TrialRunner(study, dataset, pooled=pooled, device=device, report=report, should_stop=stop.is_set)
 
 
 if __name__ == "__main__":

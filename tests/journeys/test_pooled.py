@@ -28,21 +28,21 @@ def test_trials_and_baselines_of_a_pooled_study_share_rows_and_days(pooled, plan
     from model.baselines import BASELINES
 
     monkeypatch.setattr("search.trial.baselines.BASELINES", {"logistic": BASELINES["logistic"]})
-    dataset, further = pooled.load_data()
-    assert dataset.digest == planned[1].digest and [each.ticker for each in further] == ["^IXIC"]
-    log_data(pooled, dataset, further)
-    runner = TrialRunner(pooled, dataset, further=further, device="cpu", report=print, should_stop=lambda: False)
+    dataset, others = pooled.load_data()
+    assert dataset.digest == planned[1].digest and [each.ticker for each in others] == ["^IXIC"]
+    log_data(pooled, dataset, others)
+    runner = TrialRunner(pooled, dataset, pooled=others, device="cpu", report=print, should_stop=lambda: False)
     runner.run_next()
     (logged,) = log_baselines(pooled)
     (trial,) = pooled.finished()
     run, baseline = (pooled.client.get_run(each) for each in (trial.user_attrs["run_id"], logged.run_id))
     assert run.data.params["train_tickers"] == "^GSPC,^IXIC" and run.data.params["offset"] == "logistic"
-    assert Spec.from_params(run.data.params).data.further_digests == (further[0].digest,)
+    assert Spec.from_params(run.data.params).data.pooled_digests == (others[0].digest,)
     study_run = pooled.client.get_run(pooled.run_id)
     for each in (run, baseline, study_run):
         inputs = sorted((i.tags[0].value, i.dataset.digest) for i in each.inputs.dataset_inputs)
         assert inputs == sorted(
-            [(part, dataset.digest) for part in ("train", "validation", "test")] + [("train", further[0].digest)]
+            [(part, dataset.digest) for part in ("train", "validation", "test")] + [("train", others[0].digest)]
         )
     stored = [_predictions(pooled, each.info.run_id, tmp_path / str(i)) for i, each in enumerate((run, baseline))]
     pd.testing.assert_frame_equal(stored[0][["date", "y"]], stored[1][["date", "y"]])
@@ -50,8 +50,8 @@ def test_trials_and_baselines_of_a_pooled_study_share_rows_and_days(pooled, plan
 
 
 def test_the_checkpoint_of_a_pooled_trial_needs_nothing_else(pooled, tmp_path):
-    dataset, further = pooled.load_data()
-    TrialRunner(pooled, dataset, further=further, device="cpu", report=print, should_stop=lambda: False).run_next()
+    dataset, others = pooled.load_data()
+    TrialRunner(pooled, dataset, pooled=others, device="cpu", report=print, should_stop=lambda: False).run_next()
     (trial,) = pooled.finished()
     path = mlflow.artifacts.download_artifacts(
         run_id=trial.user_attrs["run_id"],

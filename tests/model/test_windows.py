@@ -158,7 +158,7 @@ def test_pooled_training_rows_are_each_ticker_s_own_and_the_evaluated_days_stay(
     spec: Spec, windows: Windows, dataset: DatasetVersion, other: DatasetVersion
 ) -> None:
     length = spec.architecture.context_length
-    pooled = make_windows(dataset, spec.target, spec.split, length, further=[other])
+    pooled = make_windows(dataset, spec.target, spec.split, length, pooled=[other])
     alone = make_windows(other, spec.target, spec.split, length)
     n = len(dataset.dates)
     assert np.array_equal(pooled.train_rows, np.concatenate([windows.rows.train, n + alone.rows.train]))
@@ -175,7 +175,7 @@ def test_pooled_training_rows_are_each_ticker_s_own_and_the_evaluated_days_stay(
 @pytest.mark.lesson("L22")
 def test_no_pooled_label_ends_after_training(spec: Spec, dataset: DatasetVersion, other: DatasetVersion) -> None:
     target = replace(spec.target, horizon=5)
-    pooled = make_windows(dataset, target, spec.split, spec.architecture.context_length, further=[other])
+    pooled = make_windows(dataset, target, spec.split, spec.architecture.context_length, pooled=[other])
     ends = pooled.dates_D[pooled.train_rows + 5]
     assert ends.max() <= np.datetime64(spec.split.train_end)
     assert pooled.dates_D[pooled.train_rows].min() >= np.datetime64(spec.split.train_start)
@@ -185,7 +185,7 @@ def test_statistics_of_a_pool_are_of_the_days_that_its_training_windows_see(
     spec: Spec, dataset: DatasetVersion, other: DatasetVersion
 ) -> None:
     length = spec.architecture.context_length
-    pooled = make_windows(dataset, spec.target, spec.split, length, further=[other])
+    pooled = make_windows(dataset, spec.target, spec.split, length, pooled=[other])
     parts = [make_windows(each, spec.target, spec.split, length).training_days() for each in (dataset, other)]
     assert torch.equal(pooled.training_days(), torch.cat(parts))
 
@@ -195,11 +195,11 @@ def test_pooled_datasets_of_another_tier_are_refused(
 ) -> None:
     raw = replace(other, features=other.features[:-1])
     with pytest.raises(InputError, match="same features"):
-        make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=[raw])
+        make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, pooled=[raw])
 
 
 def test_days_are_numbered_over_all_tickers(spec: Spec, dataset: DatasetVersion, other: DatasetVersion) -> None:
-    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=[other])
+    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, pooled=[other])
     days = pooled.day_numbers(pooled.train_rows)
     dates = pooled.dates_D[pooled.train_rows]
     assert days.min() == 0 and np.array_equal(np.sort(np.unique(dates))[days], dates)

@@ -58,10 +58,10 @@ def sealed_windows(study: Study) -> Windows:
     InputError
         If the data hold too few test days to evaluate on; nothing is opened then.
     """
-    dataset, further = study.load_data()
+    dataset, pooled = study.load_data()
     plan = study.plan
     context_length = plan.grid().architectures[0].context_length
-    windows = make_windows(dataset, plan.target, plan.split, context_length, further=further)
+    windows = make_windows(dataset, plan.target, plan.split, context_length, pooled=pooled)
     if len(windows.rows.test) < MIN_EVALUATION_DAYS:
         raise InputError(
             f"a test needs at least {MIN_EVALUATION_DAYS} days, the data of study {plan.study} end on "
@@ -90,17 +90,17 @@ def score_test_days(study: Study, p: pd.Series, *, as_is: bool, opening: Opening
     RecordError
         If the version leaves out a test day.
     """
-    plan, (dataset, further) = study.plan, study.load_data()
+    plan, (dataset, pooled) = study.plan, study.load_data()
     sealed = sealed_windows(study)
     rows = sealed.rows.test
     spec = plan.spec(plan.grid().architectures[0], {})
-    train_rows = sealed.train_rows if as_is else refit_rows(sealed, spec, (dataset, *further))
+    train_rows = sealed.train_rows if as_is else refit_rows(sealed, spec, (dataset, *pooled))
     fit_on = replace(sealed, train_rows=train_rows)
     said = {"version": _on_days(p, dataset.dates[rows])}
     for name, baseline in BASELINES.items():
-        fitted = fit_baseline(baseline, dataset, fit_on, horizon=plan.target.horizon, further=further)
+        fitted = fit_baseline(baseline, dataset, fit_on, horizon=plan.target.horizon, pooled=pooled)
         said[name] = fitted.predict_rows(dataset, rows)
-    opened = make_windows(dataset, plan.target, plan.split, sealed.context_length, further=further, opening=opening)
+    opened = make_windows(dataset, plan.target, plan.split, sealed.context_length, pooled=pooled, opening=opening)
     return compare_on_days(dataset.dates[rows], opened.outcomes(rows), said, horizon=plan.target.horizon)
 
 

@@ -65,8 +65,8 @@ class Members:
 def trial_members(study: Study, best: BestTrial) -> Members:
     """Take the trial's own weights; what they say is what the trial stored."""
     weights = own_weights(study, best)
-    dataset, further = study.load_data()
-    windows = windows_of(best.spec, dataset, further)
+    dataset, pooled = study.load_data()
+    windows = windows_of(best.spec, dataset, pooled)
     expected = validation_predictions(study, best)[["date", "p"]]
     return Members(models=[weights], as_is=True, windows=windows, train_rows=windows.train_rows, expected=expected)
 
@@ -102,10 +102,10 @@ def refitted_members(
         If a refit diverges.
     """
     require_seeds(n_seeds)
-    dataset, further = study.load_data()
-    windows = windows_of(best.spec, dataset, further)
-    there = windows_of(best.spec, dataset, further, device=device)
-    rows = refit_rows(windows, best.spec, (dataset, *further))
+    dataset, pooled = study.load_data()
+    windows = windows_of(best.spec, dataset, pooled)
+    there = windows_of(best.spec, dataset, pooled, device=device)
+    rows = refit_rows(windows, best.spec, (dataset, *pooled))
     execution = choose_execution(best.spec, device, rows=len(there.x_DF))
     models = []
     for seed in _seeds(best.spec, n_seeds):
@@ -139,11 +139,11 @@ def require_seeds(n_seeds: int) -> None:
 
 
 def windows_of(
-    spec: Spec, dataset: DatasetVersion, further: Sequence[DatasetVersion], *, device: torch.device = CPU
+    spec: Spec, dataset: DatasetVersion, pooled: Sequence[DatasetVersion], *, device: torch.device = CPU
 ) -> Windows:
     """Windows of a spec on a device, the test split sealed."""
     context_length = spec.architecture.context_length
-    return make_windows(dataset, spec.target, spec.split, context_length, device=device, further=further)
+    return make_windows(dataset, spec.target, spec.split, context_length, device=device, pooled=pooled)
 
 
 def _seeds(spec: Spec, n_seeds: int) -> Iterator[int]:

@@ -27,9 +27,9 @@ def test_other_tickers_are_fitted_too_and_add_no_forecast(
     dataset: DatasetVersion, other: DatasetVersion, spec: Spec, windows: Windows
 ) -> None:
     context = spec.architecture.context_length
-    pooled = make_windows(dataset, spec.target, spec.split, context, further=(other,))
+    pooled = make_windows(dataset, spec.target, spec.split, context, pooled=(other,))
     alone = fit_baseline(BaseRate(), dataset, windows, horizon=1)
-    both = fit_baseline(BaseRate(), dataset, pooled, horizon=1, further=(other,))
+    both = fit_baseline(BaseRate(), dataset, pooled, horizon=1, pooled=(other,))
     assert both.n_train == len(pooled.train_rows) > alone.n_train == len(windows.train_rows)
     p = both.predict_rows(dataset, windows.rows.validation)
     assert p == pytest.approx(float(pooled.outcomes(pooled.train_rows).mean()))

@@ -156,7 +156,7 @@ def test_pooled_offset_is_fitted_to_all_tickers(
     spec: Spec, change: Change, windows: Windows, dataset: DatasetVersion, other: DatasetVersion
 ) -> None:
     logistic = change(spec, offset="logistic")
-    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=[other])
+    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, pooled=[other])
     alone, both = (build_model(logistic, each).offset for each in (windows, pooled))
     assert isinstance(alone, LogisticOffset) and isinstance(both, LogisticOffset)
     assert not torch.equal(alone.weight_F, both.weight_F)

@@ -59,7 +59,7 @@ def test_a_refit_on_the_trial_s_rows_is_the_trial_s_best_epoch_bit_for_bit(
 def test_pooled_tickers_are_refitted_as_they_were_trained(
     spec: Spec, change: Change, dataset: DatasetVersion, other: DatasetVersion
 ) -> None:
-    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, further=[other])
+    pooled = make_windows(dataset, spec.target, spec.split, spec.architecture.context_length, pooled=[other])
     model = build_model(spec, pooled)
     trainer = Trainer(spec, pooled, model)
     list(trainer.epochs())
@@ -103,19 +103,19 @@ def test_refit_rows_hold_training_gap_and_validation_and_end_before_the_test(
     spec: Spec, change: Change, dataset: DatasetVersion, other: DatasetVersion, horizon: int
 ) -> None:
     chosen = change(spec, horizon=horizon)
-    pooled = make_windows(dataset, chosen.target, chosen.split, 60, further=[other])
+    pooled = make_windows(dataset, chosen.target, chosen.split, 60, pooled=[other])
     rows = refit_rows(pooled, chosen, [dataset, other])
-    own, further = rows[rows < len(dataset.dates)], rows[rows >= len(dataset.dates)] - len(dataset.dates)
+    own, others = rows[rows < len(dataset.dates)], rows[rows >= len(dataset.dates)] - len(dataset.dates)
     assert np.array_equal(own, np.arange(pooled.rows.train[0], pooled.rows.validation[-1] + 1))
     assert set(pooled.rows.train) | set(pooled.rows.validation) < set(own)
     test_start = pd.Timestamp(spec.split.test_start)
-    for each, its_rows in ((dataset, own), (other, further)):
+    for each, its_rows in ((dataset, own), (other, others)):
         assert each.dates[its_rows[-1] + horizon] < test_start <= each.dates[its_rows[-1] + horizon + 1]
         assert each.dates[its_rows[0]] >= pd.Timestamp(spec.split.train_start)
 
 
 def test_rows_have_a_whole_context_in_every_ticker(spec: Spec, dataset: DatasetVersion, other: DatasetVersion) -> None:
-    pooled = make_windows(dataset, spec.target, spec.split, 60, further=[other])
+    pooled = make_windows(dataset, spec.target, spec.split, 60, pooled=[other])
     rows = rows_between(pooled, [dataset, other], horizon=1, first=date(1900, 1, 1), last=date(2003, 12, 31))
     assert rows[0] == 59 and rows[rows >= len(dataset.dates)][0] == len(dataset.dates) + 59
     with pytest.raises(AssertionError, match="other datasets"):

@@ -31,7 +31,7 @@ def pooled(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("pooled")
     plan, dataset = make_plan(**{**REQUEST, "train_tickers": "^IXIC", "offset": "logistic"}, root=root)
-    return plan, (dataset, *(load_dataset(root, digest) for digest in plan.data.further_digests)), root
+    return plan, (dataset, *(load_dataset(root, digest) for digest in plan.data.pooled_digests)), root
 
 
 @pytest.fixture

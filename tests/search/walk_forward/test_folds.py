@@ -11,9 +11,9 @@ from search.walk_forward.folds import year_folds
 
 
 def folds_of(plan, datasets, horizon=1, split=None, **years):
-    own, *further = datasets
+    own, *pooled = datasets
     target, split = replace(plan.target, horizon=horizon), split or plan.split
-    windows = make_windows(own, target, split, 60, further=further)
+    windows = make_windows(own, target, split, 60, pooled=pooled)
     return windows, year_folds(windows, datasets, split, horizon=horizon, **years)
 
 

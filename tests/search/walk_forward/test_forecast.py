@@ -16,8 +16,8 @@ from search.walk_forward.forecast import BaselineForecaster, Job, Outcome, SpecF
 
 
 def windows_and_folds(plan, datasets, first=2014, last=2016):
-    own, *further = datasets
-    windows = make_windows(own, plan.target, plan.split, 60, further=further)
+    own, *pooled = datasets
+    windows = make_windows(own, plan.target, plan.split, 60, pooled=pooled)
     return windows, year_folds(windows, datasets, plan.split, horizon=1, first_year=first, last_year=last)
 
 
