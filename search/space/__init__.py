@@ -1,1 +1,1 @@
-"""What can be searched: axes → depth → grid → extremes → untested → ranks (what Optuna sees)."""
+"""What can be searched: axes → depth → grid → extremes (an assignment) → untested → ranks (what Optuna sees)."""

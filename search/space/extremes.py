@@ -6,10 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-
 from model.spec.architecture import Architecture
+from search.space.assignment import assign
 from search.space.grid import AXES, Grid
 
 EXTREME_AXES = ("d_model", "n_layers", "n_heads")
@@ -33,11 +31,8 @@ def extremes(grid: Grid) -> list[Architecture]:
         At most six, without repetition: smallest and largest width, then depth, then head count.
     """
     architectures = grid.architectures
-    costs = np.array([_distances(architectures, axis, end) for axis in EXTREME_AXES for end in (0, -1)])
-    rows, columns = linear_sum_assignment(costs)
-    return [
-        architectures[column] for row, column in zip(rows, columns, strict=True) if costs[row, column] < NOT_EXTREME
-    ]
+    costs = [_distances(architectures, axis, end) for axis in EXTREME_AXES for end in (0, -1)]
+    return [architectures[column] for row, column in assign(costs) if costs[row][column] < NOT_EXTREME]
 
 
 def nearest_to_middle(candidates: Sequence[Architecture], *fixed: str) -> Architecture:

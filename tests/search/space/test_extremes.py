@@ -1,8 +1,10 @@
-from itertools import combinations
+from itertools import combinations, product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from model.spec.architecture import Architecture
 from model.spec.budget import Budget
@@ -89,3 +91,22 @@ def test_eight_heads_are_taken_where_they_exist_and_the_nearest_elsewhere():
 def test_a_grid_with_single_values_still_has_six():
     grid = make_grid(Budget(text="20M"), n_features=25, axes=Axes(n_layers=(8,), d_model=(512,), ff_ratio=(2, 3, 4)))
     assert len(extremes(grid)) == min(6, len(grid.architectures))
+
+
+def extremes_by_scipy(grid):
+    """As every study before 2026-11-26 chose them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("search.space.extremes.assign", lambda costs: np.transpose(linear_sum_assignment(costs)).tolist())
+        return extremes(grid)
+
+
+@pytest.mark.parametrize(("text", "tolerance"), product(BUDGETS, (0.25, 0.6)))
+def test_the_order_is_that_of_older_studies(text, tolerance):
+    grid = make_grid(Budget(text=text, tolerance=tolerance), n_features=25)
+    assert extremes(grid) == extremes_by_scipy(grid)
+
+
+@settings(deadline=None)
+@given(grids())
+def test_any_grid_has_the_extremes_that_scipy_gives_it(grid):
+    assert extremes(grid) == extremes_by_scipy(grid)
