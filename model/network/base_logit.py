@@ -1,6 +1,6 @@
-"""Offsets: a baseline fitted first and kept frozen, to whose logit the Transformer adds what it finds beyond it.
+"""Base logits: a baseline fitted first and kept frozen, to whose logit the Transformer adds what it finds beyond.
 
-The offset reads the last day of a window.  What was fitted lies in buffers, so that a checkpoint holds it.
+It reads the last day of a window.  What was fitted lies in buffers, so that a checkpoint holds it.
 
 Shapes in names: B windows, F features, E trees, N nodes of a tree.
 """
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 N_FOLDS = 5
 
 
-class LogisticOffset(nn.Module):
+class LogisticBaseLogit(nn.Module):
     """Logit of a logistic regression: one weight a feature, on raw features, and a bias, in float64."""
 
     weight_F: Tensor
@@ -48,7 +48,7 @@ class LogisticOffset(nn.Module):
         self.bias.fill_(float(regression.intercept_[0] - weight @ scaler.mean_))
 
 
-class BoostedOffset(nn.Module):
+class BoostedBaseLogit(nn.Module):
     """Logit of boosted trees: every node's feature, threshold, children and value; unused trees add zero."""
 
     feature_EN: Tensor
@@ -99,36 +99,36 @@ class BoostedOffset(nn.Module):
             self.value_EN[tree, : len(own)] = torch.from_numpy(np.where(leaf, nodes["value"], 0.0))
 
 
-Offset = LogisticOffset | BoostedOffset
+BaseLogit = LogisticBaseLogit | BoostedBaseLogit
 
 
-def make_offset(kind: str, n_features: int) -> Offset | None:
-    """Empty offset of a spec's ``offset`` and feature count; None for ``none``."""
+def make_base_logit(kind: str, n_features: int) -> BaseLogit | None:
+    """Empty base logit of a spec's ``offset`` and feature count; None for ``none``."""
     if kind == NONE:
         return None
-    return LogisticOffset(n_features) if kind == Logistic.name else BoostedOffset(Boosting())
+    return LogisticBaseLogit(n_features) if kind == Logistic.name else BoostedBaseLogit(Boosting())
 
 
-def fit_offset(offset: Offset, windows: Windows, *, horizon: int) -> None:
+def fit_base_logit(base_logit: BaseLogit, windows: Windows, *, horizon: int) -> None:
     """Fit to the training rows, in place.
 
     Parameters
     ----------
-    offset : LogisticOffset or BoostedOffset
-        From :func:`make_offset`.
+    base_logit : LogisticBaseLogit or BoostedBaseLogit
+        From :func:`make_base_logit`.
     windows : Windows
         Their training rows and labels are read, no others.
     horizon : int
         Days that a label reaches ahead.
     """
-    settings = Logistic() if isinstance(offset, LogisticOffset) else Boosting()
+    settings = Logistic() if isinstance(base_logit, LogisticBaseLogit) else Boosting()
     with threadpool_limits(1):
         classifier, _ = settings.fit(*_samples(windows), horizon)
-    offset.take(classifier)
+    base_logit.take(classifier)
 
 
-def training_offset(offset: Offset, windows: Windows, *, horizon: int) -> Tensor:
-    """Offset of every training row, as the Transformer is to see it in training.
+def training_base_logits(base_logit: BaseLogit, windows: Windows, *, horizon: int) -> Tensor:
+    """Give every training row's base logit, as the Transformer is to see it in training.
 
     A regression of few weights is taken as it was fitted.  Trees know the rows that they
     were fitted to: each fifth of the training days is given by as many trees that were fitted to
@@ -136,7 +136,7 @@ def training_offset(offset: Offset, windows: Windows, *, horizon: int) -> Tensor
 
     Parameters
     ----------
-    offset : LogisticOffset or BoostedOffset
+    base_logit : LogisticBaseLogit or BoostedBaseLogit
         Fitted.
     windows : Windows
         Those it was fitted to.
@@ -150,17 +150,17 @@ def training_offset(offset: Offset, windows: Windows, *, horizon: int) -> Tensor
     """
     device = windows.x_DF.device
     rows = to_tensor(windows.train_rows, device)
-    offset_D = torch.full((len(windows.x_DF),), torch.nan, device=device)
-    if isinstance(offset, LogisticOffset):
-        offset_D[rows] = offset(windows.x_DF[rows])
-        return offset_D
+    base_logit_D = torch.full((len(windows.x_DF),), torch.nan, device=device)
+    if isinstance(base_logit, LogisticBaseLogit):
+        base_logit_D[rows] = base_logit(windows.x_DF[rows])
+        return base_logit_D
     x_NF, y_N, day_N = _samples(windows)
-    held_out = BoostedOffset(Boosting()).to(device)
+    held_out = BoostedBaseLogit(Boosting()).to(device)
     for held, others in cross_fitting_folds(day_N, gap=horizon):
         with threadpool_limits(1):
-            held_out.take(Boosting().grow(x_NF[others], y_N[others], offset.n_trees))
-        offset_D[rows[held]] = held_out(windows.x_DF[rows[held]])
-    return offset_D
+            held_out.take(Boosting().grow(x_NF[others], y_N[others], base_logit.n_trees))
+        base_logit_D[rows[held]] = held_out(windows.x_DF[rows[held]])
+    return base_logit_D
 
 
 def cross_fitting_folds(day_N: Index, *, gap: int) -> list[tuple[Index, Index]]:

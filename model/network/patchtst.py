@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from model.network.base_logit import Offset, make_offset
+from model.network.base_logit import BaseLogit, make_base_logit
 from model.network.block import Block
 from model.network.dropout import Dropout
 from model.spec.architecture import Architecture
@@ -40,8 +40,8 @@ class PatchTST(nn.Module):
         Of the embedding and both residual branches.
     attention_dropout : float
         Of the attention weights.
-    offset : LogisticOffset or BoostedOffset, optional
-        Frozen part of the logit; the head then starts at zero.
+    base_logit : LogisticBaseLogit or BoostedBaseLogit, optional
+        Frozen part of the logit; the head then starts at zero.  Checkpoints hold it as ``offset``, as the spec does.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class PatchTST(nn.Module):
         architecture: Architecture,
         dropout: float = 0.0,
         attention_dropout: float = 0.0,
-        offset: Offset | None = None,
+        base_logit: BaseLogit | None = None,
     ) -> None:
         super().__init__()
         self.architecture = architecture
@@ -73,7 +73,7 @@ class PatchTST(nn.Module):
         )
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(n_patches * d_model, 1)
-        self.offset = offset
+        self.offset = base_logit
         self._recompute = False
         self._initialise()
 
@@ -97,20 +97,20 @@ class PatchTST(nn.Module):
             for block in self.blocks:
                 block.compile(dynamic=False)
 
-    def forward(self, x_BTF: Tensor, offset_B: Tensor | None = None) -> Tensor:
+    def forward(self, x_BTF: Tensor, base_logit_B: Tensor | None = None) -> Tensor:
         """Logits of shape (windows,).
 
         Parameters
         ----------
         x_BTF : Tensor of shape (windows, days, features)
             Raw features.
-        offset_B : Tensor of shape (windows,), optional
-            What is added instead of the model's own offset: in training, what was fitted without the window.
+        base_logit_B : Tensor of shape (windows,), optional
+            What is added instead of the model's own: in training, what was fitted without the window.
         """
         tokens_BPD = self.dropout(self.embed(x_BTF))
         for block in self.blocks:
             tokens_BPD = self._recomputed(block, tokens_BPD) if self._recompute else block(tokens_BPD)
-        return self.read_out(tokens_BPD, x_BTF, offset_B)
+        return self.read_out(tokens_BPD, x_BTF, base_logit_B)
 
     def embed(self, x_BTF: Tensor) -> Tensor:
         """Tokens of shape (windows, patches, d_model) from raw features, before dropout."""
@@ -121,12 +121,12 @@ class PatchTST(nn.Module):
         z_BTF = z_BTF.clamp(-STANDARD_DEVIATIONS_KEPT, STANDARD_DEVIATIONS_KEPT)
         return self.embedding(self.patches(z_BTF)) + self.positions
 
-    def read_out(self, tokens_BPD: Tensor, x_BTF: Tensor, offset_B: Tensor | None = None) -> Tensor:
+    def read_out(self, tokens_BPD: Tensor, x_BTF: Tensor, base_logit_B: Tensor | None = None) -> Tensor:
         """Logits of shape (windows,) from what the blocks made of the tokens; arguments as of :meth:`forward`."""
         logits_B = self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
         if self.offset is None:
             return logits_B
-        return logits_B + (self.offset(x_BTF[:, -1]) if offset_B is None else offset_B)
+        return logits_B + (self.offset(x_BTF[:, -1]) if base_logit_B is None else base_logit_B)
 
     def _recomputed(self, block: nn.Module, tokens_BPD: Tensor) -> Tensor:
         """Tokens of a block that keeps its input only and runs again in the backward pass (Chen et al., 2016)."""
@@ -167,9 +167,9 @@ class PatchTST(nn.Module):
 def make_model(spec: Spec) -> PatchTST:
     """Model of a spec, with weights drawn from torch's generator."""
     training = spec.training
-    offset = make_offset(training.offset, spec.architecture.n_features)
+    base_logit = make_base_logit(training.offset, spec.architecture.n_features)
     return PatchTST(
-        spec.architecture, dropout=training.dropout, attention_dropout=training.attention_dropout, offset=offset
+        spec.architecture, dropout=training.dropout, attention_dropout=training.attention_dropout, base_logit=base_logit
     )
 
 

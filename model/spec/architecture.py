@@ -25,7 +25,8 @@ class Architecture:
         Width, depth, attention heads, feed-forward width.
     instance_norm : str
         ``none``, or ``revin``: each window's features are centred and scaled by their own
-        mean and deviation over the window, which removes their level (Kim et al., ICLR 2022).
+        mean and deviation over the window, which removes their level: the first half of RevIN (Kim et al., ICLR
+        2022).  Nothing is de-normalised, the model's answer being a probability, not a value of the series.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def refit(
 ) -> PatchTST:
     """Train exactly so many epochs on these rows and keep the last weights.
 
-    Statistics of the features and an offset are fitted to the same rows.  The learning rate runs as in a
+    Statistics of the features and a base logit are fitted to the same rows.  The learning rate runs as in a
     trial: towards the end of the spec's ``max_epochs``, of which the first ``n_epochs`` are trained.  So on a
     trial's own training rows, with its seed and its best epoch, the weights are the trial's, bit for bit.
 

@@ -32,7 +32,7 @@ class Stepper:
         From :mod:`model.training.optimizer`.
     execution : Execution
         How batches are computed; halved when memory runs out.
-    offset_D : Tensor of shape (days,), optional
+    base_logit_D : Tensor of shape (days,), optional
         Frozen part of the logit by row, if the model has one.
     """
 
@@ -44,11 +44,11 @@ class Stepper:
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LambdaLR,
         execution: Execution,
-        offset_D: Tensor | None = None,
+        base_logit_D: Tensor | None = None,
     ) -> None:
         self.model, self.windows, self.training = model, windows, training
         self.optimizer, self.schedule, self.execution = optimizer, schedule, execution
-        self._offset_D = offset_D
+        self._base_logit_D = base_logit_D
         self._parameters = list(model.parameters())
         self._graph: GraphedStep | None = None
         self._device = windows.x_NTF.device
@@ -120,7 +120,7 @@ class Stepper:
             enabled=self.execution.dtype != torch.float32,
             cache_enabled=not self.execution.graphed,
         ):
-            logits_B = self.model(x_BTF, None if self._offset_D is None else self._offset_D[filled])
+            logits_B = self.model(x_BTF, None if self._base_logit_D is None else self._base_logit_D[filled])
         loss = functional.binary_cross_entropy_with_logits(logits_B[:n].float(), y_B[:n]) * (n / n_batch)
         loss.backward()
         return loss.detach()

@@ -49,7 +49,7 @@ def measure_pace(spec: Spec, windows: Windows, execution: Execution, *, limit: f
 
     A model with one layer is run first.  Where a step of all layers would take
     longer than the limit, as many layers are run as do not, and the time is extended in a straight line:
-    layers are alike.  The validation pass is extended in proportion.  An offset is left out: its share
+    layers are alike.  The validation pass is extended in proportion.  A base logit is left out: its share
     of a step is one addition.  On a CPU a trial has one thread, and so has this.
 
     Parameters

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.evaluation import Evaluation
 from model.metrics import evaluate
-from model.network.base_logit import fit_offset, training_offset
+from model.network.base_logit import fit_base_logit, training_base_logits
 from model.network.patchtst import PatchTST, make_model, predict_proba
 from model.spec.spec import Spec
 from model.training.allocator import give_back_freed_memory, keep_freed_memory
@@ -57,12 +57,12 @@ class EpochResult:
 
 
 def build_model(spec: Spec, windows: Windows) -> PatchTST:
-    """Build a model with the spec's seed, the training days' statistics, and its offset fitted to the training rows."""
+    """Build a model with the spec's seed, the training days' statistics and a base logit fitted to the training rows."""
     torch.manual_seed(spec.seed)
     model = make_model(spec)
     model.set_statistics(windows.training_days().cpu())
     if model.offset is not None:
-        fit_offset(model.offset, windows, horizon=spec.target.horizon)
+        fit_base_logit(model.offset, windows, horizon=spec.target.horizon)
     return model.to(windows.x_NTF.device)
 
 
@@ -100,7 +100,7 @@ class Trainer:
             self.optimizer,
             self.schedule,
             execution or Execution(micro_batch=training.batch_size),
-            None if model.offset is None else training_offset(model.offset, windows, horizon=spec.target.horizon),
+            None if model.offset is None else training_base_logits(model.offset, windows, horizon=spec.target.horizon),
         )
 
     @property

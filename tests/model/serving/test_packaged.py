@@ -199,7 +199,7 @@ def test_a_package_of_another_format_or_without_a_member_file_is_refused(written
 
 
 @pytest.mark.parametrize("offset", ["logistic", "boosting"])
-def test_an_offset_travels_with_its_member(market, members, tmp_path, offset):
+def test_a_base_logit_travels_with_its_member(market, members, tmp_path, offset):
     root, dataset = market("r25")
     specs, models, windows = members("r25", (0,), offset=offset)
     facts = package_facts(specs, dataset, windows.rows.train, n_epochs=(1,))
