@@ -57,7 +57,7 @@ class EpochResult:
 
 
 def build_model(spec: Spec, windows: Windows) -> PatchTST:
-    """Build a model with the spec's seed, the training days' statistics and a base logit fitted to the training rows."""
+    """Build a model with the spec's seed, the training days' statistics and a base logit fitted to their rows."""
     torch.manual_seed(spec.seed)
     model = make_model(spec)
     model.set_statistics(windows.training_days().cpu())
