@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
-from pipeline.splits.holdout import Opening, seal_labels, sealed_from
+from pipeline.splits.holdout import HoldoutOpening, seal_labels, sealed_from
 from pipeline.splits.splits import Index, Split, SplitRows, split_rows, training_rows
 from pipeline.splits.target import Target
 
@@ -104,7 +104,7 @@ def make_windows(
     context_length: int,
     device: str | torch.device = "cpu",
     pooled: Sequence[DatasetVersion] = (),
-    opening: Opening | None = None,
+    opening: HoldoutOpening | None = None,
 ) -> Windows:
     """Label, split and view a dataset version.
 
@@ -118,7 +118,7 @@ def make_windows(
         Where the features are to lie.
     pooled : sequence of DatasetVersion, optional
         Of other tickers whose training rows are trained on too.
-    opening : Opening, optional
+    opening : HoldoutOpening, optional
         Recorded opening of the test split; without one, no label that looks at it is there.
 
     Raises

@@ -13,7 +13,7 @@ from pipeline.splits.splits import Split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opening:
+class HoldoutOpening:
     """One recorded opening of the test split; who holds it may read the labels.
 
     Parameters
@@ -63,7 +63,7 @@ def seal_labels(
     split: Split,
     *,
     horizon: int,
-    opening: Opening | None = None,
+    opening: HoldoutOpening | None = None,
 ) -> npt.NDArray[np.float64]:
     """Copy labels without those that look at the test split, unless it was opened.
 
@@ -77,7 +77,7 @@ def seal_labels(
         Whose test part is sealed.
     horizon : int
         Sessions that a label looks ahead.
-    opening : Opening, optional
+    opening : HoldoutOpening, optional
         From :func:`search.results.holdout.record_opening`.
 
     Returns

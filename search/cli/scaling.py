@@ -23,7 +23,7 @@ def scaling(
     The studies must forecast the same target on the same days. Of every budget the first trials enter, as many as
     the least searched one has.
     """
-    from search.results.holdout import openings_in_words
+    from search.results.holdout import holdout_in_words
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables, scaling_to_dict
     from search.study.study import load_study
@@ -40,7 +40,7 @@ def scaling(
     console = make_console()
     for table in scaling_tables(found):
         console.print(table)
-    for line in [*lines_below(found), openings_in_words(opened[0])]:
+    for line in [*lines_below(found), holdout_in_words(opened[0])]:
         console.print(line, markup=False)
 
 

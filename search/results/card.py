@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from rich.filesize import decimal
 
-from search.results.holdout import openings_in_words
+from search.results.holdout import holdout_in_words
 from search.results.trial_runs import runs_of
 from search.results.trials_table import trials_table
 from search.study.study import Study
@@ -42,7 +42,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
         "",
         f"- data: source `{plan.data.source}`, tier `{plan.data.tier}`, dataset `{plan.data.dataset}`",
         f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "
-        f"{split.validation_end}; {openings_in_words(study)}",
+        f"{split.validation_end}; {holdout_in_words(study)}",
         f"- artifacts of all its runs: {_artifact_size(study)}",
     ]
     if len(finished):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import RecordError
-from pipeline.splits.holdout import Opening
+from pipeline.splits.holdout import HoldoutOpening
 from search.results.trial_runs import runs_of
 from search.tracking.provenance import code_tags
 from search.tracking.tags import ROLE, STUDY, STUDY_ROLE
@@ -23,7 +23,7 @@ OPENING = "test.opening."
 COUNT = "test.openings"
 
 
-def record_opening(study: Study, model_version: str) -> Opening:
+def record_opening(study: Study, model_version: str) -> HoldoutOpening:
     """Record that a registered version is about to be evaluated on the test split.
 
     Parameters
@@ -44,7 +44,7 @@ def record_opening(study: Study, model_version: str) -> Opening:
         If the opening does not read back; the test split then stays sealed.
     """
     code = code_tags()
-    opening = Opening(
+    opening = HoldoutOpening(
         model_version=model_version,
         opened_at=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=code["git.commit"],
@@ -58,14 +58,14 @@ def record_opening(study: Study, model_version: str) -> Opening:
     study.client.set_model_version_tag(name, version, COUNT, str(on_version))
     study.client.set_tag(study.run_id, f"{OPENING}{number}", text)
     study.client.set_tag(study.run_id, COUNT, str(number))
-    if openings(study)[-1:] != [opening]:
+    if holdout_openings(study)[-1:] != [opening]:
         raise RecordError(
             f"an opening of the test split must read back from the study's run {study.run_id}; check the store"
         )
     return opening
 
 
-def openings(study: Study) -> list[Opening]:
+def holdout_openings(study: Study) -> list[HoldoutOpening]:
     """Every opening of the study's test split, oldest first."""
     tags = study.client.get_run(study.run_id).data.tags
     return _read(tags)
@@ -73,7 +73,7 @@ def openings(study: Study) -> list[Opening]:
 
 def count_openings(study: Study) -> int:
     """How often the study's test split was opened, by any version."""
-    return len(openings(study))
+    return len(holdout_openings(study))
 
 
 def count_openings_elsewhere(study: Study) -> int:
@@ -104,7 +104,7 @@ def sealed_by_others(study: Study) -> list[str]:
     )
 
 
-def openings_in_words(study: Study) -> str:
+def holdout_in_words(study: Study) -> str:
     """Say which days are sealed and how often they were opened, a line for every report.
 
     Returns
@@ -132,6 +132,6 @@ def count_version_openings(client: MlflowClient, model_version: str) -> int:
     return len(_read(client.get_model_version(name, version).tags))
 
 
-def _read(tags: dict[str, str]) -> list[Opening]:
+def _read(tags: dict[str, str]) -> list[HoldoutOpening]:
     numbered = {int(name.removeprefix(OPENING)): text for name, text in tags.items() if name.startswith(OPENING)}
-    return [Opening(**json.loads(numbered[number])) for number in sorted(numbered)]
+    return [HoldoutOpening(**json.loads(numbered[number])) for number in sorted(numbered)]

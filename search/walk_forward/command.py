@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from model.training.device import choose_device
 from pipeline.exceptions import PatchscaleError, describe_error
-from search.results.holdout import openings_in_words
+from search.results.holdout import holdout_in_words
 from search.study.study import Study
 from search.tracking.locks import study_lock
 from search.tracking.stores import Stores
@@ -139,7 +139,7 @@ def remarks(study: Study, roles: Sequence[str], years: tuple[int, int], overlap:
             "there are optimistic; the tables without these years are the ones to quote"
         )
     said.append(
-        f"{openings_in_words(study)}, and not read here; a spec's setting was chosen with data up to the validation "
+        f"{holdout_in_words(study)}, and not read here; a spec's setting was chosen with data up to the validation "
         "days, only its weights know nothing of the year they forecast"
     )
     if BASELINE_ROLE not in roles:

@@ -14,7 +14,7 @@ from model.baselines import BASELINES, fit_baseline
 from model.training.refit import refit_rows
 from model.windows import Windows, make_windows
 from pipeline.exceptions import InputError, RecordError
-from pipeline.splits.holdout import Opening
+from pipeline.splits.holdout import HoldoutOpening
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
@@ -71,7 +71,7 @@ def sealed_windows(study: Study) -> Windows:
     return windows
 
 
-def score_test_days(study: Study, p: pd.Series, *, as_is: bool, opening: Opening) -> TestScores:
+def score_test_days(study: Study, p: pd.Series, *, as_is: bool, opening: HoldoutOpening) -> TestScores:
     """Forecast the test days with baselines fitted to the rows of a version, and score them and the version.
 
     Parameters
@@ -82,7 +82,7 @@ def score_test_days(study: Study, p: pd.Series, *, as_is: bool, opening: Opening
         The version's probability by date.
     as_is : bool
         Whether the version was trained on the training rows alone, not on validation too.
-    opening : Opening
+    opening : HoldoutOpening
         Recorded beforehand.
 
     Raises

@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import SealedError
-from pipeline.splits.holdout import Opening, require_unsealed, seal_labels
+from pipeline.splits.holdout import HoldoutOpening, require_unsealed, seal_labels
 from pipeline.splits.splits import Split
 
 DAYS = pd.bdate_range("2020-01-01", "2020-12-31")
-OPENED = Opening(model_version="m/1", opened_at="2026-01-01T00:00:00+00:00", commit="unknown", dirty="unknown")
+OPENED = HoldoutOpening(model_version="m/1", opened_at="2026-01-01T00:00:00+00:00", commit="unknown", dirty="unknown")
 
 
 def split(test_start):

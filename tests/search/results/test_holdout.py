@@ -6,11 +6,11 @@ import pytest
 
 from model.windows import make_windows
 from pipeline.exceptions import RecordError, SealedError
-from search.results import holdout as openings
+from search.results import holdout
 from search.results.holdout import (
     count_openings,
     count_version_openings,
-    openings_in_words,
+    holdout_in_words,
     record_opening,
     sealed_by_others,
 )
@@ -39,7 +39,7 @@ def test_each_opening_is_on_the_version_and_on_the_study(study):
     for number, version in enumerate(("1", "2", "1"), start=1):
         opening = record_opening(study, f"{NAME}/{version}")
         assert count_openings(study) == number
-        assert openings.openings(study)[-1] == opening
+        assert holdout.holdout_openings(study)[-1] == opening
         assert opening.model_version == f"{NAME}/{version}" and opening.commit and opening.opened_at
     assert [count_version_openings(study.client, f"{NAME}/{version}") for version in "12"] == [2, 1]
     assert study.client.get_run(study.run_id).data.tags["test.openings"] == "3"
@@ -86,14 +86,14 @@ def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_study, run_tri
 @pytest.mark.lesson("L22")
 def test_every_report_can_say_how_often_these_days_were_opened_also_by_others(study, make_study, planned):
     other, later = make_study(1, study="other", seed=1), make_study(1, study="later", split=_later(planned[0].split))
-    assert openings_in_words(study).endswith(": never opened")
+    assert holdout_in_words(study).endswith(": never opened")
     record_opening(study, f"{NAME}/1")
-    assert openings_in_words(study).endswith(": opened once")
+    assert holdout_in_words(study).endswith(": opened once")
     for _ in range(2):
         record_opening(other, f"{NAME}/2")
     record_opening(later, f"{NAME}/2")
-    assert openings_in_words(study).endswith(f": opened once, and 2 times through other studies of {NAMED}")
-    assert openings_in_words(later).endswith(": opened once")
+    assert holdout_in_words(study).endswith(f": opened once, and 2 times through other studies of {NAMED}")
+    assert holdout_in_words(later).endswith(": opened once")
 
 
 @pytest.mark.lesson("L22")
@@ -110,4 +110,4 @@ def test_a_study_that_selects_on_another_s_test_days_says_so(study, make_study, 
     )
     make_study(1, study="early", split=early)
     assert sealed_by_others(study) == ["early"]
-    assert openings_in_words(study).endswith("this study trains or selects on days that are the test of early")
+    assert holdout_in_words(study).endswith("this study trains or selects on days that are the test of early")

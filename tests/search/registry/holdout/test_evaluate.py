@@ -9,7 +9,7 @@ from pipeline.exceptions import InputError
 from search.registry.holdout.evaluate import evaluate_version
 from search.registry.holdout.sealed_days import sealed_windows
 from search.registry.versions.versions import find_version
-from search.results.holdout import count_openings, count_version_openings, openings
+from search.results.holdout import count_openings, count_version_openings, holdout_openings
 from search.tracking.artifacts import fetch_artifact
 
 MODEL = "patchscale-^GSPC-h1"
@@ -31,7 +31,7 @@ def test_an_evaluation_is_recorded_before_it_reads_and_counted_after(shop, study
     assert f"openings of the test split: 1 by {MODEL}/1, 1 in study tiny" in out
     (run,) = evaluations(study)
     assert run.data.tags["model.version"] == f"{MODEL}/1" and run.data.tags["mlflow.parentRunId"] == study.run_id
-    (opening,) = openings(study)
+    (opening,) = holdout_openings(study)
     assert opening.model_version == f"{MODEL}/1" and len(opening.commit) == 40
     table = pd.read_parquet(fetch_artifact(study.client, run, "predictions/test.parquet", None))
     labels = pd.Series(study.plan.target.labels(planned[1].frame), index=planned[1].dates)
