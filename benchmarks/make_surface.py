@@ -31,28 +31,15 @@ from model.windows import Windows, make_windows
 from search.space.grid import AXES
 from search.study.make_plan import make_plan
 from search.study.plan import Plan
+from search.study.request import HpoRequest
 
 LIBRARIES = ("torch", "numpy", "pandas", "TA-Lib", "arch")
 
 
 def plan_and_windows(root: Path, *, epochs: int) -> tuple[Plan, Windows]:
     """What all trainings share."""
-    plan, dataset = make_plan(
-        budget=BUDGET.text,
-        horizon=1,
-        threshold=0.01,
-        source="sample",
-        ticker="",
-        train_tickers="",
-        tier="r25",
-        split="auto",
-        seed=0,
-        max_epochs=epochs,
-        patience=epochs,
-        offset="none",
-        study="",
-        root=root,
-    )
+    request = HpoRequest(budget=BUDGET.text, max_epochs=epochs, patience=epochs)
+    plan, dataset = make_plan(request, root=root)
     assert plan.n_features == N_FEATURES
     return plan, make_windows(dataset, plan.target, plan.split, surface_grid().architectures[0].context_length)
 

@@ -86,30 +86,14 @@ def main(trials: int, block: int) -> None:
 
     torch.set_num_threads(1)
     from search.study.make_plan import make_plan
+    from search.study.request import HpoRequest
     from search.tracking.stores import resolve_stores
 
     with tempfile.TemporaryDirectory() as directory, no_training():
         os.chdir(directory)
         root = Path(directory) / "data"
-        options = {
-            "horizon": 1,
-            "threshold": 0.01,
-            "source": "sample",
-            "ticker": "",
-            "train_tickers": "",
-            "tier": "r25",
-        }
-        plan, dataset = make_plan(
-            **options,
-            budget="5K",
-            split="auto",
-            seed=0,
-            max_epochs=1,
-            patience=1,
-            offset="none",
-            study="one",
-            root=root,
-        )
+        request = HpoRequest(budget="5K", max_epochs=1, patience=1, study="one")
+        plan, dataset = make_plan(request, root=root)
         stores = resolve_stores()
         one = run_trials(stores, plan, dataset, root, block)
         many = run_trials(stores, replace(plan, study="many", max_epochs=EPOCHS), dataset, root, block)

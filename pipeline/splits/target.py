@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipeline.exceptions import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 
 RULES = ("high", "close")
 
@@ -32,6 +35,7 @@ class Target:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> bars = pd.DataFrame({"high": [100.0, 102.0, 100.5], "close": [100.0, 100.0, 100.0]})
     >>> Target(horizon=1, threshold=0.01).labels(bars).tolist()
     [1.0, 0.0, nan]
@@ -46,7 +50,7 @@ class Target:
     def __post_init__(self) -> None:
         if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
             raise InputError(f"horizon must be a whole number of days, at least 1, got {self.horizon!r}")
-        if not (np.isfinite(self.threshold) and -1 < self.threshold < 1) or self.threshold == 0:
+        if not (math.isfinite(self.threshold) and -1 < self.threshold < 1) or self.threshold == 0:
             raise InputError(
                 f"threshold must be a fraction other than 0 between -1 and 1 (0.01 is 1 %), got {self.threshold!r}"
             )
@@ -72,6 +76,8 @@ class Target:
         ndarray of shape (days,)
             1.0, 0.0, or NaN on the last ``horizon`` days, whose future is not complete.
         """
+        import numpy as np
+
         close = bars["close"].to_numpy(dtype=np.float64)
         touch = bars[self.rule].to_numpy(dtype=np.float64)
         labels = np.full(len(close), np.nan)

@@ -7,12 +7,13 @@ import sys
 
 import click
 
-from search.cli.show import STORE_OPTIONS
+from search.cli.options import store_options
 
 
 @click.command()
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
 def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
     """Say which values of each axis STUDY tested, and what it lacks; exit with 1 if that is anything.
 
@@ -29,7 +30,3 @@ def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
     found = audit_study(load_study(stores, study), running=is_locked(stores, study))
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(audit_in_words(found)))
     sys.exit(1 if found.missing else 0)
-
-
-for _option in STORE_OPTIONS:
-    audit = _option(audit)

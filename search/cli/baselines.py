@@ -6,11 +6,12 @@ import sys
 
 import click
 
-from search.cli.show import STORE_OPTIONS
+from search.cli.options import store_options
 
 
 @click.command()
 @click.argument("study")
+@store_options
 def baselines(tracking_uri: str, storage: str, study: str) -> None:
     """Log the baselines of STUDY on the days of its trials; again adds nothing."""
     from search.tracking.stores import resolve_stores
@@ -18,7 +19,3 @@ def baselines(tracking_uri: str, storage: str, study: str) -> None:
     from search.workers.progress import make_console
 
     sys.exit(run_baselines(resolve_stores(tracking_uri, storage), study, make_console()))
-
-
-for _option in STORE_OPTIONS:
-    baselines = _option(baselines)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from search.cli.show import STORE_OPTIONS
+from search.cli.options import store_options
 
 
 @click.command()
 @click.argument("model_version")
 @click.option("--again", is_flag=True, help="Open the test split another time; the opening is counted.")
+@store_options
 def evaluate(tracking_uri: str, storage: str, model_version: str, again: bool) -> None:
     """Evaluate MODEL_VERSION (as patchscale-SPY-h1@champion) on the sealed test days of its study.
 
@@ -21,7 +22,3 @@ def evaluate(tracking_uri: str, storage: str, model_version: str, again: bool) -
     from search.workers.progress import make_console
 
     evaluate_version(resolve_stores(tracking_uri, storage), model_version, again=again, console=make_console())
-
-
-for _option in STORE_OPTIONS:
-    evaluate = _option(evaluate)

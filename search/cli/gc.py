@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import whole_number
+from search.cli.options import store_options
+from search.study.values import whole_number
 
 
 @click.command()
 @click.argument("study")
 @click.option("--keep", default="5", show_default=True, help="Best finished trials whose checkpoints stay.")
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, and stop.")
+@store_options
 def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) -> None:
     """Delete the checkpoints of STUDY's losing trials, and training states left behind.
 
@@ -23,7 +24,3 @@ def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) ->
     from search.workers.progress import make_console
 
     clean_up(resolve_stores(tracking_uri, storage), study, keep=number, dry_run=dry_run, console=make_console())
-
-
-for _option in STORE_OPTIONS:
-    gc = _option(gc)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from search.cli.options import request_options
+
 KINDS = ("csv", "json", "log")
 
 
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(KINDS), default=None, help="Of every file; else its suffix says it.")
-@click.option("--tracking-uri", default="", help="MLflow's store.")
+@request_options("tracking_uri")
 def import_results(paths: tuple[Path, ...], kind: str | None, tracking_uri: str) -> None:
     """Import legacy results from PATHS, each trial a run; again adds nothing.
 

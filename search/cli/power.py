@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli.values import fraction, whole_number
+from search.study.values import fraction, whole_number
 
 if TYPE_CHECKING:
     from search.evidence.power import PlannedPower

@@ -7,8 +7,8 @@ import json
 import click
 
 from pipeline.exceptions import InputError
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import fraction, whole_number
+from search.cli.options import store_options
+from search.study.values import fraction, whole_number
 
 
 @click.command()
@@ -19,6 +19,7 @@ from search.cli.values import fraction, whole_number
 @click.option("--source", default="", help="Refresh from here (default: the source of the model's own data).")
 @click.option("--offline", is_flag=True, help="Do not refresh; take the newest snapshots.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
 def predict(
     tracking_uri: str,
     storage: str,
@@ -46,7 +47,3 @@ def predict(
     text = model_version or f"patchscale-{ticker}-{target.name}@{CHAMPION}"
     found = predict_live(resolve_stores(tracking_uri, storage), text, source=source, offline=offline)
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(found.lines()))
-
-
-for _option in STORE_OPTIONS:
-    predict = _option(predict)

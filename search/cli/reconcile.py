@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from search.cli.show import STORE_OPTIONS
+from search.cli.options import store_options
 
 
 @click.command()
 @click.argument("study")
+@store_options
 def reconcile(tracking_uri: str, storage: str, study: str) -> None:
     """Close what a crash left open in STUDY, queue it again, and restore what one store lost from the other."""
     from search.hpo.launcher import close_stale_launchers
@@ -26,7 +27,3 @@ def reconcile(tracking_uri: str, storage: str, study: str) -> None:
     for line in done:
         click.echo(line)
     click.echo(f"study {study}: {len(done)} repairs" if done else f"study {study}: the stores agree")
-
-
-for _option in STORE_OPTIONS:
-    reconcile = _option(reconcile)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import reason, whole_number
+from search.cli.options import store_options
+from search.study.values import reason, whole_number
 
 
 @click.command()
@@ -15,6 +15,7 @@ from search.cli.values import reason, whole_number
 @click.option("--as-is", is_flag=True, help="Take the trial's own weights instead of refits.")
 @click.option("--device", default="auto", show_default=True, help="Of refits: auto, cpu or cuda.")
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
+@store_options
 def register(
     tracking_uri: str,
     storage: str,
@@ -38,7 +39,3 @@ def register(
 
     request = Request(trial=number, seeds=n_seeds, as_is=as_is, device=device, force=forced)
     register_trial(resolve_stores(tracking_uri, storage), study, request, make_console())
-
-
-for _option in STORE_OPTIONS:
-    register = _option(register)

@@ -6,14 +6,15 @@ import webbrowser
 
 import click
 
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import whole_number
+from search.cli.options import store_options
+from search.study.values import whole_number
 
 
 @click.command()
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @click.option("--resamples", default="2000", show_default=True, help="Bootstrap resamples.")
+@store_options
 def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page: bool, resamples: str) -> None:
     """Write the page of the first STUDY, with the others compared beside it, and log it to its run.
 
@@ -35,7 +36,3 @@ def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page:
     click.echo(str(page))
     if open_page:
         webbrowser.open(page.as_uri())
-
-
-for _option in STORE_OPTIONS:
-    report = _option(report)

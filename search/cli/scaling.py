@@ -6,8 +6,8 @@ import json
 
 import click
 
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import whole_number
+from search.cli.options import store_options
+from search.study.values import whole_number
 
 
 @click.command()
@@ -15,6 +15,7 @@ from search.cli.values import whole_number
 @click.option("--resamples", default="2000", show_default=True, help="Resamples of days and trials.")
 @click.option("--seed", default="0", show_default=True, help="Of the resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
 def scaling(
     tracking_uri: str, storage: str, studies: tuple[str, ...], resamples: str, seed: str, as_json: bool
 ) -> None:
@@ -42,7 +43,3 @@ def scaling(
         console.print(table)
     for line in [*lines_below(found), holdout_in_words(opened[0])]:
         console.print(line, markup=False)
-
-
-for _option in STORE_OPTIONS:
-    scaling = _option(scaling)

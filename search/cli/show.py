@@ -8,21 +8,18 @@ import sys
 import click
 
 from pipeline.exceptions import InputError
-from search.cli.values import whole_number
+from search.cli.options import request_options, store_options
+from search.study.values import whole_number
 
 MAX_PORT = 65535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-STORE_OPTIONS = (
-    click.option("--tracking-uri", default="", help="MLflow's store."),
-    click.option("--storage", default="", help="Optuna's store."),
-)
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
 @click.option("--port", default="5000", show_default=True, help="Port to serve on.")
 @click.option("--allow-remote", is_flag=True, help="Serve on an address that others can reach.")
-@click.option("--tracking-uri", default="", help="MLflow's store.")
+@request_options("tracking_uri")
 def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
     """Serve the MLflow UI on loopback."""
     from search.tracking.stores import open_tracking, prepare_home, resolve_stores
@@ -55,6 +52,7 @@ def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
 
 
 @click.command()
+@store_options
 def verify(tracking_uri: str, storage: str) -> None:
     """Check that environment, stores and data versions are whole."""
     from pathlib import Path
@@ -68,7 +66,3 @@ def verify(tracking_uri: str, storage: str) -> None:
         whole = whole and ok
         click.echo(f"{'ok ' if ok else 'BAD'} {line}")
     sys.exit(0 if whole else 1)
-
-
-for _option in STORE_OPTIONS:
-    verify = _option(verify)

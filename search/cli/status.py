@@ -7,12 +7,13 @@ import json
 import click
 
 from pipeline.exceptions import InputError
-from search.cli.show import STORE_OPTIONS
+from search.cli.options import store_options
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
+@store_options
 def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
     """Show every study: trials done and asked, state, best result, issues; also while workers run."""
     if as_json and watch:
@@ -31,7 +32,3 @@ def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
     else:
         console = make_console()
         console.print(status_table(study_states(stores), console.width))
-
-
-for _option in STORE_OPTIONS:
-    status = _option(status)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from search.cli.show import STORE_OPTIONS
+from search.cli.options import store_options
 
 
 @click.command()
@@ -19,6 +19,7 @@ from search.cli.show import STORE_OPTIONS
 @click.option("--dry-run", is_flag=True, help="Print what would be queued, and stop.")
 @click.option("--workers", default="auto", show_default=True, help="Processes, one thread each; auto is one per core.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@store_options
 def supplement(
     tracking_uri: str, storage: str, study: str, where: tuple[str, ...], dry_run: bool, workers: str, device: str
 ) -> None:
@@ -37,7 +38,3 @@ def supplement(
             console.print(line, markup=False)
         return
     sys.exit(run_supplement(stores, study, where, workers=workers, device=device, console=console))
-
-
-for _option in STORE_OPTIONS:
-    supplement = _option(supplement)

@@ -7,13 +7,14 @@ import sys
 
 import click
 
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import reason, whole_number
+from search.cli.options import store_options
+from search.study.values import reason, whole_number
 
 
 @click.command()
 @click.argument("model_version")
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
+@store_options
 def promote(tracking_uri: str, storage: str, model_version: str, force: str | None) -> None:
     """Ask the gate again for MODEL_VERSION (as patchscale-SPY-h1/3), and make it champion if it holds.
 
@@ -31,6 +32,7 @@ def promote(tracking_uri: str, storage: str, model_version: str, force: str | No
 @click.command()
 @click.argument("model")
 @click.option("--to", default="", metavar="VERSION", help="Earlier champion (default: the one before).")
+@store_options
 def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
     """Make the champion of MODEL before the present one champion again."""
     number = whole_number("to", to, 1) if to else None
@@ -52,6 +54,7 @@ def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@store_options
 def compare(tracking_uri: str, storage: str, a: str, b: str, as_json: bool) -> None:
     """Compare versions A and B on the days that both forecast out of sample."""
     from search.registry.compare import compare_versions
@@ -63,7 +66,3 @@ def compare(tracking_uri: str, storage: str, a: str, b: str, as_json: bool) -> N
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:
         found.show(make_console())
-
-
-for _option in STORE_OPTIONS:
-    promote, rollback, compare = (_option(command) for command in (promote, rollback, compare))

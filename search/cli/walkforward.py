@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from search.cli.show import STORE_OPTIONS
-from search.cli.values import whole_number
+from search.cli.options import store_options
+from search.study.values import whole_number
 
 
 @click.command()
@@ -18,6 +18,7 @@ from search.cli.values import whole_number
 @click.option("--last-year", default="", help="Last test year; empty is the last before the sealed test split.")
 @click.option("--workers", default="auto", show_default=True, help="Processes, one thread each; auto is one per core.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@store_options
 def walkforward(
     tracking_uri: str,
     storage: str,
@@ -47,7 +48,3 @@ def walkforward(
 
     request = Request(what=what, study=study, workers=workers, device=device, **numbers)  # type: ignore[arg-type]
     sys.exit(run_walk_forward(resolve_stores(tracking_uri, storage), request, make_console()))
-
-
-for _option in STORE_OPTIONS:
-    walkforward = _option(walkforward)

@@ -15,11 +15,13 @@ from rich.table import Table
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError, PatchscaleError, describe_error
 from search.audit.status import study_states
-from search.hpo.command import Request, open_stores, plan_study, require_runnable, work_on
+from search.hpo.command import open_stores, require_runnable, work_on
 from search.hpo.launcher import Launcher
 from search.results.card import study_card
 from search.results.trials_table import trials_table
+from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
+from search.study.request import HpoRequest
 from search.study.restore import restore
 from search.study.study import Study, open_or_create_study
 from search.tracking.locks import campaign_lock, study_lock
@@ -40,22 +42,22 @@ class Cell:
     Parameters
     ----------
     request, plan, dataset
-        What was asked of it, and what :func:`search.hpo.command.plan_study` made of that.
+        What was asked of it, and what :func:`search.study.make_plan.make_plan` made of that.
     """
 
-    request: Request
+    request: HpoRequest
     plan: Plan
     dataset: DatasetVersion
 
 
-def plan_campaign(request: Request, budgets: Sequence[str], horizons: Sequence[int]) -> list[Cell]:
+def plan_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence[int]) -> list[Cell]:
     """Plan every study of the matrix, budgets outside and horizons inside, in the order given.
 
     All of them have the data of now: a download while the campaign runs changes none.
 
     Parameters
     ----------
-    request : Request
+    request : HpoRequest
         What all studies share; its budget and horizon are not looked at.
     budgets, horizons
         Each once.
@@ -74,12 +76,12 @@ def plan_campaign(request: Request, budgets: Sequence[str], horizons: Sequence[i
     for budget in budgets:
         for horizon in horizons:
             asked = replace(request, budget=budget, horizon=horizon)
-            plan, dataset = plan_study(asked)
+            plan, dataset = make_plan(asked, root=Path(DATA_DIRECTORY).absolute())
             cells.append(Cell(request=asked, plan=plan, dataset=dataset))
     return cells
 
 
-def run_campaign(request: Request, budgets: Sequence[str], horizons: Sequence[int]) -> int:
+def run_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence[int]) -> int:
     """Queue the matrix and work it off; the same command again goes on.
 
     Returns

@@ -10,16 +10,19 @@ from rich.table import Table
 
 from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
-from search.hpo.command import Request
 from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, survey, windows_of
 from search.study.plan import DATA_DIRECTORY
+from search.study.request import HpoRequest
 from search.workers.count import count_workers
 
 UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
 
 
 def estimate_campaign(
-    request: Request, budgets: Sequence[str], horizons: Sequence[int], report: Callable[[str], None] = lambda line: None
+    request: HpoRequest,
+    budgets: Sequence[str],
+    horizons: Sequence[int],
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[Estimate]:
     """Estimate every study of a matrix; each budget is measured once.
 

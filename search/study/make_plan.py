@@ -6,77 +6,56 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from model.spec.budget import DEFAULT_TOLERANCE
 from model.spec.spec import NONE, Data, Training
 from pipeline.datasets.build import build_dataset
 from pipeline.datasets.dataset import DatasetVersion
-from pipeline.exceptions import InputError
 from pipeline.snapshots.pull import pull
 from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
 from pipeline.sources import Source, open_source
 from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import parse_split, split_rows
-from pipeline.splits.target import Target
 from pipeline.tiers import auxiliary_tickers, find_tier
 from search.space.axes import AXIS_NAMES, Axes, axis_text
 from search.space.grid import Grid, make_grid
 from search.study.plan import Plan
+from search.study.request import HpoRequest
+from search.study.values import NAME_LETTERS, study_name
 
 CHANGING_SOURCES = ("yahoo",)
-NAME_LETTERS = r"A-Za-z0-9._^=+-"
-NAME_LENGTH = 120
 
 
-def make_plan(
-    *,
-    budget: str,
-    horizon: int,
-    threshold: float,
-    source: str,
-    ticker: str,
-    train_tickers: str,
-    tier: str,
-    split: str,
-    seed: int,
-    max_epochs: int,
-    patience: int,
-    offset: str,
-    study: str,
-    root: Path,
-    tolerance: float = DEFAULT_TOLERANCE,
-    axes: Axes | None = None,
-    instance_norm: str = NONE,
-) -> tuple[Plan, DatasetVersion]:
+def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]:
     """Resolve what a user asked into a plan, building the dataset version on the way.
 
     Nothing is written to MLflow or Optuna; only snapshot and dataset version
-    are stored, under ``root``.  Without ``axes`` the grid has the budget's
-    standard ones.
+    are stored, under ``root``.
 
     Raises
     ------
     InputError
         Naming the first rule that a value breaks.
     """
-    if study and not re.fullmatch(rf"[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", study):
-        raise InputError(f"study must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {study!r}")
-    parsed_budget = Budget(text=budget, tolerance=tolerance)
-    target = Target(horizon=horizon, threshold=threshold)
-    training = Training(max_epochs=max_epochs, patience=patience, offset=offset)
-    grid = make_grid(parsed_budget, n_features=len(find_tier(tier)), axes=axes, instance_norm=instance_norm)
-    provider = open_source(source)
+    name, tier = study_name("study", request.study), request.tier
+    target, budget = request.target, request.size
+    training = Training(max_epochs=request.max_epochs, patience=request.patience, offset=request.offset)
+    n_features = len(find_tier(tier))
+    grid = make_grid(budget, n_features=n_features, axes=request.axes, instance_norm=request.instance_norm)
+    provider = open_source(request.source)
     snapshot, *auxiliary = (
-        _snapshot(root, provider, each) for each in (ticker or provider.default_ticker, *auxiliary_tickers(tier))
+        _snapshot(root, provider, each)
+        for each in (request.ticker or provider.default_ticker, *auxiliary_tickers(tier))
     )
     dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
     pooled = [
         build_dataset(root, _snapshot(root, provider, each), tier, auxiliary=auxiliary)
-        for each in _pooled_tickers(train_tickers, dataset.ticker)
+        for each in request.train_tickers
+        if each != dataset.ticker
     ]
-    parsed_split = parse_split(split, dataset.dates)
+    split = parse_split(request.split, dataset.dates)
     labels = target.labels(dataset.frame)
     first_row = grid.architectures[0].context_length - 1
-    rows = split_rows(dataset.dates, labels, parsed_split, horizon=target.horizon, first_row=first_row)
+    rows = split_rows(dataset.dates, labels, split, horizon=target.horizon, first_row=first_row)
     base_rates(labels, rows)
     snapshots = {name: digest for each in (dataset, *pooled) for name, digest in each.snapshots.items()}
     data = Data(
@@ -87,16 +66,16 @@ def make_plan(
         tier=tier,
         train_datasets=_named({each.ticker: each.digest for each in pooled}) if pooled else NONE,
     )
-    chosen = ("pooled" if pooled else NONE, offset, instance_norm)
+    chosen = ("pooled" if pooled else NONE, training.offset, request.instance_norm)
     variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid)
-    default_name = f"{dataset.ticker}-{target.name}-{budget}-{tier}{variant}-{dataset.digest[:8]}"
+    default_name = f"{dataset.ticker}-{target.name}-{budget.text}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
-        study=study or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
+        study=name or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
         data=data,
         target=target,
-        split=parsed_split,
-        budget=budget,
-        tolerance=parsed_budget.tolerance,
+        split=split,
+        budget=budget.text,
+        tolerance=budget.tolerance,
         **{f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES},
         min_head_dim=grid.axes.min_head_dim,
         grid_hash=grid.hash,
@@ -104,8 +83,8 @@ def make_plan(
         max_epochs=training.max_epochs,
         patience=training.patience,
         offset=training.offset,
-        instance_norm=instance_norm,
-        seed=seed,
+        instance_norm=request.instance_norm,
+        seed=request.seed,
     )
     plan.spec(grid.architectures[0], {})
     return plan, dataset
@@ -115,14 +94,6 @@ def _grid_variant(grid: Grid) -> str:
     """Tell a grid of other axes or tolerance from the standard one in the study's name."""
     standard = grid.axes == Axes().of(grid.budget) and grid.budget.tolerance == DEFAULT_TOLERANCE
     return "" if standard else f"-g{grid.hash[:6]}"
-
-
-def _pooled_tickers(text: str, forecast: str) -> list[str]:
-    """Read ``--train-tickers``, tickers separated by commas; the forecast one is trained on anyway."""
-    tickers = [each.strip() for each in text.split(",")] if text else []
-    if not all(tickers) or len(set(tickers)) < len(tickers):
-        raise InputError(f"train_tickers must be tickers, each once, separated by commas, got {text!r}")
-    return [each for each in tickers if each != forecast]
 
 
 def _named(digests: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pipeline.exceptions import InputError
+from search.study.values import process_count
 
 
 def count_workers(text: str, device: str) -> int:
@@ -15,11 +15,9 @@ def count_workers(text: str, device: str) -> int:
     >>> count_workers("3", "cpu"), count_workers("auto", "cuda")
     (3, 1)
     """
-    if text == "auto":
-        return 1 if device == "cuda" else count_cores()
-    if not (text.isdecimal() and text.isascii()) or int(text) < 1:
-        raise InputError(f"workers must be auto or a whole number, at least 1, got {text!r}")
-    return int(text)
+    if process_count("workers", text) != "auto":
+        return int(text)
+    return 1 if device == "cuda" else count_cores()
 
 
 def count_cores() -> int:

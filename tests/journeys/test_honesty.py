@@ -18,12 +18,11 @@ from search.evidence.forecasts import load_forecasts
 from search.evidence.selection import selection_corrected
 from search.registry.register import Request, register
 from search.registry.versions.aliases import champion_of
-from search.space.axes import Axes
 from search.study.make_plan import make_plan
+from search.study.request import HpoRequest
 from search.study.study import open_or_create_study
 from search.trial.runner import TrialRunner
 from search.workers.progress import make_console
-from tests.search.conftest import REQUEST
 
 LAG = 10
 """Days between the volume that decides and the day on which it decides: no last-day feature shows it."""
@@ -68,9 +67,10 @@ def search(stores, home):
         bars, p = planted_market(strength)
         (home / "bars").mkdir()
         bars.to_csv(home / "bars" / "EDGE.csv", index=False)
-        axes = Axes(d_model=(16, 32), n_layers=(1, 2), n_heads=(2,), ff_ratio=(2, 4), min_head_dim=8)
-        asked = {**REQUEST, "budget": "20K", "source": "csv:bars?adjusted=yes", "ticker": "EDGE", "tolerance": 0.5}
-        plan, dataset = make_plan(**{**asked, "max_epochs": 40, "patience": 8}, axes=axes, root=home / "data")
+        axes = {"d_model": (16, 32), "n_layers": (1, 2), "n_heads": (2,), "ff_ratio": (2, 4), "tolerance": 0.5}
+        data = {"source": "csv:bars?adjusted=yes", "ticker": "EDGE"}
+        request = HpoRequest(budget="20K", max_epochs=40, patience=8, **axes, **data)
+        plan, dataset = make_plan(request, root=home / "data")
         study = open_or_create_study(stores, plan, trials=n_trials, data_root=home / "data", pruner="none")
         said = {"report": lambda event: None, "should_stop": lambda: False}
         runner = TrialRunner(study, dataset, device="cpu", **said)

@@ -1,5 +1,7 @@
 """A study that trains on several tickers with an offset: one record, one set of days."""
 
+from dataclasses import replace
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -18,7 +20,8 @@ from tests.search.conftest import REQUEST
 @pytest.fixture
 def pooled(stores, tmp_path):
     root = tmp_path / "data"
-    plan, _ = make_plan(**{**REQUEST, "train_tickers": "^IXIC", "offset": "logistic"}, instance_norm="revin", root=root)
+    request = replace(REQUEST, train_tickers=("^IXIC",), offset="logistic", instance_norm="revin")
+    plan, _ = make_plan(request, root=root)
     return open_or_create_study(stores, plan, trials=2, data_root=root)
 
 
@@ -68,7 +71,7 @@ def test_a_study_is_not_continued_with_another_pool_or_offset(pooled, stores, tm
     from pipeline.exceptions import StoreError
 
     root = tmp_path / "data"
-    alone, _ = make_plan(**{**REQUEST, "study": pooled.plan.study}, root=root)
+    alone, _ = make_plan(replace(REQUEST, study=pooled.plan.study), root=root)
     with pytest.raises(
         StoreError, match=r"train_datasets .*offset logistic there, none here; instance_norm revin there, none here"
     ):

@@ -11,6 +11,7 @@ import pytest
 
 from search.cli import main
 from search.study.make_plan import make_plan
+from search.study.request import HpoRequest
 from search.study.study import open_or_create_study
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
 from search.trial.runner import TrialRunner
@@ -28,21 +29,7 @@ SWITCHES = (
     "--disable-dev-shm-usage",
     "--window-size=1600,1200",
 )
-REQUEST = {
-    "budget": "5K",
-    "horizon": 1,
-    "threshold": 0.01,
-    "source": "sample",
-    "ticker": "",
-    "train_tickers": "",
-    "tier": "r25",
-    "split": "auto",
-    "seed": 0,
-    "max_epochs": 1,
-    "patience": 1,
-    "offset": "none",
-    "study": "",
-}
+REQUEST = HpoRequest(budget="5K", max_epochs=1, patience=1)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +57,7 @@ def home(tmp_path, monkeypatch, template):
 def planned(tmp_path_factory):
     """A tiny plan, its dataset version and the data directory that holds it."""
     root = tmp_path_factory.mktemp("data")
-    plan, dataset = make_plan(**REQUEST, root=root)
+    plan, dataset = make_plan(REQUEST, root=root)
     return plan, dataset, root
 
 

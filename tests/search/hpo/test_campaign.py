@@ -11,11 +11,12 @@ from pipeline.exceptions import InputError, StoreError
 from search.audit.status import study_states
 from search.hpo import campaign as module
 from search.hpo.campaign import plan_campaign, queue, run_campaign
-from search.hpo.command import Ending, Request, work_on
+from search.hpo.command import Ending, work_on
 from search.space.extremes import extremes
 from search.study.study import load_study
 from search.tracking.locks import campaign_lock, study_lock
 from search.tracking.stores import open_storage, open_tracking
+from tests.search.conftest import REQUEST
 
 TIME_LIMIT_SECONDS = 500
 COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1", "--trials", "2", "--max-epochs", "1", "--workers", "2"]
@@ -26,12 +27,7 @@ def request_(home, planned, monkeypatch):
     """A tiny request; its data are stored already."""
     monkeypatch.setattr("search.hpo.command.DATA_DIRECTORY", str(planned[2]))
     monkeypatch.setattr("search.hpo.campaign.DATA_DIRECTORY", str(planned[2]))
-    return Request(
-        **{name: "" for name in ("budget", "ticker", "train_tickers", "study", "tracking_uri", "storage")},
-        **{"trials": 1, "horizon": 1, "threshold": 0.01, "source": "sample", "tier": "r25", "split": "auto"},
-        **{"workers": "1", "pruner": "none", "timeout": None, "seed": 0, "max_epochs": 1, "patience": 1},
-        **{"offset": "none", "device": "cpu"},
-    )
+    return replace(REQUEST, trials=1, workers="1", pruner="none", device="cpu")
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from optuna.trial import TrialState
 
-from model.spec.budget import Budget
 from pipeline.exceptions import StoreError
-from search.space.axes import Axes
 from search.space.extremes import extremes
 from search.space.ranks import SearchSpace
 from search.study.make_plan import make_plan
@@ -66,8 +64,8 @@ def test_a_study_refuses_another_plan_and_names_the_difference(make, field, valu
 
 
 def test_another_grid_is_rebuilt_from_the_stored_plan_and_named_apart(stores, planned):
-    own = Axes(n_layers=(2, 3), ff_ratio=(1, 2, 3), min_head_dim=4)
-    plan, _ = make_plan(**REQUEST, root=planned[2], tolerance=0.5, axes=own)
+    own = replace(REQUEST, tolerance=0.5, n_layers=(2, 3), ff_ratio=(1, 2, 3), min_head_dim=4)
+    plan, _ = make_plan(own, root=planned[2])
     made = open_or_create_study(stores, plan, trials=2, data_root=planned[2])
     assert plan.study != planned[0].study and plan.grid_hash[:6] in plan.study
     stored = load_study(stores, plan.study).plan
@@ -79,8 +77,8 @@ def test_another_grid_is_rebuilt_from_the_stored_plan_and_named_apart(stores, pl
 
 
 def test_the_standard_axes_written_out_are_the_standard_study(planned):
-    written = Axes().of(Budget(text=REQUEST["budget"]))
-    assert make_plan(**REQUEST, root=planned[2], axes=written)[0] == planned[0]
+    written = replace(REQUEST, **asdict(REQUEST.axes.of(REQUEST.size)))
+    assert make_plan(written, root=planned[2])[0] == planned[0]
 
 
 def test_a_study_can_be_continued_with_another_sampler(stores, planned):

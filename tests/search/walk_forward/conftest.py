@@ -30,7 +30,7 @@ def pooled(tmp_path_factory):
     from pipeline.datasets.dataset import load_dataset
 
     root = tmp_path_factory.mktemp("pooled")
-    plan, dataset = make_plan(**{**REQUEST, "train_tickers": "^IXIC", "offset": "logistic"}, root=root)
+    plan, dataset = make_plan(replace(REQUEST, train_tickers=("^IXIC",), offset="logistic"), root=root)
     return plan, (dataset, *(load_dataset(root, digest) for digest in plan.data.pooled_digests)), root
 
 

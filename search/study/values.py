@@ -4,8 +4,74 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 from pipeline.exceptions import InputError
+
+NAME_LETTERS = r"A-Za-z0-9._^=+-"
+NAME_LENGTH = 120
+
+
+def any_text(name: str, text: str) -> str:
+    """Take a text as it is; what it means is known later."""
+    return text
+
+
+def one_of(*choices: str) -> Callable[[str, str], str]:
+    """Make the reader of a text that is one of some.
+
+    Examples
+    --------
+    >>> one_of("median", "none")("pruner", "none")
+    'none'
+    """
+
+    def read(name: str, text: str) -> str:
+        if text not in choices:
+            raise InputError(f"{name} must be one of {', '.join(choices)}, got {text!r}")
+        return text
+
+    return read
+
+
+def tickers(name: str, text: str) -> tuple[str, ...]:
+    """Read tickers separated by commas; none for an empty text.
+
+    Examples
+    --------
+    >>> tickers("train_tickers", "^IXIC, ^DJI"), tickers("train_tickers", "")
+    (('^IXIC', '^DJI'), ())
+    """
+    found = tuple(each.strip() for each in text.split(",")) if text else ()
+    if not all(found) or len(set(found)) < len(found):
+        raise InputError(f"{name} must be tickers, each once, separated by commas, got {text!r}")
+    return found
+
+
+def process_count(name: str, text: str) -> str:
+    """Read a number of processes; ``auto`` is left to where the cores are known.
+
+    Examples
+    --------
+    >>> process_count("workers", "auto"), process_count("workers", "3")
+    ('auto', '3')
+    """
+    if text != "auto" and (not (text.isdecimal() and text.isascii()) or int(text) < 1):
+        raise InputError(f"{name} must be auto or a whole number, at least 1, got {text!r}")
+    return text
+
+
+def study_name(name: str, text: str) -> str:
+    """Read a name that stores and files can carry; empty is left to the plan.
+
+    Examples
+    --------
+    >>> study_name("study", "SPY-h1-2M")
+    'SPY-h1-2M'
+    """
+    if text and not re.fullmatch(rf"[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", text):
+        raise InputError(f"{name} must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {text!r}")
+    return text
 
 
 def whole_number(name: str, text: str, least: int) -> int:

@@ -1,0 +1,128 @@
+"""The request: what a user asks of a study, and the one list of its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
+
+from model.spec.architecture import INSTANCE_NORMS
+from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from pipeline.splits.target import Target
+from search.space.axes import AXIS_NAMES, MIN_HEAD_DIM, Axes, read_axis
+from search.study.values import any_text, duration, fraction, one_of, process_count, study_name, tickers, whole_number
+
+Reader = Callable[[str, str], Any]
+counted: Reader = partial(whole_number, least=1)
+
+
+def option(default: object, help: str, read: Reader = any_text) -> Any:
+    """Declare an option: its default as users would type it, what it says of itself, how its text is read."""
+    text = str(default)
+    return field(default=read("default", text), metadata={"default": text, "help": help, "read": read})
+
+
+@dataclass(frozen=True, kw_only=True)
+class HpoRequest:
+    """What was asked of ``hpo``, not yet checked against data.
+
+    Each field is an option of ``hpo``, in the order of its help, and stands nowhere else: the options of the
+    commands and the MLproject's entry points are made from these fields.
+
+    Raises
+    ------
+    InputError
+        Naming the first rule that a value breaks.
+
+    Examples
+    --------
+    >>> request = HpoRequest(budget="50K", n_layers=(2, 3))
+    >>> request.sampler, request.axes.n_layers, request.target.name
+    ('tpe', (2, 3), 'h1')
+    """
+
+    budget: str = option("2M", "Parameter budget: 2M, 20M, 200M, 2B, 350K, 1.5B.")
+    d_model: tuple[int, ...] = option(
+        "", "Widths to try, separated by commas; empty is the standard axis of the budget.", read_axis
+    )
+    n_layers: tuple[int, ...] = option("", "Depths to try, separated by commas: 160,180.", read_axis)
+    n_heads: tuple[int, ...] = option("", "Head counts to try, separated by commas.", read_axis)
+    ff_ratio: tuple[int, ...] = option(
+        "", "Feed-forward widths to try, as multiples of d_model, separated by commas.", read_axis
+    )
+    min_head_dim: int = option(MIN_HEAD_DIM, "Narrowest attention head, d_model / n_heads.", counted)
+    tolerance: float = option(
+        DEFAULT_TOLERANCE, "Allowed deviation from the budget, a fraction: 0.25 is ±25 %.", fraction
+    )
+    trials: int = option(50, "Finished trials that make the study complete; more extends it.", counted)
+    horizon: int = option(1, "Days ahead.", counted)
+    threshold: float = option(0.01, "Rise to be reached, a fraction: 0.01 is 1 %.", fraction)
+    source: str = option("sample", "Where bars come from.")
+    ticker: str = option("", "Symbol; empty is the source's own, ^GSPC for sample.")
+    train_tickers: tuple[str, ...] = option(
+        "", "Further tickers whose training rows are trained on too, separated by commas.", tickers
+    )
+    tier: str = option("r25", "Feature set.", one_of("a25", "r25", "r33", "r55"))
+    split: str = option("auto", "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.")
+    sampler: str = option(
+        "tpe",
+        "What proposes trials after the six extremes: tpe, gp or random; may change when a study is continued.",
+        one_of("tpe", "gp", "random"),
+    )
+    workers: str = option("auto", "Processes, one thread each; auto is one per core.", process_count)
+    pruner: str = option(
+        "median",
+        "median, or none: whether trials worse than the median are stopped early; extremes never are.",
+        one_of("median", "none"),
+    )
+    timeout: float | None = option(
+        "", "Stop after the epochs that run then, as in 90s, 30m, 8h or 1h30m; empty is no limit.", duration
+    )
+    seed: int = option(0, "Of the sampler and of every trial.", partial(whole_number, least=0))
+    max_epochs: int = option(6, "Most epochs of a trial.", counted)
+    patience: int = option(2, "Epochs without a better validation loss before a trial stops.", counted)
+    offset: str = option(
+        "none",
+        "Baseline whose frozen logit the Transformer adds to: none, logistic or boosting.",
+        one_of("none", "logistic", "boosting"),
+    )
+    instance_norm: str = option(
+        "none",
+        "none, or revin: each window's features lose their own mean and scale; pair it with an offset.",
+        one_of(*INSTANCE_NORMS),
+    )
+    study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
+    tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
+    storage: str = option("", "Optuna's store; empty is optuna.db beside MLflow's.")
+    device: str = option("auto", "auto, cpu or cuda.")
+
+    def __post_init__(self) -> None:
+        _ = self.size, self.axes, self.target
+
+    @classmethod
+    def read(cls, texts: Mapping[str, str]) -> HpoRequest:
+        """Read options as typed; one that is empty or not there has its default.
+
+        Examples
+        --------
+        >>> HpoRequest.read({"trials": "8", "timeout": "30m", "n_layers": ""}).timeout
+        1800.0
+        """
+        given = {each.name: texts.get(each.name) or each.metadata["default"] for each in fields(cls)}
+        return cls(**{each.name: each.metadata["read"](each.name, given[each.name]) for each in fields(cls)})
+
+    @property
+    def size(self) -> Budget:
+        """Budget with its tolerance."""
+        return Budget(text=self.budget, tolerance=self.tolerance)
+
+    @property
+    def axes(self) -> Axes:
+        """Axes of the grid; an empty one stands for the standard values of the budget."""
+        return Axes(**{name: getattr(self, name) for name in AXIS_NAMES}, min_head_dim=self.min_head_dim)
+
+    @property
+    def target(self) -> Target:
+        """What is forecast."""
+        return Target(horizon=self.horizon, threshold=self.threshold)
