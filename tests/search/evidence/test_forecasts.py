@@ -12,7 +12,6 @@ from pipeline.exceptions import InputError, RecordError, SealedError
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.forecasts import PREDICTIONS, load_forecasts
 from search.results.trial_runs import recorded_trials
-from search.tracking.artifacts import fetch_artifact
 from search.tracking.tags import RECORD_STATE, TRIAL_NUMBER
 from search.trial.baselines import log_baselines
 
@@ -143,14 +142,3 @@ def test_another_plan_s_trials_do_not_enter(study):
     other = replace(study, plan=replace(study.plan, split=split))
     with pytest.raises(InputError, match="got none"):
         load_forecasts(other)
-
-
-def test_an_artifact_comes_from_a_store_elsewhere_as_well(study, monkeypatch, tmp_path):
-    """The same repository, read as one that is no directory of this machine."""
-    run = study.client.get_run(load_forecasts(study).run_ids[0])
-    here = fetch_artifact(study.client, run, PREDICTIONS, tmp_path / "a")
-    monkeypatch.setattr("search.tracking.artifacts._directory", lambda run: None)
-    copied = fetch_artifact(study.client, run, PREDICTIONS, tmp_path / "b")
-    assert copied.is_relative_to(tmp_path / "b")
-    assert copied.read_bytes() == here.read_bytes()
-    assert fetch_artifact(study.client, run, "predictions/none.parquet", tmp_path / "c") is None

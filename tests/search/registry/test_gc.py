@@ -156,9 +156,3 @@ def test_the_card_says_how_large_the_artifacts_are(study, command):
     assert size == artifact_bytes(runs) > 10_000
     assert f"- artifacts of all its runs: {size / 1000:.1f} kB ({size:,} bytes)" in note
     assert "3 of 3 trials finished" in note
-
-
-def test_a_store_elsewhere_has_an_unknown_size(study):
-    run = study.client.get_run(study.run_id)
-    run.info._artifact_uri = "s3://bucket/run"
-    assert artifact_bytes([run]) is None
