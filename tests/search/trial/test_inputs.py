@@ -5,7 +5,7 @@ import pytest
 
 from model.windows import make_windows
 from pipeline.datasets.drift import drift_report
-from search.trial.inputs import dataset_entities, further_entities, log_data
+from search.trial.inputs import dataset_entities, log_data, pooled_entities
 
 PARTS = ["train", "validation", "test"]
 
@@ -70,6 +70,6 @@ def test_each_part_s_entity_spans_its_own_days(planned, windows):
 def test_another_ticker_is_entered_with_its_training_days_and_not_at_all_without_one(planned):
     plan, dataset, root = planned
     late = replace(dataset, frame=dataset.frame.loc[str(plan.split.validation_start) :])
-    ((context, entity),) = further_entities((dataset, late), root, plan.target, plan.split, 60)
+    ((context, entity),) = pooled_entities((dataset, late), root, plan.target, plan.split, 60)
     assert (context, entity.name) == ("train", f"{dataset.ticker}-{dataset.tier}-train")
     assert entity.profile["last_date"] <= str(plan.split.train_end)

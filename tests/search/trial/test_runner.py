@@ -14,7 +14,7 @@ from model.spec.spec import Spec
 from model.training.trainer import predict_rows
 from model.windows import make_windows
 from pipeline.exceptions import TrainingError
-from search.results.trials_table import in_dimensions, trials_table
+from search.results.trials_table import trials_table
 from search.study.study import open_or_create_study
 from search.trial.runner import TrialRunner
 
@@ -116,18 +116,6 @@ def test_a_stopped_trial_is_killed_not_failed(study, planned, events):
     (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
     assert trial.user_attrs["end"] == "interrupted"
     assert study.client.get_run(trial.user_attrs["run_id"]).info.status == "KILLED"
-
-
-@pytest.mark.lesson("L2")
-def test_tables_and_plots_speak_in_dimensions(study, runner):
-    runner.run_next()
-    table = trials_table(study)
-    row = table.iloc[0]
-    assert row["label"] == f"d{row['d_model']}-L{row['n_layers']}-h{row['n_heads']}-ff{row['d_ff']}"
-    assert list(table["state"].value_counts().index) == ["waiting", "finished"]
-    (copied,) = in_dimensions(study).trials
-    assert copied.params["d_model"] == row["d_model"]
-    assert not any(name.endswith("_rank") for name in copied.params)
 
 
 @pytest.mark.lesson("L33")

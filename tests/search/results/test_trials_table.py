@@ -1,0 +1,43 @@
+import pytest
+
+from search.results.trials_table import in_dimensions, trials_table
+from search.space.grid import AXES
+
+
+def test_best_loss_first_and_unfinished_trials_last_each_in_a_word(scheduled):
+    table = trials_table(scheduled(0.45, "failed", 0.4, None, "interrupted"))
+    assert list(table["number"]) == [2, 0, 1, 3, 4]
+    assert list(table["state"]) == ["finished", "finished", "failed", "waiting", "interrupted"]
+    assert list(table["loss"].dropna()) == [0.4, 0.45]
+
+
+@pytest.mark.lesson("L3")
+def test_what_is_unknown_is_empty_and_whole_numbers_stay_whole(scheduled):
+    table = trials_table(scheduled(0.4, None)).set_index("number")
+    assert table.loc[1, ["label", "loss", "epochs", "d_model", "learning_rate", "run_id"]].isna().all()
+    assert table.loc[0, "n_params"] == 5000 and str(table["d_model"].dtype) == "Int64"
+
+
+def test_a_reused_result_is_not_counted_as_finished(scheduled):
+    table = trials_table(scheduled(0.4, reuses=7, end="reused"))
+    assert list(table["state"]) == ["reused"] and table["loss"].isna().all()
+
+
+def test_plots_get_the_finished_trials_in_dimensions_alone(scheduled):
+    study = scheduled(0.45, "failed", 0.4, None)
+    copied = in_dimensions(study)
+    assert [trial.value for trial in copied.trials] == [0.45, 0.4]
+    for trial, original in zip(copied.trials, study.finished(), strict=True):
+        assert {axis: trial.params[axis] for axis in AXES} == {axis: original.user_attrs[axis] for axis in AXES}
+
+
+@pytest.mark.lesson("L2")
+def test_tables_and_plots_speak_in_dimensions(make_study, run_trials):
+    study = run_trials(make_study(2), 1)
+    table = trials_table(study)
+    row = table.iloc[0]
+    assert row["label"] == f"d{row['d_model']}-L{row['n_layers']}-h{row['n_heads']}-ff{row['d_ff']}"
+    assert list(table["state"].value_counts().index) == ["waiting", "finished"]
+    (copied,) = in_dimensions(study).trials
+    assert copied.params["d_model"] == row["d_model"]
+    assert not any(name.endswith("_rank") for name in copied.params)
