@@ -32,10 +32,10 @@ def register(
     """
     number = whole_number("trial", trial, 0) if trial else None
     n_seeds, forced = whole_number("seeds", seeds, 1), reason("force", force)
-    from search.registry.register import Request
+    from search.registry.register import RegisterRequest
     from search.registry.register import register as register_trial
     from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
-    request = Request(trial=number, seeds=n_seeds, as_is=as_is, device=device, force=forced)
+    request = RegisterRequest(trial=number, seeds=n_seeds, as_is=as_is, device=device, force=forced)
     register_trial(resolve_stores(tracking_uri, storage), study, request, make_console())

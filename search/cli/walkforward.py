@@ -43,8 +43,8 @@ def walkforward(
         },
     }
     from search.tracking.stores import resolve_stores
-    from search.walk_forward.command import Request, run_walk_forward
+    from search.walk_forward.command import WalkForwardRequest, run_walk_forward
     from search.workers.progress import make_console
 
-    request = Request(what=what, study=study, workers=workers, device=device, **numbers)  # type: ignore[arg-type]
+    request = WalkForwardRequest(what=what, study=study, workers=workers, device=device, **numbers)  # type: ignore[arg-type]
     sys.exit(run_walk_forward(resolve_stores(tracking_uri, storage), request, make_console()))

@@ -15,7 +15,7 @@ from rich.table import Table
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError, PatchscaleError, describe_error
 from search.audit.status import study_states
-from search.hpo.command import open_stores, require_runnable, work_on
+from search.hpo.command import open_stores, open_study, require_runnable, work_on
 from search.hpo.launcher import Launcher
 from search.results.card import study_card
 from search.results.trials_table import trials_table
@@ -23,7 +23,7 @@ from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
 from search.study.restore import restore
-from search.study.study import Study, open_or_create_study
+from search.study.study import Study
 from search.tracking.locks import campaign_lock, study_lock
 from search.tracking.run import set_tags
 from search.tracking.stores import Stores, open_storage
@@ -126,10 +126,7 @@ def queue(stores: Stores, cells: Sequence[Cell]) -> list[Study]:
     for cell in sorted(cells, key=lambda cell: cell.plan.study not in existing):
         name = cell.plan.study
         with study_lock(stores, name):
-            root = Path(DATA_DIRECTORY).absolute()
-            asked = cell.request
-            study = open_or_create_study(stores, cell.plan, trials=asked.trials, data_root=root, pruner=asked.pruner)
-            opened[name], restored = restore(study)
+            opened[name], restored = restore(open_study(stores, cell.request, cell.plan))
             for line in restored:
                 make_console().print(f"reconciled: {line}", markup=False)
             if not opened[name].is_begun():

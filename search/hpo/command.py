@@ -15,7 +15,7 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.pruner import make_pruner
 from search.study.request import HpoRequest
 from search.study.sampler import require_sampler
-from search.study.study import open_or_create_study
+from search.study.study import Study, open_or_create_study
 from search.tracking.locks import study_lock
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
@@ -74,6 +74,24 @@ def open_stores(request: HpoRequest) -> Stores:
     return stores
 
 
+def open_study(stores: Stores, request: HpoRequest, plan: Plan) -> Study:
+    """Open or make the study of a plan with everything that the request says of it.
+
+    Raises
+    ------
+    StoreError
+        If it exists with another plan.
+    """
+    return open_or_create_study(
+        stores,
+        plan,
+        trials=request.trials,
+        data_root=Path(DATA_DIRECTORY).absolute(),
+        sampler=request.sampler,
+        pruner=request.pruner,
+    )
+
+
 def work_on(
     stores: Stores,
     request: HpoRequest,
@@ -94,11 +112,8 @@ def work_on(
     launched : bool
         Whether ``mlflow run`` started this process.
     """
-    console, root = make_console(), Path(DATA_DIRECTORY).absolute()
     with Signals() as signals, study_lock(stores, plan.study) as lock:
-        study = open_or_create_study(
-            stores, plan, trials=request.trials, data_root=root, sampler=request.sampler, pruner=request.pruner
-        )
+        study = open_study(stores, request, plan)
         workforce = Workforce(
             workers=request.workers,
             device=request.device,
@@ -106,4 +121,4 @@ def work_on(
             launched=launched,
             timeout=request.timeout,
         )
-        return work_on_study(stores, study, workforce, console, signals, launcher=launcher)
+        return work_on_study(stores, study, workforce, make_console(), signals, launcher=launcher)

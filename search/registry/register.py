@@ -38,7 +38,7 @@ REGISTERED, SEPARATOR = "registered.as", ", "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class RegisterRequest:
     """What to register.
 
     Parameters
@@ -62,7 +62,7 @@ class Request:
     force: str = ""
 
 
-def register(stores: Stores, name: str, request: Request, console: Console) -> ModelVersion:
+def register(stores: Stores, name: str, request: RegisterRequest, console: Console) -> ModelVersion:
     """Package a trial of a study, prove that the package says what its weights say, and register it.
 
     The model's aliases are held from the making of the version on: while it trains, others may move them.
@@ -87,7 +87,7 @@ def register(stores: Stores, name: str, request: Request, console: Console) -> M
 
 
 def _register(
-    stores: Stores, study: Study, best: BestTrial, request: Request, run_id: str, console: Console
+    stores: Stores, study: Study, best: BestTrial, request: RegisterRequest, run_id: str, console: Console
 ) -> ModelVersion:
     client, model = study.client, study.plan.experiment
     track_record = track_record_of_request(stores, study, best, request, console)
@@ -115,7 +115,7 @@ def _register(
 
 
 def track_record_of_request(
-    stores: Stores, study: Study, best: BestTrial, request: Request, console: Console
+    stores: Stores, study: Study, best: BestTrial, request: RegisterRequest, console: Console
 ) -> TrackRecord:
     """Collect the trial's evidence, with the baselines that the study lacks."""
     model = study.plan.experiment
@@ -145,7 +145,7 @@ def _all_or_nothing(study: Study, best: BestTrial, run_id: str) -> Iterator[None
         raise
 
 
-def _members(study: Study, best: BestTrial, request: Request, console: Console) -> Members:
+def _members(study: Study, best: BestTrial, request: RegisterRequest, console: Console) -> Members:
     if request.as_is:
         return trial_members(study, best)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class WalkForwardRequest:
     """What a user asked for.
 
     Parameters
@@ -53,7 +53,7 @@ class Request:
     device: str
 
 
-def run_walk_forward(stores: Stores, request: Request, console: Console) -> int:
+def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Console) -> int:
     """Walk forward what is not there yet, and print it beside the baselines of the same years.
 
     Returns
@@ -88,7 +88,7 @@ def _walk(
     study: Study,
     subject: Subject,
     data: WalkForwardData,
-    request: Request,
+    request: WalkForwardRequest,
     workforce: Workforce,
     progress: WalkProgress,
     signals: Signals,

@@ -16,7 +16,7 @@ from pipeline.calendars import sessions
 from search.evidence.bootstrap import metric_intervals, resampled_days
 from search.evidence.forecasts import load_forecasts
 from search.evidence.selection import selection_corrected
-from search.registry.register import Request, register
+from search.registry.register import RegisterRequest, register
 from search.registry.versions.aliases import champion_of
 from search.study.make_plan import make_plan
 from search.study.request import HpoRequest
@@ -86,7 +86,7 @@ def search(stores, home):
 @pytest.mark.lesson("L24")
 def test_a_planted_edge_is_found_and_covered_and_promoted(search, stores):
     study, truth = search(1.2, 4)
-    version = register(stores, study.plan.study, Request(seeds=1), make_console())
+    version = register(stores, study.plan.study, RegisterRequest(seeds=1), make_console())
     assert champion_of(study.client, version.name).version == version.version
     found = load_forecasts(study)
     trials = found.of_role("trial")
@@ -105,7 +105,7 @@ def test_a_planted_edge_is_found_and_covered_and_promoted(search, stores):
 @pytest.mark.lesson("L24")
 def test_a_market_without_an_edge_has_no_champion(search, stores):
     study, _ = search(0.0, 4)
-    version = register(stores, study.plan.study, Request(seeds=1), make_console())
+    version = register(stores, study.plan.study, RegisterRequest(seeds=1), make_console())
     assert champion_of(study.client, version.name) is None
     assert version.tags["gate"].startswith("not met: ")
     assert "beats the best baseline" in version.tags["gate"]

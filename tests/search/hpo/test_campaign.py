@@ -56,6 +56,14 @@ def runs(stores):
     return {run.info.run_id: run for run in found}
 
 
+def recorded(stores, name):
+    """What both stores say of a study's sampler and pruner, and the sampler that a worker would draw with."""
+    study = load_study(stores, name)
+    attributes, tags = study.schedule.user_attrs, study.client.get_run(study.run_id).data.tags
+    found = {"sampler": attributes["sampler"], "pruner": attributes["pruner"], "tag": tags["study.sampler"]}
+    return {**found, "workers": study.schedule.sampler.kind}
+
+
 def nothing_is_there(stores):
     return open_storage(stores).get_all_studies() == [] and runs(stores) == {}
 
@@ -116,6 +124,24 @@ def test_the_whole_matrix_is_queued_in_both_stores_before_work_starts(request_, 
     assert len(runs(stores)) == 4
 
 
+def test_sampler_and_pruner_of_the_request_are_used_and_recorded_first_time_and_again(request_, stores, monkeypatch):
+    used = []
+
+    def work(stores, study, *rest, **settings):
+        used.append((study.schedule.sampler.kind, type(study.schedule.pruner).__name__))
+        return Ending(complete=True, timed_out=False, signal=None)
+
+    monkeypatch.setattr("search.hpo.command.work_on_study", work)
+    asked = replace(request_, sampler="gp", pruner="none")
+    (cell,) = plan_campaign(asked, ["5K"], [1])
+    for _ in ("first time", "again"):
+        queue(stores, [cell])
+        assert recorded(stores, cell.plan.study) == {"sampler": "gp", "pruner": "none", "tag": "gp", "workers": "gp"}
+        assert run_campaign(asked, ["5K"], [1]) == 0
+        assert recorded(stores, cell.plan.study) == {"sampler": "gp", "pruner": "none", "tag": "gp", "workers": "gp"}
+    assert used == [("gp", "NopPruner")] * 2
+
+
 def test_one_study_after_the_other_until_a_signal_comes(request_, worked):
     done, endings = worked
     endings[2] = Ending(complete=True, timed_out=False, signal=signal.SIGTERM)
@@ -165,6 +191,7 @@ def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_
         return work_on(stores, replace(request, device=device), plan, dataset, **rest)
 
     monkeypatch.setattr(module, "work_on", breaking)
+    request_ = replace(request_, sampler="gp")
     assert run_campaign(request_, ["5K", "6K", "7K"], [1]) == 1
     assert states(stores) == {("5K", 1): "complete", ("6K", 1): "queued", ("7K", 1): "complete"}
     parents = {r.data.params["budget"]: r.info.status for r in runs(stores).values() if "grid_hash" in r.data.params}
@@ -176,6 +203,7 @@ def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_
     out = capsys.readouterr().out
     assert out.count("is complete with 1/1 trials") == 2
     assert set(states(stores).values()) == {"complete"}
+    assert {recorded(stores, row["study"])["tag"] for row in study_states(stores)} == {"gp"}
 
 
 def read_until(process, text):

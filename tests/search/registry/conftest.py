@@ -14,7 +14,7 @@ from model.serving.packaged import write_package
 from model.training.trainer import predict_rows
 from pipeline.datasets.raw_bars import raw_bars
 from search.registry.packaging.mlflow_model import log_package
-from search.registry.register import Request, register
+from search.registry.register import RegisterRequest, register
 from search.study.study import load_study, open_or_create_study
 from search.tracking.stores import Stores, resolve_stores
 from search.trial.runner import TrialRunner
@@ -49,7 +49,7 @@ def made(tmp_path_factory, template, planned):
     for _ in range(3):
         runner.run_next()
     said = []
-    for request in (Request(as_is=True), Request(seeds=2)):
+    for request in (RegisterRequest(as_is=True), RegisterRequest(seeds=2)):
         console = quiet_console()
         register(stores, STUDY, request, console)
         said.append(console.file.getvalue())

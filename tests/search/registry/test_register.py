@@ -9,7 +9,7 @@ from rich.console import Console
 from pipeline.exceptions import StoreError
 from search.registry import register as registration
 from search.registry.gate.collect import STORED
-from search.registry.register import Request
+from search.registry.register import RegisterRequest
 from search.registry.versions.aliases import CHALLENGER, champion_of, held_aliases
 from search.registry.versions.versions import find_version, versions_of
 from search.tracking.artifacts import fetch_artifact
@@ -127,7 +127,7 @@ def test_an_interrupted_registration_leaves_both_aliases_and_no_trace(shop, stud
 
     monkeypatch.setattr(registration, at, break_off)
     with pytest.raises(error):
-        registration.register(shop, "tiny", Request(as_is=True, force="in use"), quiet())
+        registration.register(shop, "tiny", RegisterRequest(as_is=True, force="in use"), quiet())
     assert held_aliases(study.client, MODEL) == before
     assert [int(each.version) for each in versions_of(study.client, MODEL)] == [1, 2]
     best = min(study.finished(), key=lambda trial: trial.value).user_attrs["run_id"]
@@ -152,7 +152,7 @@ def test_aliases_can_be_moved_while_it_trains_and_are_held_once_it_writes(shop, 
     for at in ("_members", "package_members", "_create_version"):
         with monkeypatch.context() as patch, pytest.raises(OSError, match="enough"):
             patch.setattr(registration, at, look)
-            registration.register(shop, "tiny", Request(as_is=True), quiet())
+            registration.register(shop, "tiny", RegisterRequest(as_is=True), quiet())
     assert held == [False, False, True]
 
 
@@ -164,7 +164,7 @@ def test_evidence_is_collected_before_anything_is_trained(shop, study, monkeypat
     monkeypatch.setattr(registration, "track_record_of_trial", fail)
     monkeypatch.setattr(registration, "_members", lambda *arguments: trained.append(arguments))
     with pytest.raises(OSError, match="no evidence"):
-        registration.register(shop, "tiny", Request(), quiet())
+        registration.register(shop, "tiny", RegisterRequest(), quiet())
     assert not trained
 
 

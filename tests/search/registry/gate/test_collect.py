@@ -6,7 +6,7 @@ from model.baselines import BASELINES
 from pipeline.exceptions import RecordError
 from search.registry.gate.collect import store_track_record, track_record_of_trial, track_record_of_version
 from search.registry.packaging.best_trial import choose_trial
-from search.registry.register import Request, track_record_of_request
+from search.registry.register import RegisterRequest, track_record_of_request
 from search.registry.versions.versions import find_version
 from search.tracking.artifacts import fetch_artifact
 from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
@@ -132,7 +132,7 @@ def test_a_version_is_judged_with_no_more_seeds_than_it_has_members(study, walke
 def test_a_registration_is_judged_with_the_members_that_it_will_have(shop, study, walked, console):
     best = choose_trial(study)
     walked(Subject(name="trial", spec=best.spec), 2010, 2014, seeds=3)
-    for request, words in ((Request(as_is=True), "one seed"), (Request(), "mean of 3 seeds")):
+    for request, words in ((RegisterRequest(as_is=True), "one seed"), (RegisterRequest(), "mean of 3 seeds")):
         assert words in track_record_of_request(shop, study, best, request, console).source
 
 
