@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from pipeline.exceptions import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def known_device(option: str, name: str) -> str:
+    """Refuse a device that there can't be, without asking what is there.
+
+    Examples
+    --------
+    >>> known_device("device", "cpu")
+    'cpu'
+    """
+    if name not in DEVICES:
+        raise InputError(f"{option} must be auto, cpu or cuda, got {name!r}")
+    return name
 
 
 def choose_device(name: str) -> torch.device:
@@ -15,8 +33,9 @@ def choose_device(name: str) -> torch.device:
     InputError
         If it is not cpu, cuda or auto, or no GPU is there.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device must be auto, cpu or cuda, got {name!r}")
+    known_device("device", name)
+    import torch
+
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda needs a GPU that torch can use, got none; take auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.exceptions import InputError
 from pipeline.sources.base import Download, Source
 
-__all__ = ["SOURCES", "Download", "Source", "open_source"]
+__all__ = ["SOURCES", "Download", "Source", "known_source", "open_source"]
 
 SOURCES = ("sample", "yahoo", "csv")
 CSV_FORM = "csv:DIRECTORY?adjusted=yes or csv:DIRECTORY?adjusted=no"
@@ -36,6 +36,8 @@ def open_source(name: str, *, directory: Path | None = None, adjusted: bool | No
     >>> open_source("csv:.?adjusted=yes").adjusted
     True
     """
+    if name != "csv":
+        known_source("source", name)
     if name.startswith("csv:"):
         if directory is not None or adjusted is not None:
             raise InputError(f"source csv must be set once, got both {name!r} and settings beside it; drop one")
@@ -48,11 +50,24 @@ def open_source(name: str, *, directory: Path | None = None, adjusted: bool | No
         from pipeline.sources.sample import SampleSource
 
         return SampleSource()
-    if name == "yahoo":
-        from pipeline.sources.yahoo import YahooSource
+    from pipeline.sources.yahoo import YahooSource
 
-        return YahooSource()
-    raise InputError(f"source must be one of {', '.join(SOURCES)}, got {name!r}")
+    return YahooSource()
+
+
+def known_source(option: str, text: str) -> str:
+    """Refuse a text that names no source, without opening one.
+
+    Examples
+    --------
+    >>> known_source("source", "csv:bars?adjusted=yes")
+    'csv:bars?adjusted=yes'
+    """
+    if text.partition(":")[0] == "csv":
+        _parse_csv(text)
+    elif text not in SOURCES:
+        raise InputError(f"{option} must be one of {', '.join(SOURCES)}, got {text!r}")
+    return text
 
 
 def _open_csv(directory: Path | None, adjusted: bool | None) -> Source:

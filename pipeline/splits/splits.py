@@ -18,6 +18,7 @@ import pandas as pd
 from pipeline.calendars import NEW_YORK, sessions
 from pipeline.exceptions import InputError
 from pipeline.splits.disjoint import Index, SplitProof, prove_disjoint
+from pipeline.splits.ends import read_ends
 
 __all__ = [
     "Index",
@@ -96,22 +97,16 @@ def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
     >>> parse_split("2016-12-31/2018-12-31/2020-12-31", days).validation_start
     datetime.date(2017, 1, 1)
     """
-    if text == "auto":
+    ends = read_ends("split", text)
+    if ends is None:
         return auto_split(dates)
-    try:
-        train_end, validation_end, test_end = map(date.fromisoformat, text.split("/"))
-        validation_start, test_start = _day_after(train_end), _day_after(validation_end)
-    except ValueError as error:
-        raise InputError(
-            f"split must be auto or TRAIN_END/VALIDATION_END/TEST_END in ISO dates, got {text!r}; "
-            "for instance 2014-12-31/2016-12-31/2018-12-31"
-        ) from error
+    train_end, validation_end, test_end = ends
     return Split(
         train_start=dates[0].date(),
         train_end=train_end,
-        validation_start=validation_start,
+        validation_start=_day_after(train_end),
         validation_end=validation_end,
-        test_start=test_start,
+        test_start=_day_after(validation_end),
         test_end=test_end,
     )
 

@@ -22,6 +22,7 @@ from search.cli.reconcile import reconcile
 from search.cli.register import register
 from search.cli.report import report
 from search.cli.scaling import scaling
+from search.cli.sections import SectionedGroup
 from search.cli.show import ui, verify
 from search.cli.status import status
 from search.cli.supplement import supplement
@@ -29,21 +30,17 @@ from search.cli.versions import compare, promote, rollback
 from search.cli.walkforward import walkforward
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=SectionedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="patchscale")
 def cli() -> None:
     """Find, within a parameter budget, which Transformer architecture predicts a market best."""
 
 
-COMMANDS = (
-    *(hpo, campaign, baselines, status, audit, supplement, reconcile, gc),
-    *(import_results, data, grid, ui, verify),
-    report,
-    *(walkforward, scaling, power),
-    *(register, promote, rollback, compare, evaluate, predict),
-)
-for command in COMMANDS:
-    cli.add_command(command)
+cli.add_section("Search", hpo, campaign, grid, status, audit, supplement)
+cli.add_section("Evidence", baselines, walkforward, report, scaling, power)
+cli.add_section("Registry", register, promote, rollback, compare, evaluate, predict)
+cli.add_section("Data", data, import_results)
+cli.add_section("Store", ui, verify, reconcile, gc)
 
 
 def main(arguments: list[str] | None = None) -> None:

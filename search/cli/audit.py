@@ -15,10 +15,11 @@ from search.cli.options import store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
 def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
-    """Say which values of each axis STUDY tested, and what it lacks; exit with 1 if that is anything.
+    """Say what STUDY tested, and what it lacks.
 
-    Missing are trials below the target, extremes, untested values, records that do not give back their spec, and
-    trials on which MLflow and Optuna disagree. 'patchscale supplement' runs what is untested.
+    Of each axis the values that trials have; the exit code is 1 if anything is missing. Missing are trials below
+    the target, extremes, untested values, records that do not give back their spec, and trials on which MLflow and
+    Optuna disagree. 'patchscale supplement' runs what is untested.
     """
     from search.audit.audit import audit_study
     from search.audit.text import audit_in_words

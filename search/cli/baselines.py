@@ -13,7 +13,10 @@ from search.cli.options import store_options
 @click.argument("study")
 @store_options
 def baselines(tracking_uri: str, storage: str, study: str) -> None:
-    """Log the baselines of STUDY on the days of its trials; again adds nothing."""
+    """Log the baselines that STUDY has to beat.
+
+    They forecast the days of its trials; again adds nothing.
+    """
     from search.tracking.stores import resolve_stores
     from search.trial.baselines import run_baselines
     from search.workers.progress import make_console

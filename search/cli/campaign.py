@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
 
@@ -31,15 +32,18 @@ HELPS = {
 )
 @click.option("--horizons", default=HORIZONS, show_default=True, help="Days ahead; every budget is searched for each.")
 @request_options(*SHARED, **HELPS)
-def campaign(dry_run: bool, as_json: bool, budgets: str, horizons: str, **options: str) -> None:
-    """Queue a study for every budget and horizon and work them off in order; the same command again resumes."""
+def campaign(dry_run: bool, as_json: bool, budgets: str, horizons: str, **options: Any) -> None:
+    """Search every budget and horizon, one study after the other.
+
+    All studies are queued before the first one starts; the same command again resumes.
+    """
     if as_json and not dry_run:
         raise InputError(
             "json is a form of the dry run, got it without; add --dry-run, or see patchscale status --json"
         )
     sizes = [each.strip() for each in (budgets or BUDGETS).split(",")]
     days = [whole_number("horizons", each.strip(), 1) for each in (horizons or HORIZONS).split(",")]
-    request = HpoRequest.read(options)
+    request = HpoRequest(**options)
     if not dry_run:
         from search.hpo.campaign import run_campaign
 

@@ -31,7 +31,7 @@ root_option = click.option(
 
 @click.group()
 def data() -> None:
-    """Pull and check market data; list, show and compare its versions."""
+    """Pull and check market data, and look at its versions."""
 
 
 @data.command()
@@ -44,9 +44,10 @@ def data() -> None:
 )
 @root_option
 def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
-    """Download the whole history of TICKERS (default: the source's own) as snapshots.
+    """Download the whole history of TICKERS as snapshots.
 
-    Each is compared with the snapshot before it; nothing is ever overwritten.
+    Without TICKERS the source's own is taken. Each is compared with the snapshot before it; nothing is ever
+    overwritten.
     """
     from pipeline.sources import open_source
 
@@ -63,9 +64,10 @@ def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
 @click.option("--all-items", is_flag=True, help="Print every item, not the first ten of each finding.")
 @root_option
 def check(tickers: tuple[str, ...], source: str | None, all_items: bool, root: Path) -> None:
-    """Check the newest snapshots of TICKERS (default: all); exit with 1 if there are errors.
+    """Check the newest snapshots of TICKERS.
 
-    The whole report is written beside each snapshot.
+    Without TICKERS all are checked; the exit code is 1 if there are errors. The whole report is written beside each
+    snapshot.
     """
     import pandas as pd
 
@@ -131,7 +133,10 @@ def list_command(root: Path) -> None:
 @click.argument("version")
 @root_option
 def show(version: str, root: Path) -> None:
-    """Show a snapshot or dataset VERSION, named by the first digits of its digest."""
+    """Show a snapshot or dataset VERSION.
+
+    It is named by the first digits of its digest.
+    """
     from pipeline.datasets.catalogue import describe, find_version
 
     for name, value in describe(root, find_version(root, version)):
@@ -143,7 +148,7 @@ def show(version: str, root: Path) -> None:
 @click.argument("after", metavar="B")
 @root_option
 def diff(before: str, after: str, root: Path) -> None:
-    """Compare versions A and B: two snapshots, or two datasets."""
+    """Compare A and B, two snapshots or two datasets."""
     from pipeline.datasets.catalogue import differences, find_version
 
     lines = differences(root, find_version(root, before), find_version(root, after))

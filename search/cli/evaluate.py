@@ -12,10 +12,10 @@ from search.cli.options import store_options
 @click.option("--again", is_flag=True, help="Open the test split another time; the opening is counted.")
 @store_options
 def evaluate(tracking_uri: str, storage: str, model_version: str, again: bool) -> None:
-    """Evaluate MODEL_VERSION (as patchscale-SPY-h1@champion) on the sealed test days of its study.
+    """Evaluate MODEL_VERSION on the sealed test days of its study.
 
-    The opening is recorded on the version and on the study before a label is read. Asked again, the earlier
-    result is shown, and nothing is opened unless --again.
+    MODEL_VERSION is written as in patchscale-SPY-h1@champion. The opening is recorded on the version and on the
+    study before a label is read. Asked again, the earlier result is shown, and nothing is opened unless --again.
     """
     from search.registry.holdout.evaluate import evaluate_version
     from search.tracking.stores import resolve_stores

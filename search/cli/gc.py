@@ -14,9 +14,10 @@ from search.study.values import whole_number
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, and stop.")
 @store_options
 def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) -> None:
-    """Delete the checkpoints of STUDY's losing trials, and training states left behind.
+    """Delete the checkpoints of STUDY's losing trials.
 
-    Specs, metrics and predictions stay, and so does every checkpoint that a registered model was made of.
+    Training states left behind go too. Specs, metrics and predictions stay, and so does every checkpoint that a
+    registered model was made of.
     """
     number = whole_number("keep", keep, 1)
     from search.registry.gc import clean_up

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 @request_options("tier", tier="Feature set; the count depends on it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @request_options(*AXIS_NAMES, "min_head_dim", "tolerance")
-def grid(as_json: bool, **options: str) -> None:
-    """List every architecture within the tolerance of BUDGET with exact counts, and the limits of its depth."""
-    request = HpoRequest.read(options)
+def grid(as_json: bool, **options: Any) -> None:
+    """List every architecture of BUDGET, and the limits of its depth.
+
+    Counts are exact, and lie within the tolerance.
+    """
+    request = HpoRequest(**options)
     from pipeline.tiers import find_tier
     from search.space.grid import make_grid
 

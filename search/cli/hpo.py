@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -12,9 +13,12 @@ from search.study.request import HpoRequest
 
 @click.command()
 @request_options(*FIELDS)
-def hpo(**options: str) -> None:
-    """Search the architectures of a budget; the same command again resumes."""
-    request = HpoRequest.read(options)
+def hpo(**options: Any) -> None:
+    """Search the architectures of a budget.
+
+    The same command again resumes.
+    """
+    request = HpoRequest(**options)
     from search.hpo.command import run_study
 
     sys.exit(run_study(request))

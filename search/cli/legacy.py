@@ -16,10 +16,11 @@ KINDS = ("csv", "json", "log")
 @click.option("--kind", type=click.Choice(KINDS), default=None, help="Of every file; else its suffix says it.")
 @request_options("tracking_uri")
 def import_results(paths: tuple[Path, ...], kind: str | None, tracking_uri: str) -> None:
-    """Import legacy results from PATHS, each trial a run; again adds nothing.
+    """Import legacy results from PATHS, each trial a run.
 
-    Reads CSV result tables, JSON lists of trials (bare, or under 'trials'), and logs. What a source does not say is
-    absent; n_heads is recovered from arch_idx only with proof. Every file is parsed before anything is written.
+    Again adds nothing. Reads CSV result tables, JSON lists of trials (bare, or under 'trials'), and logs. What a
+    source does not say is absent; n_heads is recovered from arch_idx only with proof. Every file is parsed before
+    anything is written.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., None])
 
 
 def request_options(*names: str, **helps: str) -> Callable[[F], F]:
-    """Make a decorator that adds options of a request to a command.
+    """Make a decorator that adds options of a request to a command, which is given their values, read.
 
     Parameters
     ----------
@@ -27,12 +27,23 @@ def request_options(*names: str, **helps: str) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         for name in reversed(names):
-            default, text = FIELDS[name]["default"], helps.get(name, FIELDS[name]["help"])
-            flag = "--" + name.replace("_", "-")
-            function = click.option(flag, name, default=default, show_default=bool(default), help=text)(function)
+            function = _option(name, helps.get(name, FIELDS[name]["help"]))(function)
         return function
 
     return decorate
+
+
+def _option(name: str, text: str) -> Callable[[F], F]:
+    """Option of a field; an empty text stands for the default, as MLflow passes it."""
+    default, read = FIELDS[name]["default"], FIELDS[name]["read"]
+    return click.option(
+        "--" + name.replace("_", "-"),
+        name,
+        default=default,
+        show_default=bool(default),
+        help=text,
+        callback=lambda context, parameter, given: read(name, given or default),
+    )
 
 
 store_options = request_options("tracking_uri", "storage")

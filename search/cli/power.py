@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from search.cli.options import request_options
 from search.study.values import fraction, whole_number
 
 if TYPE_CHECKING:
@@ -16,22 +17,25 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--days", default="502", show_default=True, help="Forecast days that are evaluated.")
-@click.option("--horizon", default="1", show_default=True, help="Days that a label looks ahead.")
+@request_options("horizon", horizon="Days that a label looks ahead.")
 @click.option("--base-rate", default="0.2", show_default=True, help="Assumed share of positive days.")
 @click.option("--auc", default="0.74", show_default=True, help="Assumed AUC of the models compared.")
 @click.option("--correlation", default="0.87", show_default=True, help="Assumed correlation of two models' AUCs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def power(days: str, horizon: str, base_rate: str, auc: str, correlation: str, as_json: bool) -> None:
-    """Say which AUC, and which AUC gain between two models, so many days could show at 80 % power."""
+def power(days: str, horizon: int, base_rate: str, auc: str, correlation: str, as_json: bool) -> None:
+    """Say which AUC a number of days could show.
+
+    Also which AUC gain between two models; both at 80 % power.
+    """
+    n_days = whole_number("days", days, 1)
+    assumed = {
+        "base_rate": fraction("base_rate", base_rate),
+        "roc_auc": fraction("auc", auc),
+        "correlation": fraction("correlation", correlation),
+    }
     from search.evidence.power import plan_power
 
-    planned = plan_power(
-        whole_number("days", days, 1),
-        whole_number("horizon", horizon, 1),
-        base_rate=fraction("base_rate", base_rate),
-        roc_auc=fraction("auc", auc),
-        correlation=fraction("correlation", correlation),
-    )
+    planned = plan_power(n_days, horizon, **assumed)
     click.echo(json.dumps(asdict(planned), indent=2) if as_json else _in_words(planned))
 
 

@@ -11,7 +11,10 @@ from search.cli.options import store_options
 @click.argument("study")
 @store_options
 def reconcile(tracking_uri: str, storage: str, study: str) -> None:
-    """Close what a crash left open in STUDY, queue it again, and restore what one store lost from the other."""
+    """Make the two stores agree about STUDY.
+
+    What a crash left open is closed and queued again; what one store lost is restored from the other.
+    """
     from search.hpo.launcher import close_stale_launchers
     from search.study.reconcile import reconcile as repair
     from search.study.restore import restore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from search.cli.options import store_options
+from search.cli.options import request_options, store_options
 from search.study.values import reason, whole_number
 
 
@@ -13,7 +13,7 @@ from search.study.values import reason, whole_number
 @click.option("--trial", default="", help="Number of the trial (default: the best finished one).")
 @click.option("--seeds", default="3", show_default=True, help="Refits on train and validation to average.")
 @click.option("--as-is", is_flag=True, help="Take the trial's own weights instead of refits.")
-@click.option("--device", default="auto", show_default=True, help="Of refits: auto, cpu or cuda.")
+@request_options("device", device="Of refits: auto, cpu or cuda.")
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
 @store_options
 def register(
@@ -26,9 +26,10 @@ def register(
     device: str,
     force: str | None,
 ) -> None:
-    """Package a trial of STUDY, prove the package, and register it as challenger; champion if the gate holds.
+    """Package a trial of STUDY, and register it as challenger.
 
-    The exit code is 0 when the version is registered, whatever the gate says.
+    The package is proven first; the version is champion if the gate holds. The exit code is 0 when the version is
+    registered, whatever the gate says.
     """
     number = whole_number("trial", trial, 0) if trial else None
     n_seeds, forced = whole_number("seeds", seeds, 1), reason("force", force)

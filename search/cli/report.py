@@ -16,11 +16,13 @@ from search.study.values import whole_number
 @click.option("--resamples", default="2000", show_default=True, help="Bootstrap resamples.")
 @store_options
 def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page: bool, resamples: str) -> None:
-    """Write the page of the first STUDY, with the others compared beside it, and log it to its run.
+    """Write the evidence of STUDY as one page.
 
-    One self-contained HTML file, PNGs and CSVs: intervals, tests over all trials, importances, calibration, learning
-    curves. Baselines that are missing are logged first. The test split stays sealed.
+    The page of the first STUDY, with the others compared beside it, is logged to its run. One self-contained HTML
+    file, PNGs and CSVs: intervals, tests over all trials, importances, calibration, learning curves. Baselines that
+    are missing are logged first. The test split stays sealed.
     """
+    n_resamples = whole_number("resamples", resamples, 1)
     from search.report import write_report
     from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
@@ -29,7 +31,7 @@ def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page:
     page = write_report(
         resolve_stores(tracking_uri, storage),
         studies,
-        n_resamples=whole_number("resamples", resamples, 1),
+        n_resamples=n_resamples,
         say=lambda line: console.print(line, markup=False, highlight=False),
     )
     console.print(f"report of {studies[0]}, {page.stat().st_size / 2**20:.1f} MiB, also in its run under report/:")

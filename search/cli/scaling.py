@@ -6,24 +6,25 @@ import json
 
 import click
 
-from search.cli.options import store_options
+from search.cli.options import request_options, store_options
 from search.study.values import whole_number
 
 
 @click.command()
 @click.argument("studies", nargs=-1, required=True)
 @click.option("--resamples", default="2000", show_default=True, help="Resamples of days and trials.")
-@click.option("--seed", default="0", show_default=True, help="Of the resamples.")
+@request_options("seed", seed="Of the resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
 def scaling(
-    tracking_uri: str, storage: str, studies: tuple[str, ...], resamples: str, seed: str, as_json: bool
+    tracking_uri: str, storage: str, studies: tuple[str, ...], resamples: str, seed: int, as_json: bool
 ) -> None:
-    """Fit loss against measured parameter count over STUDIES of several budgets, and say what it shows.
+    """Say whether bigger budgets predict better.
 
-    The studies must forecast the same target on the same days. Of every budget the first trials enter, as many as
-    the least searched one has.
+    Loss is fitted against measured parameter count over STUDIES of several budgets. The studies must forecast the
+    same target on the same days. Of every budget the first trials enter, as many as the least searched one has.
     """
+    n_resamples = whole_number("resamples", resamples, 200)
     from search.results.holdout import holdout_in_words
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables, scaling_to_dict
@@ -31,10 +32,9 @@ def scaling(
     from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
-    n_resamples, number = whole_number("resamples", resamples, 200), whole_number("seed", seed, 0)
     stores = resolve_stores(tracking_uri, storage)
     opened = [load_study(stores, name) for name in studies]
-    found = scaling_of(opened, n_resamples=n_resamples, seed=number)
+    found = scaling_of(opened, n_resamples=n_resamples, seed=seed)
     if as_json:
         click.echo(json.dumps(scaling_to_dict(found), indent=2, allow_nan=False))
         return

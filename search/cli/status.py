@@ -15,7 +15,10 @@ from search.cli.options import store_options
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @store_options
 def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
-    """Show every study: trials done and asked, state, best result, issues; also while workers run."""
+    """Show every study, also while workers run.
+
+    One row each: trials done and asked, state, best result, issues.
+    """
     if as_json and watch:
         raise InputError("status shows either --json or --watch, got both; leave one out")
     from search.audit.status import study_states

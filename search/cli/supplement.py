@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from search.cli.options import store_options
+from search.cli.options import request_options
 
 
 @click.command()
@@ -17,9 +17,7 @@ from search.cli.options import store_options
     help="axis=value[,axis=value]: only that a trial with these values exists; may be given again.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be queued, and stop.")
-@click.option("--workers", default="auto", show_default=True, help="Processes, one thread each; auto is one per core.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@store_options
+@request_options("workers", "device", "tracking_uri", "storage")
 def supplement(
     tracking_uri: str, storage: str, study: str, where: tuple[str, ...], dry_run: bool, workers: str, device: str
 ) -> None:

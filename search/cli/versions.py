@@ -16,9 +16,9 @@ from search.study.values import reason, whole_number
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
 @store_options
 def promote(tracking_uri: str, storage: str, model_version: str, force: str | None) -> None:
-    """Ask the gate again for MODEL_VERSION (as patchscale-SPY-h1/3), and make it champion if it holds.
+    """Make MODEL_VERSION champion if the gate holds now.
 
-    The exit code is 1 if the champion stays.
+    MODEL_VERSION is written as in patchscale-SPY-h1/3. The exit code is 1 if the champion stays.
     """
     forced = reason("force", force)
     from search.registry.promote import promote as promote_version
@@ -34,7 +34,7 @@ def promote(tracking_uri: str, storage: str, model_version: str, force: str | No
 @click.option("--to", default="", metavar="VERSION", help="Earlier champion (default: the one before).")
 @store_options
 def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
-    """Make the champion of MODEL before the present one champion again."""
+    """Make the champion before the present one champion again."""
     number = whole_number("to", to, 1) if to else None
     from search.registry.versions.aliases import roll_back
     from search.registry.versions.versions import find_model
@@ -56,7 +56,7 @@ def rollback(tracking_uri: str, storage: str, model: str, to: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
 def compare(tracking_uri: str, storage: str, a: str, b: str, as_json: bool) -> None:
-    """Compare versions A and B on the days that both forecast out of sample."""
+    """Compare versions A and B on the days that both forecast."""
     from search.registry.compare import compare_versions
     from search.tracking.stores import open_tracking, resolve_stores
     from search.workers.progress import make_console

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from search.cli.options import store_options
+from search.cli.options import request_options
 from search.study.values import whole_number
 
 
@@ -16,9 +16,7 @@ from search.study.values import whole_number
 @click.option("--seeds", default="3", show_default=True, help="Models a year, whose probabilities are averaged.")
 @click.option("--first-year", default="", help="First test year; empty is the earliest with four whole years before.")
 @click.option("--last-year", default="", help="Last test year; empty is the last before the sealed test split.")
-@click.option("--workers", default="auto", show_default=True, help="Processes, one thread each; auto is one per core.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@store_options
+@request_options("workers", "device", "tracking_uri", "storage")
 def walkforward(
     tracking_uri: str,
     storage: str,
@@ -30,10 +28,11 @@ def walkforward(
     workers: str,
     device: str,
 ) -> None:
-    """Forecast each year with models of the years before it: WHAT is a trial's run id, a spec.json or 'baselines'.
+    """Forecast each year with models of the years before it.
 
-    The number of epochs is chosen on the year before the forecast one; then every seed is refitted on all rows before
-    that year, which are the baselines' rows too. The same command again goes on, or prints what is there.
+    WHAT is a trial's run id, a spec.json or 'baselines'. The number of epochs is chosen on the year before the
+    forecast one; then every seed is refitted on all rows before that year, which are the baselines' rows too. The
+    same command again goes on, or prints what is there.
     """
     numbers = {
         "seeds": whole_number("seeds", seeds, 1),

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from model.spec.architecture import INSTANCE_NORMS
 from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from model.training.device import known_device
+from pipeline.sources import known_source
+from pipeline.splits.ends import read_ends
 from pipeline.splits.target import Target
 from search.space.axes import AXIS_NAMES, MIN_HEAD_DIM, Axes, read_axis
 from search.study.values import any_text, duration, fraction, one_of, process_count, study_name, tickers, whole_number
 
 Reader = Callable[[str, str], Any]
 counted: Reader = partial(whole_number, least=1)
+
+
+def split_text(name: str, text: str) -> str:
+    """Take the text of a split that has the form of one; its days are known with the data."""
+    read_ends(name, text)
+    return text
 
 
 def option(default: object, help: str, read: Reader = any_text) -> Any:
@@ -58,13 +67,15 @@ class HpoRequest:
     trials: int = option(50, "Finished trials that make the study complete; more extends it.", counted)
     horizon: int = option(1, "Days ahead.", counted)
     threshold: float = option(0.01, "Rise to be reached, a fraction: 0.01 is 1 %.", fraction)
-    source: str = option("sample", "Where bars come from.")
+    source: str = option(
+        "sample", "Where bars come from: sample, yahoo, or csv:DIRECTORY?adjusted=yes (or no).", known_source
+    )
     ticker: str = option("", "Symbol; empty is the source's own, ^GSPC for sample.")
     train_tickers: tuple[str, ...] = option(
         "", "Further tickers whose training rows are trained on too, separated by commas.", tickers
     )
     tier: str = option("r25", "Feature set.", one_of("a25", "r25", "r33", "r55"))
-    split: str = option("auto", "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.")
+    split: str = option("auto", "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.", split_text)
     sampler: str = option(
         "tpe",
         "What proposes trials after the six extremes: tpe, gp or random; may change when a study is continued.",
@@ -79,7 +90,7 @@ class HpoRequest:
     timeout: float | None = option(
         "", "Stop after the epochs that run then, as in 90s, 30m, 8h or 1h30m; empty is no limit.", duration
     )
-    seed: int = option(0, "Of the sampler and of every trial.", partial(whole_number, least=0))
+    seed: int = option(0, "Of the sampler and of every trial.", partial(whole_number, least=0, most=2**63 - 1))
     max_epochs: int = option(6, "Most epochs of a trial.", counted)
     patience: int = option(2, "Epochs without a better validation loss before a trial stops.", counted)
     offset: str = option(
@@ -95,22 +106,10 @@ class HpoRequest:
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
     storage: str = option("", "Optuna's store; empty is optuna.db beside MLflow's.")
-    device: str = option("auto", "auto, cpu or cuda.")
+    device: str = option("auto", "auto, cpu or cuda.", known_device)
 
     def __post_init__(self) -> None:
         _ = self.size, self.axes, self.target
-
-    @classmethod
-    def read(cls, texts: Mapping[str, str]) -> HpoRequest:
-        """Read options as typed; one that is empty or not there has its default.
-
-        Examples
-        --------
-        >>> HpoRequest.read({"trials": "8", "timeout": "30m", "n_layers": ""}).timeout
-        1800.0
-        """
-        given = {each.name: texts.get(each.name) or each.metadata["default"] for each in fields(cls)}
-        return cls(**{each.name: each.metadata["read"](each.name, given[each.name]) for each in fields(cls)})
 
     @property
     def size(self) -> Budget:

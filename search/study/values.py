@@ -74,8 +74,8 @@ def study_name(name: str, text: str) -> str:
     return text
 
 
-def whole_number(name: str, text: str, least: int) -> int:
-    """Read a whole number.
+def whole_number(name: str, text: str, least: int, most: int | None = None) -> int:
+    """Read a whole number within limits.
 
     Examples
     --------
@@ -86,10 +86,10 @@ def whole_number(name: str, text: str, least: int) -> int:
         value = int(text)
     except ValueError:
         value = least - 1
-    if value < least:
+    if value < least or (most is not None and value > most):
+        allowed = f", at least {least}" if most is None else f" from {least} to {most}"
         raise InputError(
-            f"{name} must be a whole number, at least {least}, got {text!r}; for instance "
-            f"--{name.replace('_', '-')} {least}"
+            f"{name} must be a whole number{allowed}, got {text!r}; for instance --{name.replace('_', '-')} {least}"
         )
     return value
 

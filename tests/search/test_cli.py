@@ -6,11 +6,7 @@ import time
 
 import pytest
 
-from model.spec.budget import DEFAULT_TOLERANCE
-from pipeline.exceptions import InputError
 from search.cli import cli, main
-from search.space.axes import MIN_HEAD_DIM
-from search.study.request import HpoRequest
 
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio min_head_dim tolerance trials horizon threshold source ticker "
@@ -118,20 +114,6 @@ def test_bad_input_is_one_line_exit_2_and_leaves_nothing(capsys, home, stores, a
     assert [e.name for e in client.search_experiments()] == ["Default"]
     assert client.search_runs(["0"]) == []
     assert open_storage(stores).get_all_studies() == []
-
-
-def test_what_is_written_out_for_speed_is_what_the_library_has():
-    from model.spec.spec import OFFSETS
-    from pipeline.tiers import TIERS
-    from search.study.pruner import PRUNERS
-    from search.study.sampler import DEFAULT_SAMPLER, SAMPLERS
-
-    for name, choices in (("tier", TIERS), ("sampler", SAMPLERS), ("pruner", PRUNERS), ("offset", OFFSETS)):
-        with pytest.raises(InputError) as refused:
-            HpoRequest.read({name: "another"})
-        assert str(refused.value) == f"{name} must be one of {', '.join(choices)}, got 'another'"
-    assert (HpoRequest().sampler, HpoRequest().pruner) == (DEFAULT_SAMPLER, PRUNERS[0])
-    assert (HpoRequest().tolerance, HpoRequest().min_head_dim) == (DEFAULT_TOLERANCE, MIN_HEAD_DIM)
 
 
 def test_grid_json_holds_what_it_says(capsys):

@@ -1,0 +1,49 @@
+"""The one list of options: their defaults, their choices and the rules that hold for a request."""
+
+from dataclasses import fields
+
+import pytest
+
+from model.spec.budget import DEFAULT_TOLERANCE
+from pipeline.exceptions import InputError
+from search.space.axes import MIN_HEAD_DIM
+from search.study.request import HpoRequest
+
+FIELDS = {each.name: each for each in fields(HpoRequest)}
+
+
+def test_what_is_written_out_for_speed_is_what_the_library_has():
+    from model.spec.spec import LARGEST_SEED, OFFSETS
+    from pipeline.tiers import TIERS
+    from search.study.pruner import PRUNERS
+    from search.study.sampler import DEFAULT_SAMPLER, SAMPLERS
+
+    for name, choices in (("tier", TIERS), ("sampler", SAMPLERS), ("pruner", PRUNERS), ("offset", OFFSETS)):
+        with pytest.raises(InputError) as refused:
+            FIELDS[name].metadata["read"](name, "another")
+        assert str(refused.value) == f"{name} must be one of {', '.join(choices)}, got 'another'"
+    assert (HpoRequest().sampler, HpoRequest().pruner) == (DEFAULT_SAMPLER, PRUNERS[0])
+    assert HpoRequest(seed=FIELDS["seed"].metadata["read"]("seed", str(LARGEST_SEED))).seed == LARGEST_SEED
+    assert (HpoRequest().tolerance, HpoRequest().min_head_dim) == (DEFAULT_TOLERANCE, MIN_HEAD_DIM)
+
+
+def test_every_option_says_what_it_is_and_its_default_is_what_its_text_reads_as():
+    for name, option in FIELDS.items():
+        assert option.metadata["help"].endswith("."), name
+        assert option.metadata["read"](name, option.metadata["default"]) == option.default
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"budget": "20Q"}, "budget must be a number with K, M or B"),
+        ({"tolerance": 1.0}, "tolerance must be between 0 and 1"),
+        ({"n_layers": (0,)}, "n_layers must be whole numbers, at least 1"),
+        ({"min_head_dim": 0}, "min_head_dim must be a whole number, at least 1"),
+        ({"horizon": 0}, "horizon must be a whole number of days"),
+        ({"threshold": 0.0}, "threshold must be a fraction other than 0"),
+    ],
+)
+def test_a_request_that_no_command_line_read_is_held_to_the_rules_too(asked, words):
+    with pytest.raises(InputError, match=words):
+        HpoRequest(**asked)

@@ -1,0 +1,44 @@
+"""Values as users type them."""
+
+import pytest
+
+from pipeline.exceptions import InputError
+from search.study import values
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (lambda name, text: values.whole_number(name, text, 0, 9), "9", 9),
+        (values.fraction, "-1e-3", -0.001),
+        (values.duration, "1d2h", 93_600.0),
+        (values.duration, "", None),
+        (values.tickers, " SPY ,^VIX", ("SPY", "^VIX")),
+        (values.process_count, "auto", "auto"),
+        (values.study_name, "", ""),
+        (values.any_text, "", ""),
+        (values.reason, "because  of\nthat", "because of that"),
+    ],
+)
+def test_what_obeys_the_rule_is_read(read, text, value):
+    assert read("option", text) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (lambda name, text: values.whole_number(name, text, 0, 9), "10", "a whole number from 0 to 9, got '10'"),
+        (lambda name, text: values.whole_number(name, text, 1), "0", "a whole number, at least 1, got '0'"),
+        (values.fraction, "nan", "a fraction, got 'nan'"),
+        (values.duration, "0s", "a length of time as in 90s"),
+        (values.tickers, "SPY,", "tickers, each once, separated by commas, got 'SPY,'"),
+        (values.process_count, "²", "auto or a whole number, at least 1, got '²'"),
+        (values.study_name, "a/b", "up to 120 letters"),
+        (values.one_of("a", "b"), "c", "one of a, b, got 'c'"),
+        (values.reason, " ", "say why, got nothing"),
+    ],
+)
+def test_what_breaks_a_rule_is_answered_with_rule_and_value(read, text, words):
+    with pytest.raises(InputError, match=r"^option must ") as refused:
+        read("option", text)
+    assert words in str(refused.value)
