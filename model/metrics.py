@@ -93,10 +93,21 @@ def calibration_error(y: Array, p: Array) -> float:
     """
     if len(y) < CALIBRATION_BINS:
         return float("nan")
-    edges = np.sort(p)[np.arange(1, CALIBRATION_BINS) * len(p) // CALIBRATION_BINS]
-    bins = np.searchsorted(edges, p, side="right")
+    bins = equal_mass_bins(p, CALIBRATION_BINS)
     excess = np.bincount(bins, weights=p - y, minlength=CALIBRATION_BINS)
     return float(np.abs(excess).sum() / len(y))
+
+
+def equal_mass_bins(p: Array, n_bins: int) -> npt.NDArray[np.int64]:
+    """Put every day into one of so many bins of about equally many days; equal probabilities share a bin.
+
+    Examples
+    --------
+    >>> equal_mass_bins(np.array([0.4, 0.1, 0.1, 0.2]), 2)
+    array([1, 0, 0, 1])
+    """
+    edges = np.sort(p)[np.arange(1, n_bins) * len(p) // n_bins]
+    return np.searchsorted(edges, p, side="right")
 
 
 def _calls(y: Array, p: Array, threshold: float) -> tuple[int, float, float]:

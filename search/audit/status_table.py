@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.workers.progress import duration_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -104,26 +106,7 @@ def state_in_words(state: dict[str, Any]) -> str:
     word = str(state["state"])
     if word == "running":
         left = state.get("seconds_left")
-        return f"{word}, time left {UNKNOWN}" if left is None else f"{word}, {duration(left)} left"
+        return f"{word}, time left {UNKNOWN}" if left is None else f"{word}, {duration_text(left)} left"
     if word == "stopped":
         return f"{word} by {state['stopped_by']}, {state['finished']}/{state['target']}"
     return word
-
-
-def duration(seconds: float) -> str:
-    """Time in the two largest units that matter.
-
-    Examples
-    --------
-    >>> [duration(s) for s in (4.2, 125, 7_300, 200_000)]
-    ['5 s', '3 min', '2 h 2 min', '2 d 8 h']
-    """
-    if seconds < 60:
-        return f"{-int(-seconds // 1)} s"
-    minutes = -int(-seconds // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = -(-minutes // 60)
-    return f"{hours // 24} d {hours % 24} h"

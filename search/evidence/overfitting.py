@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import rankdata
 
 from pipeline.exceptions import InputError
@@ -67,9 +68,7 @@ def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int 
         )
     if n_models < 2:
         return float("nan")
-    chosen = np.array(list(combinations(range(n_blocks), n_blocks // 2)))
-    halves_CB = np.zeros((len(chosen), n_blocks))
-    np.put_along_axis(halves_CB, chosen, 1.0, axis=1)
+    halves_CB = halves(n_blocks).astype(np.float64)
     parts = np.array_split(losses_MD, n_blocks, axis=1)
     sums_BM = np.stack([part.sum(axis=1) for part in parts])
     days_B = np.array([part.shape[1] for part in parts])
@@ -78,3 +77,16 @@ def probability_of_overfitting(losses_MD: Array, *, horizon: int, n_blocks: int 
     rank_C = rankdata(-outside_CM.round(ROUNDED), axis=1)[np.arange(len(best_C)), best_C]
     middle = (n_models + 1) / 2
     return float(np.mean(rank_C < middle) + np.mean(rank_C == middle) / 2)
+
+
+def halves(n_blocks: int) -> npt.NDArray[np.bool_]:
+    """Every way to choose half of the blocks, shape (ways, blocks).
+
+    Examples
+    --------
+    >>> halves(2)
+    array([[ True, False],
+           [False,  True]])
+    """
+    chosen = np.array(list(combinations(range(n_blocks), n_blocks // 2)))
+    return (chosen[:, :, None] == np.arange(n_blocks)).any(axis=1)

@@ -14,8 +14,7 @@ from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, s
 from search.study.plan import DATA_DIRECTORY
 from search.study.request import HpoRequest
 from search.workers.count import count_workers
-
-UNITS = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0))
+from search.workers.progress import duration_text
 
 
 def estimate_campaign(
@@ -66,7 +65,7 @@ def estimates_table(estimates: Sequence[Estimate]) -> Table:
             f"{_short(low)} to {_short(high)}",
             f"{each.survey.memory_bytes / GIB:.2f} GiB",
             _step_text(each.survey),
-            "unknown" if each.seconds is None else duration(each.seconds),
+            "unknown" if each.seconds is None else duration_text(each.seconds),
         )
     return table
 
@@ -95,22 +94,8 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
     )
     lines.append("it is an upper bound, since patience and pruning end most trials sooner")
     lines.append("start of workers, fitting of offsets, logging and checkpoints come on top")
-    lines.append(f"together at most {duration(sum(timed))} for {len(timed)} of {len(estimates)} studies")
+    lines.append(f"together at most {duration_text(sum(timed))} for {len(timed)} of {len(estimates)} studies")
     return lines
-
-
-def duration(seconds: float) -> str:
-    """Time in its largest fitting unit.
-
-    Examples
-    --------
-    >>> duration(42), duration(5400), duration(200_000)
-    ('42 s', '1.5 h', '2.3 d')
-    """
-    for unit, size in UNITS:
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
+from search.evidence.text import interval_text
 from search.registry.gate.collect import track_record_of_version
 from search.registry.gate.gate import MIN_COMMON_DAYS
 from search.registry.gate.track_record import TrackRecord, common_days
@@ -81,9 +82,8 @@ class Comparison:
             table.add_column(name, justify="left" if name == "metric" else "right")
         for metric, label in METRICS.items():
             found = self.differences[metric]
-            pair = [f"{s[metric].value:.4f} [{s[metric].low:.4f}, {s[metric].high:.4f}]" for s in self.scores]
-            difference = f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
-            table.add_row(label, *pair, difference, f"{found.p_value:.4f}", f"{found.detectable:.4f}")
+            shown = [*(interval_text(each[metric]) for each in self.scores), interval_text(found, sign=True)]
+            table.add_row(label, *shown, f"{found.p_value:.4f}", f"{found.detectable:.4f}")
         console.print(table)
         for name, source in zip(self.names, self.sources, strict=True):
             console.print(f"{name}: {source}", markup=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import numpy.typing as npt
+
+from search.evidence.overfitting import halves
 
 Array = npt.NDArray[np.float64]
 
@@ -47,9 +47,9 @@ def selected_losses(losses_TD: Array, n_blocks: int = N_BLOCKS) -> Array:
     block_D = np.arange(losses_TD.shape[1]) * n_blocks // losses_TD.shape[1]
     sums_TB = np.stack([losses_TD[:, block_D == block].sum(axis=1) for block in range(n_blocks)], axis=1)
     total_D, times_D = np.zeros(len(block_D)), np.zeros(len(block_D))
-    for choosing in combinations(range(n_blocks), n_blocks // 2):
-        best = int(sums_TB[:, choosing].sum(axis=1).argmin())
-        scored_D = ~np.isin(block_D, choosing)
+    for choosing_B in halves(n_blocks):
+        best = int(sums_TB[:, choosing_B].sum(axis=1).argmin())
+        scored_D = ~choosing_B[block_D]
         total_D += np.where(scored_D, losses_TD[best], 0.0)
         times_D += scored_D
     return total_D / times_D

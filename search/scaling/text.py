@@ -8,9 +8,10 @@ from typing import Any
 
 from rich.table import Table
 
+from search.evidence.text import interval_text
 from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE, Fit
 from search.scaling.result import Scaling
-from search.scaling.verdict import interval_text, size_text, verdict_of
+from search.scaling.verdict import size_text, verdict_of
 
 FORMULAS = {
     CONSTANT: "L = {E:.4f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search.evidence.bootstrap import Interval
+from search.evidence.text import interval_text
 from search.scaling.curves import CONSTANT, POWER_LAW
 from search.scaling.huber import ALPHA_RANGE
 from search.scaling.result import BENDS, FALLS, NONE_FOUND, UNKNOWN, Scaling
@@ -35,17 +36,6 @@ def size_text(n_params: float) -> str:
         if n_params >= size:
             return f"{n_params / size:.3g}{unit}"
     return f"{n_params:.3g}"
-
-
-def interval_text(interval: Interval, digits: int = 4) -> str:
-    """Write a figure and its interval.
-
-    Examples
-    --------
-    >>> interval_text(Interval(value=-0.01234, low=-0.02, high=0.001))
-    '-0.0123 [-0.0200, 0.0010]'
-    """
-    return f"{interval.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
 
 
 def alpha_text(alpha: Interval) -> str:

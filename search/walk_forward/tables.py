@@ -9,9 +9,10 @@ import numpy as np
 from rich.table import Table
 
 from model.metrics import evaluate
-from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
+from search.evidence.bootstrap import block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.forecasts import Forecasts
+from search.evidence.text import interval_text, number_text
 from search.tracking.tags import BASELINE_ROLE
 
 COMPARED = ("loss", "roc_auc")
@@ -67,7 +68,7 @@ def pooled_table(forecasts: Forecasts, title: str) -> Table:
     blocks = [block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD]
     days_RD = resampled_days(len(y_D), block=max(blocks))
     for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True):
-        found = {metric: _interval(value) for metric, value in metric_intervals(y_D, p_D, days_RD).items()}
+        found = {metric: interval_text(value) for metric, value in metric_intervals(y_D, p_D, days_RD).items()}
         table.add_row(name, found["roc_auc"], found["loss"], f"{base_rate_loss:.4f}", found["brier"])
     return table
 
@@ -88,7 +89,7 @@ def difference_table(forecasts: Forecasts, title: str) -> Table | None:
     for row, name in enumerate(forecasts.names):
         for metric in COMPARED if row != best else ():
             found = differ(forecasts, row, best, metric)
-            cells = (_signed(found), f"{found.p_value:.4f}", f"{found.detectable:.4f}")
+            cells = (interval_text(found, sign=True), f"{found.p_value:.4f}", f"{found.detectable:.4f}")
             table.add_row(name, SHOWN_METRICS[metric], *cells)
     return table
 
@@ -112,19 +113,7 @@ def yearly_table(forecasts: Forecasts, metric: str, optimistic: Sequence[int]) -
         found = [evaluate(forecasts.y_D[in_year], p_D) for p_D in forecasts.p_MD[:, in_year]]
         first = found[0]
         shown = [f"{first.base_rate_loss:.4f}"] if metric == "loss" else []
-        scores = [_number(getattr(each, metric)) for each in found]
+        scores = [number_text(getattr(each, metric)) for each in found]
         star = "*" if year in optimistic else ""
         table.add_row(f"{year}{star}", str(first.n_days), f"{first.base_rate:.3f}", *shown, *scores)
     return table
-
-
-def _number(value: float) -> str:
-    return f"{value:.4f}" if np.isfinite(value) else "unknown"
-
-
-def _interval(found: Interval) -> str:
-    return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
-
-
-def _signed(found: Difference) -> str:
-    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import block_length, resampled_days
-from search.evidence.difference import POWER, Difference, paired_difference
+from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import daily_losses
 from search.evidence.superior import superior_predictive_ability
+from search.evidence.text import difference_text
 from search.registry.gate.calibration import calibration_of
 from search.registry.gate.track_record import CommonDays, TrackRecord, common_days
 
@@ -200,20 +201,27 @@ def _survives_search(track_record: TrackRecord, seed: int) -> Condition:
     if track_record.search_losses_MD is None or track_record.benchmark_losses_D is None:
         return Condition(name=name, holds=None, words="no trials and baseline on the same days in the record")
     losses_MD, benchmark_D = track_record.search_losses_MD, track_record.benchmark_losses_D
-    best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - benchmark_D
-    block = block_length(best_D, track_record.horizon)
-    found = superior_predictive_ability(losses_MD, benchmark_D, block=block, seed=seed)
+    best_D, p_value = _search_superiority(losses_MD, benchmark_D, track_record.horizon, seed)
     words = (
-        f"superior predictive ability of {len(losses_MD)} trials over {track_record.benchmark}, p {found.p_value:.4f} "
-        f"(must be below {SIZE:g}); best trial's log loss less its {best_D.mean():+.4f}, {len(benchmark_D):,} days"
+        f"{_superiority_text(losses_MD, track_record.benchmark, p_value)}; best trial's log loss less its "
+        f"{best_D.mean():+.4f}, {len(benchmark_D):,} days"
     )
-    figures = {
-        "p_value": found.p_value,
-        "models": len(losses_MD),
-        "days": len(benchmark_D),
-        "best": float(best_D.mean()),
-    }
-    return Condition(name=name, holds=found.p_value < SIZE, words=words, figures=figures)
+    figures = {"p_value": p_value, "models": len(losses_MD), "days": len(benchmark_D), "best": float(best_D.mean())}
+    return Condition(name=name, holds=p_value < SIZE, words=words, figures=figures)
+
+
+def _search_superiority(losses_MD: Array, benchmark_D: Array, horizon: int, seed: int) -> tuple[Array, float]:
+    """Daily losses of the best trial less the benchmark's, and the p-value that no trial of the search beats it."""
+    best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - benchmark_D
+    block = block_length(best_D, horizon)
+    return best_D, superior_predictive_ability(losses_MD, benchmark_D, block=block, seed=seed).p_value
+
+
+def _superiority_text(losses_MD: Array, benchmark: str, p_value: float) -> str:
+    return (
+        f"superior predictive ability of {len(losses_MD)} trials over {benchmark}, p {p_value:.4f} "
+        f"(must be below {SIZE:g})"
+    )
 
 
 def beats_champion(track_record: TrackRecord, champion: TrackRecord | None, *, seed: int = 0) -> Condition:
@@ -260,18 +268,12 @@ def _with_search(paired: Condition, track_record: TrackRecord, common: CommonDay
         return replace(paired, holds=None, words=words)
     losses_MD = track_record.search_losses_MD[:, track_record.dates_D.get_indexer(common.dates_D)]
     champion_D = daily_losses(common.y_D, common.p_b_D)
-    best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - champion_D
-    block = block_length(best_D, track_record.horizon)
-    found = superior_predictive_ability(losses_MD, champion_D, block=block, seed=seed)
-    words = (
-        f"{paired.words}; these days chose the spec: superior predictive ability of {len(losses_MD)} trials over the "
-        f"champion, p {found.p_value:.4f} (must be below {SIZE:g})"
-    )
+    _, p_value = _search_superiority(losses_MD, champion_D, track_record.horizon, seed)
     return replace(
         paired,
-        holds=bool(paired.holds and found.p_value < SIZE),
-        words=words,
-        figures={**paired.figures, "search_p_value": found.p_value, "models": len(losses_MD)},
+        holds=bool(paired.holds and p_value < SIZE),
+        words=f"{paired.words}; these days chose the spec: {_superiority_text(losses_MD, 'the champion', p_value)}",
+        figures={**paired.figures, "search_p_value": p_value, "models": len(losses_MD)},
     )
 
 
@@ -281,15 +283,6 @@ def _compared(name: str, opponent: str, found: Difference) -> Condition:
     return Condition(
         name=name,
         holds=bool(found.value < 0 and found.p_value < SIZE),
-        words=f"{opponent}{describe_difference(found)}",
+        words=f"{opponent}{difference_text(found)}",
         figures=figures,
-    )
-
-
-def describe_difference(found: Difference) -> str:
-    """One comparison in words, with the smallest difference that its days could show."""
-    return (
-        f"difference in {found.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], "
-        f"one-sided p {found.p_value:.4f}; "
-        f"{found.n_days:,} days can show {found.detectable:.4f} (two-sided, {POWER:.0%} power)"
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pipeline.datasets.raw_bars import raw_bars
-from search.registry.gate.gate import describe_difference
+from search.evidence.text import difference_text, interval_text
 from search.registry.holdout.sealed_days import TestScores, score_test_days, sealed_windows
 from search.registry.packaging.ask_version import ask_version
 from search.registry.versions.child_run import child_run, close_stale
@@ -88,14 +88,10 @@ def result_text(name: str, scores: TestScores) -> str:
         f"{table['date'].iloc[-1].date()}, base rate {table['y'].mean():.4f}",
     ]
     for model, found in scores.scores.items():
-        shown = (
-            f"{label} {found[m].value:.4f} [{found[m].low:.4f}, {found[m].high:.4f}]" for m, label in SHOWN.items()
-        )
+        shown = (f"{label} {interval_text(found[metric])}" for metric, label in SHOWN.items())
         lines.append(f"  {model:<20} {', '.join(shown)}")
     best = scores.best_baseline
-    lines.append(
-        f"{name} less {best}, the best baseline on these days: {describe_difference(scores.differences[best])}"
-    )
+    lines.append(f"{name} less {best}, the best baseline on these days: {difference_text(scores.differences[best])}")
     return "\n".join(lines)
 
 

@@ -18,8 +18,8 @@ from pipeline.datasets.raw_bars import raw_bars
 from pipeline.splits.splits import MIN_EVALUATION_DAYS, Split
 from pipeline.splits.target import Target
 from search.evidence.difference import Difference, paired_difference
+from search.evidence.text import difference_text
 from search.registry.description import question
-from search.registry.gate.gate import describe_difference
 from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
 from search.registry.versions.versions import DATA_LAST, find_version, require_tag, version_name
@@ -64,7 +64,7 @@ class LiveRecord:
             return f"{days}; so few show nothing, from {MIN_EVALUATION_DAYS} on they are scored{sealed}"
         return (
             f"{self.n_days} unseen days: log loss {self.loss:.4f}, always saying the training base rate "
-            f"{self.base_rate_loss:.4f}; {describe_difference(self.difference)}{sealed}"
+            f"{self.base_rate_loss:.4f}; {difference_text(self.difference)}{sealed}"
         )
 
 

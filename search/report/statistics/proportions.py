@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-Array = npt.NDArray[np.float64]
+from search.evidence.bootstrap import LEVEL
 
-LEVEL = 0.95
+Array = npt.NDArray[np.float64]
 
 
 def share_intervals(hits_K: Array, totals_K: Array, hits_RK: Array, totals_RK: Array) -> tuple[Array, Array]:

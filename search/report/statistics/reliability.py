@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from model.metrics import equal_mass_bins
 from search.report.statistics.proportions import Array, share_intervals
 
 N_BINS = 10
@@ -62,8 +63,7 @@ def calibration_bins(y_D: Array, p_D: Array, counts_RD: Array, *, n_bins: int = 
     >>> calibration_bins(y, p, np.ones((5, 20)), n_bins=2)[["mean_p", "observed", "n_days"]].to_dict("list")
     {'mean_p': [0.2, 0.8], 'observed': [0.5, 0.5], 'n_days': [10, 10]}
     """
-    bin_D = _bin_of(p_D, n_bins)
-    held, bin_D = np.unique(bin_D, return_inverse=True)
+    held, bin_D = np.unique(equal_mass_bins(p_D, n_bins), return_inverse=True)
     inside_DB = np.eye(len(held))[bin_D]
     days_B, hits_B = inside_DB.sum(0), y_D @ inside_DB
     low_B, high_B = share_intervals(hits_B, days_B, counts_RD @ (inside_DB * y_D[:, None]), counts_RD @ inside_DB)
@@ -100,8 +100,3 @@ def reliability(y_D: Array, p_D: Array, *, n_bins: int = N_BINS) -> Reliability:
         resolution=float(share_B @ (bins["observed"].to_numpy() - rate) ** 2),
         base_rate_brier=rate * (1 - rate),
     )
-
-
-def _bin_of(p_D: Array, n_bins: int) -> np.ndarray:
-    edges = np.sort(p_D)[np.arange(1, n_bins) * len(p_D) // n_bins]
-    return np.searchsorted(edges, p_D, side="right")

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from search.evidence.difference import ERRORS_TO_DETECT
-from search.report.statistics.proportions import LEVEL, Array
+from search.evidence.bootstrap import LEVEL
+from search.evidence.difference import ERRORS_TO_DETECT, share_as_large
+from search.report.statistics.proportions import Array
 
 SIGNIFICANT = 0.05
 
@@ -121,7 +122,7 @@ def shape_effect(
         table=table,
         spread=spread,
         standard_error=float(difference_RV[:, high].std()),
-        p_value=float((1 + (spread_R >= spread).sum()) / (1 + len(spread_R))),
+        p_value=share_as_large(spread_R, spread),
     )
 
 

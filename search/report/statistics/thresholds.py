@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from search.report.statistics.proportions import LEVEL, Array, share_intervals
+from search.evidence.bootstrap import LEVEL
+from search.report.statistics.proportions import Array, share_intervals
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 FEW_CALLS = 30

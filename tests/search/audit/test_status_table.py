@@ -1,11 +1,9 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
-from search.audit.status_table import COLUMNS, EMPTY, duration, state_in_words, status_table, watch
+from search.audit.status_table import COLUMNS, EMPTY, state_in_words, status_table, watch
 
 
 @pytest.mark.lesson("L18")
@@ -64,11 +62,3 @@ def test_every_study_is_a_row_and_its_issues_are_whole_at_any_width(capsys, widt
 )
 def test_time_left_is_said_or_unknown(left, words):
     assert state_in_words({"state": "running", "seconds_left": left}) == words
-
-
-@given(st.integers(0, 10**8).map(lambda tenths: tenths / 10))
-def test_a_duration_never_says_less_than_it_is_and_at_most_one_of_its_smaller_unit_more(seconds):
-    size = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-    words = duration(seconds).split()
-    said = sum(int(count) * size[unit] for count, unit in zip(words[::2], words[1::2], strict=True))
-    assert seconds <= said < seconds + size[words[-1]]

@@ -7,7 +7,6 @@ import pytest
 
 from search.cli import main
 from search.hpo import estimate as module
-from search.hpo.dry_run import duration
 from search.tracking.stores import open_storage, open_tracking
 
 COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1,3", "--trials", "4", "--max-epochs", "2", "--dry-run"]
@@ -85,7 +84,3 @@ def test_a_bad_input_is_one_line(capsys, home):
     code, _, err = run(capsys, "campaign", "--json")
     assert (code, err.count("\n")) == (2, 1)
     assert "add --dry-run" in err
-
-
-def test_durations_have_a_unit_that_fits():
-    assert [duration(s) for s in (0.4, 59, 60, 5400, 86_400)] == ["0 s", "59 s", "1.0 min", "1.5 h", "1.0 d"]

@@ -6,7 +6,8 @@ import pytest
 
 from model.metrics import calibration_error
 from search.evidence.difference import Difference
-from search.registry.gate.gate import MIN_COMMON_DAYS, beats_champion, check_gate, describe_difference, unknown_gate
+from search.evidence.text import difference_text
+from search.registry.gate.gate import MIN_COMMON_DAYS, beats_champion, check_gate, unknown_gate
 from search.registry.gate.track_record import TrackRecord, no_track_record
 
 DAYS = 1500
@@ -266,7 +267,7 @@ def test_words_say_which_figure_is_one_sided_and_which_two_sided():
     found = Difference(
         metric="loss", value=-0.01, low=-0.02, high=0.0, p_value=0.03, detectable=0.014, n_days=500, block=21
     )
-    words = describe_difference(found)
+    words = difference_text(found)
     assert "one-sided p 0.0300; 500 days can show 0.0140 (two-sided, 80% power)" in words
 
 
