@@ -6,7 +6,6 @@ import pytest
 from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE
 from search.scaling.result import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN
 from search.scaling.scaling import scaling_of_points
-from search.scaling.text import scaling_to_dict
 from search.scaling.verdict import verdict_of
 
 TRUTH = {"floor": 0.4, "gain": 2.0, "alpha": 0.3}
@@ -107,14 +106,3 @@ def test_a_longer_search_of_one_budget_does_not_count_more(simulated):
     assert study.points.counts == (8, 8, 8)
     assert [each.n_finished for each in study.budgets] == [40, 8, 8]
     assert study.finding == NONE_FOUND
-
-
-def test_same_points_same_answer_and_json_holds_all_of_it(simulated):
-    import json
-
-    points = simulated(0, sizes=THREE, **TRUTH)
-    first, second = scaling_to_dict(found(points)), scaling_to_dict(found(points))
-    assert first == second
-    assert json.loads(json.dumps(first, allow_nan=False)) == first
-    assert len(first["points"]) == 30
-    assert {"verdict", "alpha", "change", "budgets", "fits", "unfitted"} <= set(first)
