@@ -25,7 +25,7 @@ from model.network.patchtst import PatchTST, predict_proba
 from model.serving.ensemble import Ensemble
 from model.serving.package_info import PackageFacts, facts_from_json
 from model.spec.spec import Spec
-from pipeline.datasets.raw_bars import ADJUSTED_CLOSE, REQUIRED, check_raw_bars, raw_columns, raw_features
+from pipeline.datasets.raw_bars import REQUIRED, check_raw_bars, raw_columns, raw_features
 from pipeline.exceptions import DataError, InputError, StoreError
 from pipeline.snapshots.snapshot import write_atomically
 from pipeline.tiers import find_tier, tier_code_version, tier_memory
@@ -162,11 +162,6 @@ class PackagedModel:
     def columns(self) -> tuple[str, ...]:
         """Columns that a caller has to send, in their usual order."""
         return (*REQUIRED, *raw_columns(self.facts.tier))
-
-    @property
-    def optional_columns(self) -> tuple[str, ...]:
-        """Columns that a caller may send."""
-        return (ADJUSTED_CLOSE,)
 
     def features(self, frame: pd.DataFrame) -> tuple[pd.DatetimeIndex, npt.NDArray[np.float32]]:
         """Sessions and features of the days that no longer depend on where the frame starts.

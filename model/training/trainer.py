@@ -234,17 +234,6 @@ def predict_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64])
     return predict_on_device(model, windows, rows).cpu().numpy()
 
 
-def evaluate_rows(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> Evaluation:
-    """Evaluate the model on these forecast rows.
-
-    Raises
-    ------
-    TrainingError
-        If a probability is not finite.
-    """
-    return _evaluate(windows, rows, predict_rows(model, windows, rows))
-
-
 def _evaluate(windows: Windows, rows: npt.NDArray[np.int64], p_N: npt.NDArray[np.float64]) -> Evaluation:
     broken = int((~np.isfinite(p_N)).sum())
     if broken:

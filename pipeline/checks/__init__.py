@@ -14,7 +14,7 @@ from pipeline.checks.sessions import SESSIONS
 from pipeline.checks.structure import STRUCTURE
 from pipeline.exceptions import DataError
 
-__all__ = ["CHECKS", "Check", "CheckReport", "Finding", "Severity", "check_bars", "refuse_errors", "require_valid"]
+__all__ = ["CHECKS", "Check", "CheckReport", "Finding", "Severity", "check_bars", "refuse_errors"]
 
 CHECKS = (*STRUCTURE, *SESSIONS, *PRICE_CHECKS)
 
@@ -102,14 +102,3 @@ def refuse_errors(report: CheckReport) -> None:
         first = report.errors[0]
         others = f" ({len(report.errors) - 1} other checks fail too)" if len(report.errors) > 1 else ""
         raise DataError(f"{report.ticker}: {first.summary}{others}; {first.remedy}")
-
-
-def require_valid(ticker: str, bars: pd.DataFrame) -> None:
-    """Refuse bars that any check finds in error.
-
-    Raises
-    ------
-    DataError
-        Naming the ticker, the first broken rule, its first place and the remedy.
-    """
-    refuse_errors(check_bars(ticker, bars))

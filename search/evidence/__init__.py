@@ -1,4 +1,7 @@
-"""Evidence: what a study's forecasts are worth, with intervals, opponents and the number of tries counted."""
+"""Evidence: what a study's forecasts are worth, with intervals, opponents and the number of tries counted.
+
+scores → bootstrap → difference → superior, selection, overfitting → text; forecasts (of the record); power.
+"""
 
 from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference

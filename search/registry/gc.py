@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 DELETED = "checkpoint.deleted"
-KEEP = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

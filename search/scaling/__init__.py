@@ -1,4 +1,7 @@
-"""Loss against measured parameter count: what a bigger budget buys."""
+"""Loss against measured parameter count: what a bigger budget buys.
+
+studies → points → scaling (curves, huber → fitting → resampling, intervals; selected) → result → verdict → text.
+"""
 
 from search.scaling.curves import Fit
 from search.scaling.points import Points

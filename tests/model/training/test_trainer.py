@@ -20,7 +20,6 @@ from model.training import trainer
 from model.training.trainer import (
     EpochResult,
     build_model,
-    evaluate_rows,
     predict_rows,
     train,
 )
@@ -199,7 +198,8 @@ def test_the_model_ends_with_the_best_epoch(spec: Spec, change: Change, windows:
     model, results = _fit(change(spec, batch_size=32, dropout=0.0, max_epochs=6, patience=6), windows)
     losses = [result.validation.loss for result in results]
     assert losses.index(min(losses)) < len(losses) - 1, "the case must have its best epoch before the last"
-    assert evaluate_rows(model, windows, windows.rows.validation).loss == min(losses)
+    rows = windows.rows.validation
+    assert evaluate(windows.outcomes(rows), predict_rows(model, windows, rows)).loss == min(losses)
     assert [r.epoch for r in results if r.is_best][-1] == losses.index(min(losses)) + 1
 
 
@@ -315,7 +315,7 @@ def test_validation_loss_is_the_mean_over_samples_of_one_sigmoid(
     x_BTF, y_B = windows.batch(to_tensor(rows, "cpu"))
     with torch.no_grad():
         logits = model.eval()(x_BTF).double()
-    found = evaluate_rows(model, windows, rows)
+    found = evaluate(windows.outcomes(rows), predict_rows(model, windows, rows))
     assert found.loss == pytest.approx(
         float(functional.binary_cross_entropy_with_logits(logits, y_B.double())), rel=1e-6
     )

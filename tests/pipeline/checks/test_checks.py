@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.checks import CHECKS, Severity, check_bars, require_valid
+from pipeline.checks import CHECKS, Severity, check_bars, refuse_errors
 from pipeline.exceptions import DataError
 
 Plant = Callable[[pd.DataFrame], pd.DataFrame]
@@ -124,7 +124,7 @@ def test_a_clean_series_raises_nothing(clean, ticker):
     assert not report.findings
     if ticker == "SPY":
         assert set(report.passed) == {check.name for check in CHECKS}
-    require_valid(ticker, clean)
+    refuse_errors(check_bars(ticker, clean))
 
 
 def test_every_check_has_a_planted_fault():
@@ -152,9 +152,9 @@ def test_errors_are_refused_and_warnings_are_not(clean, name):
     faulty = FAULTS[name].plant(clean)
     if severity is Severity.ERROR:
         with pytest.raises(DataError, match=f"SPY: {name}: .*, got .*; "):
-            require_valid("SPY", faulty)
+            refuse_errors(check_bars("SPY", faulty))
     else:
-        require_valid("SPY", faulty)
+        refuse_errors(check_bars("SPY", faulty))
 
 
 def test_the_severities_are_pinned():
@@ -194,5 +194,5 @@ def test_any_frame_gets_a_report(broken):
 def test_several_errors_are_counted_in_one_line(clean):
     faulty = put(FAULT, low=0.0)(scale(0.5, slice(40, 41), "high")(clean))
     with pytest.raises(DataError, match=r"non_positive_prices.*\(1 other checks fail too\)") as raised:
-        require_valid("SPY", faulty)
+        refuse_errors(check_bars("SPY", faulty))
     assert "\n" not in str(raised.value)
