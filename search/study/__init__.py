@@ -1,1 +1,4 @@
-"""A study: make_plan → plan → study (its schedule and run) → sampler, pruner → heartbeat → reconcile, restore."""
+"""A study: values, request (what can be asked) → make_plan → plan → study (its schedule and run) → its repair.
+
+The schedule has its sampler, pruner and heartbeat; ``reconcile`` and ``restore`` are the repair.
+"""
