@@ -5,8 +5,8 @@ Shapes: M models, D days.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ import pandas as pd
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError, RecordError, SealedError
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
+from search.evidence.bootstrap import N_RESAMPLES
+from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
 from search.results.trial_runs import RecordedTrial, recorded_trials, runs_of
 from search.space.ranks import TRAINING
@@ -79,17 +81,24 @@ class Forecasts:
 
     def of_role(self, role: str) -> Forecasts:
         """Only the trials, or only the baselines; perhaps none."""
-        rows = [row for row, each in enumerate(self.roles) if each == role]
-        return Forecasts(
-            dates_D=self.dates_D,
-            y_D=self.y_D,
-            p_MD=self.p_MD[rows],
+        found = self.of_rows([row for row, each in enumerate(self.roles) if each == role])
+        return replace(found, missing=tuple(name for name in self.missing if name.startswith(role)))
+
+    def of_rows(self, rows: Sequence[int]) -> Forecasts:
+        """Only these models."""
+        return replace(
+            self,
+            p_MD=self.p_MD[list(rows)],
             names=tuple(self.names[row] for row in rows),
             roles=tuple(self.roles[row] for row in rows),
             run_ids=tuple(self.run_ids[row] for row in rows),
             n_params=tuple(self.n_params[row] for row in rows),
-            horizon=self.horizon,
-            missing=tuple(name for name in self.missing if name.startswith(role)),
+        )
+
+    def difference(self, row: int, other: int, *, metric: str = "loss", n_resamples: int = N_RESAMPLES) -> Difference:
+        """Score of one model less that of another."""
+        return paired_difference(
+            self.y_D, self.p_MD[row], self.p_MD[other], horizon=self.horizon, metric=metric, n_resamples=n_resamples
         )
 
     def row(self, name: str) -> int:
@@ -138,10 +147,9 @@ def load_forecasts(study: Study) -> Forecasts:
     SealedError
         If a day is of the test split.
     """
-    found = [*_trials(study), *_baselines(study)]
     missing, read = [], []
     with TemporaryDirectory() as directory:
-        for number, model in enumerate(found):
+        for number, model in enumerate([*_trials(study), *_baselines(study)]):
             path = fetch_artifact(study.client, model.run, PREDICTIONS, Path(directory) / str(number))
             if path is None:
                 missing.append(model.name)
@@ -149,27 +157,14 @@ def load_forecasts(study: Study) -> Forecasts:
                 read.append((model, pd.read_parquet(path)))
     if not read:
         raise InputError(f"study {study.plan.study} must have finished trials or baselines with predictions, got none")
-    first = read[0]
-    for model, table in read:
-        _require_same_days(model, table, first)
-    days = pd.DatetimeIndex(first[1]["date"])
-    _require_evaluable(study, days)
-    return Forecasts(
-        dates_D=days,
-        y_D=first[1]["y"].to_numpy(dtype=np.float64),
-        p_MD=np.stack([table["p"].to_numpy(dtype=np.float64) for _, table in read]),
-        names=tuple(model.name for model, _ in read),
-        roles=tuple(model.role for model, _ in read),
-        run_ids=tuple(str(model.run.info.run_id) for model, _ in read),
-        n_params=tuple(model.n_params for model, _ in read),
-        horizon=study.plan.target.horizon,
-        missing=tuple(missing),
-    )
+    found = join_forecasts(read, horizon=study.plan.target.horizon)
+    _require_evaluable(study, found.dates_D)
+    return replace(found, missing=tuple(missing))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Model:
-    """A run that may enter the evidence."""
+class ForecastRun:
+    """A run whose forecasts may enter the evidence."""
 
     name: str
     role: str
@@ -177,14 +172,37 @@ class _Model:
     n_params: int | None
 
 
-def _trials(study: Study) -> Iterator[_Model]:
+def join_forecasts(read: Sequence[tuple[ForecastRun, pd.DataFrame]], *, horizon: int) -> Forecasts:
+    """Put tables of date, y and p together.
+
+    Raises
+    ------
+    RecordError
+        If two models were not scored on the same days and outcomes, or a probability is none.
+    """
+    runs, tables = [run for run, _ in read], [table for _, table in read]
+    for run, table in read:
+        _require_same_days(run, table, read[0])
+    return Forecasts(
+        dates_D=pd.DatetimeIndex(tables[0]["date"]),
+        y_D=tables[0]["y"].to_numpy(dtype=np.float64),
+        p_MD=np.stack([table["p"].to_numpy(dtype=np.float64) for table in tables]),
+        names=tuple(run.name for run in runs),
+        roles=tuple(run.role for run in runs),
+        run_ids=tuple(str(run.run.info.run_id) for run in runs),
+        n_params=tuple(run.n_params for run in runs),
+        horizon=horizon,
+    )
+
+
+def _trials(study: Study) -> Iterator[ForecastRun]:
     seen: set[str] = set()
     for trial in recorded_trials(study):
         if not _is_valid(study, trial) or trial.spec is None or trial.spec.hash in seen:
             continue
         seen.add(trial.spec.hash)
         name = f"{TRIAL_ROLE} {trial.number} {trial.spec.architecture.label}"
-        yield _Model(name=name, role=TRIAL_ROLE, run=trial.run, n_params=trial.spec.n_params)
+        yield ForecastRun(name=name, role=TRIAL_ROLE, run=trial.run, n_params=trial.spec.n_params)
 
 
 def _is_valid(study: Study, trial: RecordedTrial) -> bool:
@@ -195,7 +213,7 @@ def _is_valid(study: Study, trial: RecordedTrial) -> bool:
     return spec == study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING})
 
 
-def _baselines(study: Study) -> Iterator[_Model]:
+def _baselines(study: Study) -> Iterator[ForecastRun]:
     query = (
         f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{BASELINE_ROLE}' "
         "and attributes.status = 'FINISHED'"
@@ -206,10 +224,10 @@ def _baselines(study: Study) -> Iterator[_Model]:
         fitting = [run for run in newest_first if run.data.params.get(SETTINGS_HASH) == settings]
         valid = [run for run in fitting if run.data.tags.get(RECORD_STATE) == "valid"]
         if valid:
-            yield _Model(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=valid[0], n_params=None)
+            yield ForecastRun(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=valid[0], n_params=None)
 
 
-def _require_same_days(model: _Model, table: pd.DataFrame, first: tuple[_Model, pd.DataFrame]) -> None:
+def _require_same_days(model: ForecastRun, table: pd.DataFrame, first: tuple[ForecastRun, pd.DataFrame]) -> None:
     for column in ("date", "y"):
         if not table[column].equals(first[1][column]):
             raise RecordError(

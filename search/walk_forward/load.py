@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
 from model.baselines import BASELINES
 from model.spec.spec import Spec
-from pipeline.exceptions import InputError, RecordError
+from pipeline.exceptions import InputError
 from pipeline.splits.holdout import require_unsealed
-from search.evidence.forecasts import Forecasts
+from search.evidence.forecasts import ForecastRun, Forecasts, join_forecasts
 from search.study.study import Study
 from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, TRIAL_ROLE
 from search.trial.baselines import SETTINGS_HASH
@@ -59,32 +56,24 @@ def load_walk_forward(
     SealedError
         If a day is of the test split.
     """
-    found = [
+    usable = [
         run for run in _usable(study) if run_ids is None or _role(run) == BASELINE_ROLE or run.info.run_id in run_ids
     ]
-    years = years or _most_common_years(found)
-    chosen = _one_each([run for run in found if years_of(run) == years])
+    years = years or _most_common_years(usable)
+    chosen = _one_each([run for run in usable if years_of(run) == years])
     if not chosen:
         wanted = "" if years is None else f" of {years[0]} to {years[1]}"
         raise InputError(
             f"study {study.plan.study} must have finished walk-forwards{wanted}, got none; "
             f"run patchscale walkforward RUN, and patchscale walkforward baselines --study {study.plan.study}"
         )
-    tables = [read_days(study, run) for run in chosen]
-    for run, table in zip(chosen, tables, strict=True):
-        _require_same(run, table, tables[0])
-    dates_D = pd.DatetimeIndex(tables[0]["date"])
-    require_unsealed(dates_D, study.plan.split, "a walk-forward")
-    return Forecasts(
-        dates_D=dates_D,
-        y_D=tables[0]["y"].to_numpy(dtype=np.float64),
-        p_MD=np.stack([table["p"].to_numpy(dtype=np.float64) for table in tables]),
-        names=tuple(run.data.tags[SUBJECT] for run in chosen),
-        roles=tuple(_role(run) for run in chosen),
-        run_ids=tuple(str(run.info.run_id) for run in chosen),
-        n_params=tuple(_n_params(run) for run in chosen),
-        horizon=study.plan.target.horizon,
-    )
+    models = [
+        ForecastRun(name=run.data.tags[SUBJECT], role=_role(run), run=run, n_params=_n_params(run)) for run in chosen
+    ]
+    read = [(model, read_days(study, model.run)) for model in models]
+    found = join_forecasts(read, horizon=study.plan.target.horizon)
+    require_unsealed(found.dates_D, study.plan.split, "a walk-forward")
+    return found
 
 
 def years_of(run: Run) -> tuple[int, int]:
@@ -137,15 +126,3 @@ def _role(run: Run) -> str:
 
 def _n_params(run: Run) -> int | None:
     return int(run.data.params["n_params"]) if "n_params" in run.data.params else None
-
-
-def _require_same(run: Run, table: pd.DataFrame, first: pd.DataFrame) -> None:
-    name = run.data.tags[SUBJECT]
-    for column in ("date", "y"):
-        if not table[column].equals(first[column]):
-            raise RecordError(
-                f"walk-forwards of the same years must have the same days and outcomes, got another {column} for "
-                f"{name}; delete run {run.info.run_id}"
-            )
-    if not table["p"].between(0, 1).all():
-        raise RecordError(f"probabilities must be between 0 and 1, got another one of {name}; delete its run")

@@ -6,11 +6,11 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from rich.table import Table
 
 from model.metrics import evaluate
 from search.evidence.bootstrap import block_length, metric_intervals, resampled_days
-from search.evidence.difference import Difference, paired_difference
 from search.evidence.forecasts import Forecasts
 from search.evidence.text import interval_text, number_text
 from search.tracking.tags import BASELINE_ROLE
@@ -29,15 +29,7 @@ def without_years(forecasts: Forecasts, years: Sequence[int]) -> Forecasts:
 
 def of_names(forecasts: Forecasts, names: Container[str]) -> Forecasts:
     """Forecasts of the models that have these names."""
-    rows = [row for row, name in enumerate(forecasts.names) if name in names]
-    return replace(
-        forecasts,
-        p_MD=forecasts.p_MD[rows],
-        names=tuple(forecasts.names[row] for row in rows),
-        roles=tuple(forecasts.roles[row] for row in rows),
-        run_ids=tuple(forecasts.run_ids[row] for row in rows),
-        n_params=tuple(forecasts.n_params[row] for row in rows),
-    )
+    return forecasts.of_rows([row for row, name in enumerate(forecasts.names) if name in names])
 
 
 def span(forecasts: Forecasts) -> str:
@@ -88,16 +80,10 @@ def difference_table(forecasts: Forecasts, title: str) -> Table | None:
         table.add_column(name, justify="right", no_wrap=True)
     for row, name in enumerate(forecasts.names):
         for metric in COMPARED if row != best else ():
-            found = differ(forecasts, row, best, metric)
+            found = forecasts.difference(row, best, metric=metric)
             cells = (interval_text(found, sign=True), f"{found.p_value:.4f}", f"{found.detectable:.4f}")
             table.add_row(name, SHOWN_METRICS[metric], *cells)
     return table
-
-
-def differ(forecasts: Forecasts, row: int, other: int, metric: str) -> Difference:
-    """Paired difference of two of the models."""
-    p_MD = forecasts.p_MD
-    return paired_difference(forecasts.y_D, p_MD[row], p_MD[other], horizon=forecasts.horizon, metric=metric)
 
 
 def yearly_table(forecasts: Forecasts, metric: str, optimistic: Sequence[int]) -> Table:
@@ -108,12 +94,32 @@ def yearly_table(forecasts: Forecasts, metric: str, optimistic: Sequence[int]) -
         table.add_column(name, justify="right", no_wrap=True)
     for name in forecasts.names:
         table.add_column(name.removeprefix(f"{BASELINE_ROLE} "), justify="right")
-    for year in np.unique(forecasts.dates_D.year):
-        in_year = np.asarray(forecasts.dates_D.year == year)
-        found = [evaluate(forecasts.y_D[in_year], p_D) for p_D in forecasts.p_MD[:, in_year]]
-        first = found[0]
-        shown = [f"{first.base_rate_loss:.4f}"] if metric == "loss" else []
-        scores = [number_text(getattr(each, metric)) for each in found]
+    for year, part in year_frame(forecasts).groupby("year"):
+        first = part.iloc[0]
+        shown = [f"{first['base_rate_loss']:.4f}"] if metric == "loss" else []
         star = "*" if year in optimistic else ""
-        table.add_row(f"{year}{star}", str(first.n_days), f"{first.base_rate:.3f}", *shown, *scores)
+        scores = map(number_text, part[metric])
+        table.add_row(f"{year}{star}", str(first["n_days"]), f"{first['base_rate']:.3f}", *shown, *scores)
     return table
+
+
+def year_frame(forecasts: Forecasts) -> pd.DataFrame:
+    """Score every model in every year, beside the base rate's loss in it."""
+    rows = []
+    for year in np.unique(forecasts.dates_D.year):
+        inside_D = np.asarray(forecasts.dates_D.year == year)
+        for name, role, p_D in zip(forecasts.names, forecasts.roles, forecasts.p_MD[:, inside_D], strict=True):
+            found = evaluate(forecasts.y_D[inside_D], p_D)
+            rows.append(
+                {
+                    "year": int(year),
+                    "model": name,
+                    "role": role,
+                    "n_days": found.n_days,
+                    "base_rate": found.base_rate,
+                    "loss": found.loss,
+                    "base_rate_loss": found.base_rate_loss,
+                    "roc_auc": found.roc_auc,
+                }
+            )
+    return pd.DataFrame(rows)

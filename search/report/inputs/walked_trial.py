@@ -11,7 +11,6 @@ from model.baselines import BASELINES
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence import Difference, Forecasts
 from search.report.layout.format import short_name
-from search.report.statistics.measure import compare
 from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
 from search.walk_forward.tables import span, without_years
 from search.walk_forward.walk import overlap_years
@@ -71,7 +70,7 @@ def walked_best(inputs: StudyInputs, *, n_resamples: int) -> WalkedTrial | str |
         name=short_name(shown.names[row]),
         opponent=short_name(shown.names[other]),
         days=span(shown),
-        difference=compare(shown, row, other, n_resamples=n_resamples),
+        difference=shown.difference(row, other, n_resamples=n_resamples),
     )
 
 

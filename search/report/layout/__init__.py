@@ -1,1 +1,1 @@
-"""What a page is made of: format, palette → blocks → drawing → page."""
+"""What a page is made of: palette → blocks → drawing → page; format → columns."""

@@ -11,7 +11,8 @@ import pandas as pd
 from model.spec.budget import Budget
 from search.evidence import paired_difference
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, short_name, signed, whole
+from search.report.layout.columns import difference_cells, difference_columns
+from search.report.layout.format import fixed, short_name, whole
 from search.report.layout.palette import Palette
 
 if TYPE_CHECKING:
@@ -71,13 +72,10 @@ def budgets_section(all_inputs: Sequence[StudyInputs], measured: Statistics) -> 
                 "loss": float(trials.losses_MD[best].mean()),
                 "median_loss": float(np.median(trials.losses_MD.mean(axis=1))),
                 "base_rate_loss": measured.base_rate_loss,
-                **{
-                    f"difference_{name}": np.nan if apart is None else getattr(apart, name)
-                    for name in ("value", "low", "high", "detectable")
-                },
+                **difference_columns(apart),
             }
         )
-    data = pd.DataFrame(rows)
+    data = pd.DataFrame(rows).drop(columns="difference_p_value")
     blocks = (
         Text(
             text="The best of a study with more trials is favoured by its number of tries, so budgets compare fairly "
@@ -98,7 +96,7 @@ def _table(data: pd.DataFrame) -> Table:
             whole(row["n_params"]),
             fixed(row["loss"], 4),
             fixed(row["base_rate_loss"], 4),
-            *_difference_cells(row),
+            *difference_cells(row),
         )
         for row in data.to_dict("records")
     )
@@ -119,13 +117,6 @@ def _table(data: pd.DataFrame) -> Table:
         rows=rows,
         data=data,
     )
-
-
-def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
-    if pd.isna(row["difference_value"]):
-        return NOT_APPLICABLE, NOT_APPLICABLE
-    interval = between(row["difference_low"], row["difference_high"], 4, sign=True)
-    return f"{signed(row['difference_value'], 4)} {interval}", fixed(row["difference_detectable"], 4)
 
 
 def _figure(all_inputs: Sequence[StudyInputs], base_rate_loss: float) -> Figure:

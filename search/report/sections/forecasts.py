@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from search.evidence import Difference, Interval
+from search.evidence import Difference
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, short_name, signed, whole, with_interval
+from search.report.layout.columns import baseline_rows, difference_columns, interval_cell, interval_columns
+from search.report.layout.format import NOT_APPLICABLE, between, fixed, short_name, signed, whole
 from search.report.layout.palette import Palette
 from search.report.statistics.measure import blocks_in_words
 
@@ -75,10 +75,10 @@ def forecast_table(inputs: StudyInputs, measured: Statistics) -> pd.DataFrame:
                 "role": role,
                 "run_id": run_id,
                 "n_params": n_params,
-                **{k: v for metric in METRICS for k, v in _columns(metric, scores[metric]).items()},
+                **{k: v for metric in METRICS for k, v in interval_columns(metric, scores[metric]).items()},
                 "base_rate_loss": measured.base_rate_loss,
                 "skill": 1 - scores["loss"].value / measured.base_rate_loss,
-                **_difference_columns(measured.against_baseline.get(name)),
+                **difference_columns(measured.against_baseline.get(name)),
                 "in_confidence_set": name in measured.confidence_set,
             }
         )
@@ -103,26 +103,17 @@ def previous_in_words(other: str, found: Difference) -> str:
     )
 
 
-def _columns(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def _difference_columns(found: Difference | None) -> dict[str, float]:
-    names = ("value", "low", "high", "p_value", "detectable")
-    return {f"difference_{name}": np.nan if found is None else getattr(found, name) for name in names}
-
-
 def _score_table(shown: pd.DataFrame, frame: pd.DataFrame) -> Table:
     n_trials = int((frame["role"] == "trial").sum())
     rows = tuple(
         (
             short_name(row["model"]),
             NOT_APPLICABLE if pd.isna(row["n_params"]) else whole(row["n_params"]),
-            _cell(row, "roc_auc", 3),
-            _cell(row, "loss", 4),
+            interval_cell(row, "roc_auc", 3),
+            interval_cell(row, "loss", 4),
             fixed(row["base_rate_loss"], 4),
             signed(row["skill"], 3),
-            _cell(row, "brier", 4),
+            interval_cell(row, "brier", 4),
         )
         for row in shown.to_dict("records")
     )
@@ -133,7 +124,7 @@ def _score_table(shown: pd.DataFrame, frame: pd.DataFrame) -> Table:
         head=("model", "parameters", "AUC", "log loss", "base-rate loss", "skill", "Brier"),
         rows=rows,
         data=frame,
-        marked=_baseline_rows(shown),
+        marked=baseline_rows(shown),
     )
 
 
@@ -157,7 +148,7 @@ def _difference_table(shown: pd.DataFrame, baseline: str) -> Table:
         head=("model", "difference", "95 % interval", "smallest detectable", "p", "among the best?"),
         rows=rows,
         data=compared,
-        marked=_baseline_rows(compared),
+        marked=baseline_rows(compared),
     )
 
 
@@ -200,12 +191,3 @@ def _difference_limits(data: pd.DataFrame, detectable: float) -> tuple[float, fl
     low = min(trials["difference_low"].min(), -detectable)
     high = max(trials["difference_high"].max(), detectable, data["difference_value"].max())
     return 1.08 * low, 1.08 * high
-
-
-def _cell(row: dict[str, float], name: str, digits: int) -> str:
-    found = Interval(value=row[name], low=row[f"{name}_low"], high=row[f"{name}_high"])
-    return with_interval(found, digits)
-
-
-def _baseline_rows(frame: pd.DataFrame) -> frozenset[int]:
-    return frozenset(number for number, role in enumerate(frame["role"]) if role == "baseline")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from search.evidence import Interval
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
+from search.report.layout.columns import interval_columns
 from search.report.layout.format import MINUS, fixed, whole, with_interval
 from search.report.layout.palette import Palette
 from search.scaling.text import formula, lines_below
@@ -117,8 +117,8 @@ def _budget_table(found: Scaling, base_rate_loss: float) -> Table:
                 "budget": each.budget,
                 "n_trials": each.n_trials,
                 "n_params": each.n_params,
-                **_columns("mean", each.mean),
-                **_columns("selected", each.selected),
+                **interval_columns("mean", each.mean),
+                **interval_columns("selected", each.selected),
                 "base_rate_loss": base_rate_loss,
             }
             for each in found.budgets
@@ -173,7 +173,3 @@ def _fit_table(found: Scaling) -> Table:
         data=data,
         marked=frozenset(number for number, chosen in enumerate(data["chosen"]) if chosen),
     )
-
-
-def _columns(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}

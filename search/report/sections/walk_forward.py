@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
-from search.evidence import Forecasts, Interval, block_length, metric_intervals, resampled_days
+from search.evidence import Forecasts, block_length, metric_intervals, resampled_days
 from search.report.inputs.walked_trial import chosen_row, missing_baselines, missing_in_words, unbiased
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, plural, short_name, signed
+from search.report.layout.columns import (
+    baseline_rows,
+    difference_cells,
+    difference_columns,
+    interval_cell,
+    interval_columns,
+)
+from search.report.layout.format import fixed, plural, short_name
 from search.report.layout.palette import Palette
-from search.report.statistics.measure import compare
 from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
-from search.walk_forward.tables import span
+from search.walk_forward.tables import span, year_frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -68,46 +73,17 @@ def pooled_frame(forecasts: Forecasts, *, n_resamples: int) -> pd.DataFrame:
     rows = []
     for row, (name, role) in enumerate(zip(forecasts.names, forecasts.roles, strict=True)):
         found = metric_intervals(y_D, forecasts.p_MD[row], days_RD)
-        apart = None if best in (None, row) else compare(forecasts, row, best, n_resamples=n_resamples)
+        apart = None if best in (None, row) else forecasts.difference(row, best, n_resamples=n_resamples)
         rows.append(
             {
                 "model": name,
                 "role": role,
-                **{f"{m}{end}": v for m in found for end, v in _ends(found[m])},
+                **{name: value for metric in found for name, value in interval_columns(metric, found[metric]).items()},
                 "base_rate_loss": evaluate(y_D, forecasts.p_MD[row]).base_rate_loss,
-                **{
-                    f"difference_{field}": np.nan if apart is None else getattr(apart, field)
-                    for field in ("value", "low", "high", "p_value", "detectable")
-                },
+                **difference_columns(apart),
             }
         )
     return pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True)
-
-
-def year_frame(forecasts: Forecasts) -> pd.DataFrame:
-    """Score every model in every year, beside the base rate's loss in it."""
-    rows = []
-    for year in np.unique(forecasts.dates_D.year):
-        inside_D = np.asarray(forecasts.dates_D.year == year)
-        for name, role, p_D in zip(forecasts.names, forecasts.roles, forecasts.p_MD[:, inside_D], strict=True):
-            found = evaluate(forecasts.y_D[inside_D], p_D)
-            rows.append(
-                {
-                    "year": int(year),
-                    "model": name,
-                    "role": role,
-                    "n_days": found.n_days,
-                    "base_rate": found.base_rate,
-                    "loss": found.loss,
-                    "base_rate_loss": found.base_rate_loss,
-                    "roc_auc": found.roc_auc,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _ends(found: Interval) -> list[tuple[str, float]]:
-    return [("", found.value), ("_low", found.low), ("_high", found.high)]
 
 
 def _named(optimistic: list[int], enough: bool) -> str:
@@ -124,10 +100,10 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
     rows = tuple(
         (
             short_name(row["model"]),
-            _cell(row, "roc_auc", 3),
-            _cell(row, "loss", 4),
+            interval_cell(row, "roc_auc", 3),
+            interval_cell(row, "loss", 4),
             fixed(row["base_rate_loss"], 4),
-            *_difference_cells(row),
+            *difference_cells(row),
         )
         for row in data.to_dict("records")
     )
@@ -138,19 +114,8 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
         head=("model", "AUC", "log loss", "base-rate loss", "difference", "smallest detectable"),
         rows=rows,
         data=data,
-        marked=frozenset(number for number, role in enumerate(data["role"]) if role == BASELINE_ROLE),
+        marked=baseline_rows(data),
     )
-
-
-def _cell(row: dict[str, float], name: str, digits: int) -> str:
-    return f"{fixed(row[name], digits)} {between(row[f'{name}_low'], row[f'{name}_high'], digits)}"
-
-
-def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
-    if pd.isna(row["difference_value"]):
-        return NOT_APPLICABLE, NOT_APPLICABLE
-    interval = between(row["difference_low"], row["difference_high"], 4, sign=True)
-    return f"{signed(row['difference_value'], 4)} {interval}", fixed(row["difference_detectable"], 4)
 
 
 def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:

@@ -19,7 +19,6 @@ from search.evidence import (
     block_length,
     metric_intervals,
     model_confidence_set,
-    paired_difference,
     probability_of_overfitting,
     resampled_days,
     selection_corrected,
@@ -104,11 +103,11 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Statisti
             name: metric_intervals(y_D, p_D, days_RD) for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True)
         },
         against_baseline={
-            name: compare(forecasts, row, baseline, n_resamples=n_resamples)
+            name: forecasts.difference(row, baseline, n_resamples=n_resamples)
             for row, name in enumerate(forecasts.names)
             if row != baseline
         },
-        auc_against_baseline=compare(forecasts, best, baseline, metric=ROC_AUC, n_resamples=n_resamples),
+        auc_against_baseline=forecasts.difference(best, baseline, metric=ROC_AUC, n_resamples=n_resamples),
         selection=selection_corrected(y_D, trials.p_MD, metric=ROC_AUC, **many),
         loss_selection=selection_corrected(y_D, trials.p_MD, metric=LOSS, **many),
         superiority=superior_predictive_ability(trials.losses_MD, benchmark_D, **many),
@@ -127,17 +126,3 @@ def blocks_in_words(block: int) -> str:
     ('in blocks of 5 on average', 'one by one, since their differences show no dependence')
     """
     return f"in blocks of {block} on average" if block > 1 else "one by one, since their differences show no dependence"
-
-
-def compare(
-    forecasts: Forecasts, row_a: int, row_b: int, *, metric: str = LOSS, n_resamples: int = N_RESAMPLES
-) -> Difference:
-    """Score of one row less that of another, on the same days."""
-    return paired_difference(
-        forecasts.y_D,
-        forecasts.p_MD[row_a],
-        forecasts.p_MD[row_b],
-        horizon=forecasts.horizon,
-        metric=metric,
-        n_resamples=n_resamples,
-    )

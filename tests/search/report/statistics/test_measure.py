@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.metrics import evaluate
-from search.report.statistics.measure import compare, measure
+from search.report.statistics.measure import measure
 
 N_RESAMPLES = 200
 
@@ -43,4 +43,4 @@ def test_one_trial_can_be_measured(make_inputs):
 
 
 def test_a_model_does_not_differ_from_itself(inputs):
-    assert compare(inputs.forecasts, 0, 0, n_resamples=N_RESAMPLES).value == 0
+    assert inputs.forecasts.difference(0, 0, n_resamples=N_RESAMPLES).value == 0
