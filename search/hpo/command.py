@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from model.training.device import choose_device
 from pipeline.exceptions import InputError
-from search.hpo.execute import Ending, Workforce, work_on_study
+from search.hpo.execute import Ending, work_on_study
 from search.hpo.launcher import Launcher
 from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
@@ -19,6 +19,7 @@ from search.study.study import Study, open_or_create_study
 from search.tracking.locks import study_lock
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
+from search.workers.pool import Workforce
 from search.workers.progress import make_console
 from search.workers.signals import Signals
 
@@ -115,10 +116,11 @@ def work_on(
     with Signals() as signals, study_lock(stores, plan.study) as lock:
         study = open_study(stores, request, plan)
         workforce = Workforce(
-            workers=request.workers,
+            stores=stores,
+            n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
             device=request.device,
             lock=lock,
             launched=launched,
             timeout=request.timeout,
         )
-        return work_on_study(stores, study, workforce, make_console(), signals, launcher=launcher)
+        return work_on_study(study, workforce, make_console(), signals, launcher=launcher)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.table import Table
 
-from model.training.device import choose_device
 from pipeline.exceptions import describe_error
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card
@@ -24,11 +23,10 @@ from search.study.restore import restore
 from search.study.study import STOPPED, Study
 from search.tracking.board import board_link, save_board
 from search.tracking.run import TrialRecord, log_table, set_tags
-from search.tracking.stores import Stores
 from search.tracking.tags import NOTE, REASON
 from search.trial.inputs import log_data
 from search.workers.coordinator import Coordinator
-from search.workers.count import count_workers
+from search.workers.pool import Workforce
 from search.workers.progress import StudyProgress
 from search.workers.signals import Signals
 
@@ -38,31 +36,6 @@ if TYPE_CHECKING:
     from pipeline.datasets.dataset import DatasetVersion
 
 SHOWN = ("number", "label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "seconds")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Workforce:
-    """Who works on a study, and how long.
-
-    Parameters
-    ----------
-    workers : str
-        Processes, as :func:`search.workers.count.count_workers` reads them.
-    device : str
-        For the workers.
-    lock : int
-        File descriptor of the study's lock, held by the caller.
-    launched : bool
-        Whether ``mlflow run`` started this process.
-    timeout : float, optional
-        Seconds after which no further epoch is started.
-    """
-
-    workers: str
-    device: str
-    lock: int
-    launched: bool = False
-    timeout: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +56,6 @@ class Ending:
 
 
 def work_on_study(
-    stores: Stores,
     study: Study,
     workforce: Workforce,
     console: Console,
@@ -96,10 +68,10 @@ def work_on_study(
 
     Parameters
     ----------
-    stores, study
+    study : Study
         Open, and locked by the caller.
     workforce : Workforce
-        Who works.
+        Who works, and how long.
     console : Console
         Where progress and results go.
     signals : Signals
@@ -128,17 +100,7 @@ def work_on_study(
                 f"warning: trains or selects on days that study {other} keeps sealed as its test", markup=False
             )
         with StudyProgress(console, finished=finished, target=target) as progress:
-            coordinator = Coordinator(
-                stores,
-                study,
-                n_workers=count_workers(workforce.workers, str(choose_device(workforce.device).type)),
-                device=workforce.device,
-                progress=progress,
-                lock=workforce.lock,
-                launched=workforce.launched,
-                timeout=workforce.timeout,
-                until=until,
-            )
+            coordinator = Coordinator(study, workforce, progress, until=until)
             met = coordinator.run()
         timed_out = coordinator.timed_out and not met
         outcome["complete"] = met and len(study.finished()) >= target

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from model.spec.architecture import Architecture
 from model.training.device import choose_device
 from search.audit.audit import tested_architectures, waiting_retries
-from search.hpo.execute import Workforce, work_on_study
+from search.hpo.execute import work_on_study
 from search.results.trial_runs import recorded_trials
 from search.space.ranks import SearchSpace
 from search.space.untested import find_gaps, find_wanted, read_where
@@ -21,6 +21,7 @@ from search.study.study import TARGET_TRIALS, Study, load_study, queue_architect
 from search.tracking.locks import is_locked, study_lock
 from search.tracking.stores import Stores
 from search.workers.count import count_workers
+from search.workers.pool import Workforce
 from search.workers.signals import Signals
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def run_supplement(
     PatchscaleError
         If there is no such study, somebody works on it, or its trials keep failing.
     """
-    count_workers(workers, str(choose_device(device).type))
+    n_workers = count_workers(workers, str(choose_device(device).type))
     load_study(stores, name)
     with Signals() as signals, study_lock(stores, name) as lock:
         study = load_study(stores, name)
@@ -97,8 +98,8 @@ def run_supplement(
         if not shortfall.missing:
             return 0
         until = queue_shortfall(study, shortfall)
-        workforce = Workforce(workers=workers, device=device, lock=lock)
-        ending = work_on_study(stores, study, workforce, console, signals, until=until)
+        workforce = Workforce(stores=stores, n_workers=n_workers, device=device, lock=lock)
+        ending = work_on_study(study, workforce, console, signals, until=until)
         left = find_shortfall(study, where).missing
     console.print(f"still missing: {_labels(left)}" if left else "nothing is missing any more", markup=False)
     if not ending.complete:

@@ -18,8 +18,9 @@ from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings, close_stale, find_finished, walk_forward_params
 from search.walk_forward.subject import Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
-from search.walk_forward.walk import WalkForwardData, Workforce, load_walk_forward_data, overlap_years, walk_forward
+from search.walk_forward.walk import WalkForwardData, load_walk_forward_data, overlap_years, walk_forward
 from search.workers.count import count_workers
+from search.workers.pool import Workforce
 from search.workers.signals import Signals
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.mlflow_dataset import MarketDataset
 from pipeline.splits.splits import Split
 from search.study.study import Study
-from search.tracking.stores import Stores
 from search.walk_forward.folds import YearFold, year_folds
 from search.walk_forward.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import OVERLAP, Settings, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
-from search.walk_forward.workers import Results, WorkerPool, run_here
+from search.walk_forward.workers import JobPool, Results, run_here
+from search.workers.pool import Workforce
 from search.workers.signals import Signals
 
 BEFORE_CHOICE = "unseen"
@@ -52,28 +52,6 @@ class WalkForwardData:
     def years(self) -> tuple[int, int]:
         """First and last test year."""
         return self.folds[0].year, self.folds[-1].year
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Workforce:
-    """Who does the jobs.
-
-    Parameters
-    ----------
-    stores : Stores
-        Of the study.
-    n_workers : int
-        Processes; 1 is this one.
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    lock : int
-        File descriptor of the lock that the caller holds.
-    """
-
-    stores: Stores
-    n_workers: int
-    device: str
-    lock: int
 
 
 def load_walk_forward_data(
@@ -200,15 +178,7 @@ def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Wor
             torch.set_num_threads(1)
         yield _Do(forecaster=make_forecaster(study, subject, data))
         return
-    with WorkerPool(
-        workforce.stores,
-        study.plan.study,
-        subject,
-        data.years,
-        n_workers=workforce.n_workers,
-        device=workforce.device,
-        lock=workforce.lock,
-    ) as workers:
+    with JobPool(study.plan.study, workforce, subject, data.years) as workers:
         yield _Do(forecaster=make_forecaster(study, subject, data), workers=workers)
 
 
@@ -217,7 +187,7 @@ class _Do:
     """Does jobs here or elsewhere."""
 
     forecaster: Forecaster
-    workers: WorkerPool | None = None
+    workers: JobPool | None = None
 
     def __call__(self, jobs: Sequence[Job]) -> Results:
         return run_here(self.forecaster, jobs) if self.workers is None else self.workers.run(jobs)

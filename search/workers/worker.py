@@ -1,8 +1,7 @@
-"""A worker process: one thread, one trial at a time, on the coordinator's word.
+"""A worker process: one thread, one order at a time; ``main`` runs trials.
 
-It reads ``run`` or ``stop`` a line from standard input and writes one JSON
-event a line to standard output.  When its input closes, because the
-coordinator is gone, it exits at once: no orphans, and the next command repairs.
+It reads an order a line from standard input and writes an event a line to standard output, both JSON.  When its
+input closes, because the coordinator is gone, it exits at once: no orphans, and the next command repairs.
 """
 
 from __future__ import annotations
@@ -13,54 +12,65 @@ import queue
 import signal
 import sys
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.study.study import Study
 
 RUN, STOP = "run", "stop"
 
 
-def main(arguments: list[str]) -> None:
-    """Run trials until told to stop.
+class Orders:
+    """What this process is told, and how it answers.
+
+    Attributes
+    ----------
+    stop : Event
+        Set as soon as it is told to stop, also while it works, and when nobody hears it any more.
+    """
+
+    def __init__(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.stop = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def take(self) -> Any:
+        """Wait for the next order."""
+        return self._orders.get()
+
+    def report(self, event: dict[str, Any]) -> None:
+        """Say what happened."""
+        try:
+            self._answers.write(json.dumps(event) + "\n")
+        except BrokenPipeError:
+            self.stop.set()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            order = json.loads(line)
+            if order == STOP:
+                self.stop.set()
+                self._orders.put(order)
+                return
+            self._orders.put(order)
+        os._exit(0)
+
+
+def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable[[Any], None]]) -> None:
+    """Do what is ordered, one order after another, until told to stop.
 
     Parameters
     ----------
     arguments : list of str
         Tracking URI, storage URI, home, study name, device.
+    prepare : callable
+        Given the study, the device and the orders, makes what does one order.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    tracking_uri, storage_uri, home, study_name, device = arguments
-    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
-    stop = threading.Event()
-    threading.Thread(target=_listen, args=(orders, stop), daemon=True).start()
-
-    def report(event: dict[str, Any]) -> None:
-        try:
-            events.write(json.dumps(event) + "\n")
-        except BrokenPipeError:
-            stop.set()
-
-    runner = _runner(tracking_uri, storage_uri, home, study_name, device, report, stop)
-    report({"event": "ready"})
-    while orders.get() == RUN:
-        runner.run_next()
-        if stop.is_set():
-            break
-
-
-def _listen(orders: queue.SimpleQueue[str], stop: threading.Event) -> None:
-    for line in sys.stdin:
-        if line.strip() == STOP:
-            stop.set()
-            orders.put(STOP)
-            return
-        orders.put(line.strip())
-    os._exit(1)
-
-
-def _runner(
-    tracking_uri: str, storage_uri: str, home: str, study_name: str, device: str, report: Any, stop: threading.Event
-) -> Any:
+    orders = Orders()
     from pathlib import Path
 
     import torch
@@ -68,13 +78,26 @@ def _runner(
     torch.set_num_threads(1)
     from search.study.study import load_study
     from search.tracking.stores import Stores
+
+    tracking_uri, storage_uri, home, study_name, device = arguments
+    stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
+    do = prepare(load_study(stores, study_name), device, orders)
+    orders.report({"event": "ready"})
+    while (order := orders.take()) != STOP:
+        do(order)
+        if orders.stop.is_set():
+            break
+
+
+def _run_trials(study: Study, device: str, orders: Orders) -> Callable[[Any], None]:
     from search.trial.runner import TrialRunner
 
-    stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
-    study = load_study(stores, study_name)
     dataset, pooled = study.load_data()
-    return TrialRunner(study, dataset, pooled=pooled, device=device, report=report, should_stop=stop.is_set)
+    runner = TrialRunner(
+        study, dataset, pooled=pooled, device=device, report=orders.report, should_stop=orders.stop.is_set
+    )
+    return lambda order: runner.run_next()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    serve(sys.argv[1:], _run_trials)

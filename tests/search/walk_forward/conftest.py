@@ -12,7 +12,8 @@ from search.tracking.locks import study_lock
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import Settings
 from search.walk_forward.subject import Subject
-from search.walk_forward.walk import Workforce, load_walk_forward_data, walk_forward
+from search.walk_forward.walk import load_walk_forward_data, walk_forward
+from search.workers.pool import Workforce
 from search.workers.signals import Signals
 from tests.search.conftest import REQUEST
 

@@ -123,7 +123,8 @@ def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     from search.tracking.locks import study_lock
     from search.walk_forward.progress import WalkProgress
     from search.walk_forward.runs import Settings
-    from search.walk_forward.walk import Workforce, load_walk_forward_data, walk_forward
+    from search.walk_forward.walk import load_walk_forward_data, walk_forward
+    from search.workers.pool import Workforce
     from search.workers.signals import Signals
 
     (pooled_plan, datasets, root), split = pooled, plan.split

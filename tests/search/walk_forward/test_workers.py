@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -7,18 +8,18 @@ from search.tracking.locks import study_lock
 from search.walk_forward.forecast import Job
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import load_walk_forward_data, make_forecaster
-from search.walk_forward.workers import WorkerPool, read_setup, run_here, write_setup
+from search.walk_forward.workers import JobPool, read_setup, run_here, write_setup
+from search.workers.pool import Workforce
 
 JOBS = [Job(year=2016, seed=seed, n_epochs=1) for seed in range(3)]
 
 
 @pytest.fixture
 def pool(stores, study, subject):
-    with (
-        study_lock(stores, "test") as lock,
-        WorkerPool(stores, study.plan.study, subject, (2015, 2016), n_workers=2, device="cpu", lock=lock) as pool,
-    ):
-        yield pool
+    with study_lock(stores, "test") as lock:
+        workforce = Workforce(stores=stores, n_workers=2, device="cpu", lock=lock)
+        with JobPool(study.plan.study, workforce, subject, (2015, 2016)) as pool:
+            yield pool
 
 
 def alive(pid):
@@ -35,9 +36,9 @@ def test_two_processes_find_what_this_one_finds_bit_for_bit(pool, study, subject
     found = {job: outcome.p for job, outcome in pool.run(JOBS)}
     forecaster = make_forecaster(study, subject, load_walk_forward_data(study, subject, 2015, 2016))
     assert found == {job: outcome.p for job, outcome in run_here(forecaster, JOBS)}
-    assert len(pool._processes) == 2
+    assert len(pool.workers) == 2
     assert [job for job, _ in pool.run([JOBS[0]])] == [JOBS[0]], "the same processes go on"
-    assert len(pool._processes) == 2 and not list(pool.run([]))
+    assert len(pool.workers) == 2 and not list(pool.run([]))
 
 
 @pytest.mark.slow
@@ -45,8 +46,8 @@ def test_two_processes_find_what_this_one_finds_bit_for_bit(pool, study, subject
 def test_a_job_that_fails_or_a_process_that_dies_is_said(pool):
     with pytest.raises(TrainingError, match=r"2016-seed0: InputError: n_epochs of a refit must be from 1 to"):
         list(pool.run([Job(year=2016, seed=0, n_epochs=99)]))
-    (process,) = pool._processes
-    process.kill()
+    (worker,) = pool.workers
+    worker.process.kill()
     with pytest.raises(TrainingError, match=r"must live until its job 2016-seed0 is done, got one that ended with -9"):
         list(pool.run([JOBS[0]]))
 
@@ -54,21 +55,21 @@ def test_a_job_that_fails_or_a_process_that_dies_is_said(pool):
 @pytest.mark.slow
 @pytest.mark.lesson("L34")
 def test_processes_end_with_the_pool_and_when_their_input_closes(stores, study, subject):
-    arguments = (stores, study.plan.study, subject, (2015, 2016))
     with study_lock(stores, "test") as lock:
-        with WorkerPool(*arguments, n_workers=1, device="cpu", lock=lock) as pool:
+        workforce = Workforce(stores=stores, n_workers=1, device="cpu", lock=lock)
+        with JobPool(study.plan.study, workforce, subject, (2015, 2016)) as pool:
             next(pool.run(JOBS))
-            (process,) = pool._processes
-        assert not alive(process.pid)
-        with WorkerPool(*arguments, n_workers=1, device="cpu", lock=lock) as pool:
-            process = pool._start()
+            (worker,) = pool.workers
+        assert not alive(worker.process.pid)
+        with JobPool(study.plan.study, workforce, subject, (2015, 2016)) as pool:
+            process = pool.start().process
             process.stdin.close()
             assert process.wait(timeout=60) == 0
-            process.stdout.close()
 
 
 def test_a_setup_is_read_as_it_was_written(subject):
     from model.baselines import BASELINES
 
     for each in (subject, Subject(name="baseline logistic", baseline=BASELINES["logistic"])):
-        assert read_setup(write_setup(each, (2015, 2016))) == (each, (2015, 2016))
+        held = json.loads(json.dumps(write_setup(each, (2015, 2016))))
+        assert read_setup(held) == (each, (2015, 2016))

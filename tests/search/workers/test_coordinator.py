@@ -1,4 +1,3 @@
-import signal
 import subprocess
 import sys
 
@@ -8,9 +7,9 @@ from optuna.trial import TrialState
 from pipeline.exceptions import StudyError
 from search.space.ranks import SearchSpace
 from search.study.study import open_or_create_study
-from search.workers.coordinator import SAME_ERRORS_IN_A_ROW, Coordinator, Worker
+from search.workers.coordinator import SAME_ERRORS_IN_A_ROW, Coordinator
+from search.workers.pool import Worker, Workforce
 from search.workers.progress import StudyProgress, make_console
-from search.workers.worker import RUN, STOP
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def coordinator(stores, planned):
     plan, _, root = planned
     study = open_or_create_study(stores, plan, trials=8, data_root=root)
     progress = StudyProgress(make_console(), finished=0, target=8)
-    return Coordinator(stores, study, n_workers=2, device="cpu", progress=progress, lock=0)
+    return Coordinator(study, Workforce(stores=stores, n_workers=2, device="cpu", lock=0), progress)
 
 
 @pytest.fixture
@@ -31,13 +30,13 @@ def process():
 def test_a_worker_killed_before_it_said_which_trial_it_runs_loses_none(coordinator, process):
     distributions = SearchSpace(coordinator.study.plan.grid()).distributions()
     lost, living = (coordinator.study.schedule.ask(distributions) for _ in range(2))
-    dead, other = Worker(process=process, busy=True), Worker(process=process, busy=True)
-    coordinator.workers = [dead, other]
+    dead, other = Worker(process), Worker(process)
+    coordinator._busy = {dead: None, other: None}
     coordinator._on_exit(dead)
     coordinator._recover_lost_trial()
     states = [t.state for t in coordinator.study.schedule.trials[:2]]
     assert states == [TrialState.RUNNING, TrialState.RUNNING]
-    other.number = living.number
+    coordinator._busy[other] = living.number
     coordinator._recover_lost_trial()
     trials = coordinator.study.schedule.trials
     assert [t.state for t in trials[:2]] == [TrialState.FAIL, TrialState.RUNNING]
@@ -45,15 +44,7 @@ def test_a_worker_killed_before_it_said_which_trial_it_runs_loses_none(coordinat
 
 
 def test_it_can_stop_before_the_target(coordinator):
-    shorter = Coordinator(
-        coordinator.stores,
-        coordinator.study,
-        n_workers=2,
-        device="cpu",
-        progress=coordinator.progress,
-        lock=0,
-        until=0,
-    )
+    shorter = Coordinator(coordinator.study, coordinator.workforce, coordinator.progress, until=0)
     assert shorter.run()
     assert coordinator._remaining() == 8
 
@@ -68,25 +59,10 @@ def test_errors_are_alike_whatever_their_numbers(coordinator):
 
 
 def test_workers_ask_one_after_the_other(coordinator, process):
-    first, second = Worker(process=process), Worker(process=process)
-    coordinator.workers, coordinator._ready = [first, second], [first, second]
+    first, second = Worker(process), Worker(process)
+    coordinator._ready = [first, second]
     coordinator._hand_out()
-    assert (first.busy, second.busy) == (True, False)
+    assert list(coordinator._busy) == [first]
     coordinator._on_event(first, {"event": "started", "number": 0})
     coordinator._hand_out()
-    assert second.busy
-
-
-def test_a_signal_can_order_while_an_order_is_written():
-    reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    worker = Worker(process=reader)
-    previous = signal.signal(signal.SIGALRM, lambda number, frame: worker.order(STOP))
-    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
-    try:
-        for _ in range(20_000):
-            worker.order(RUN)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        reader.communicate(timeout=20)
-    worker.order(STOP)
+    assert second in coordinator._busy

@@ -2,8 +2,7 @@ import signal
 
 import pytest
 
-from search.workers.coordinator import SIGNALS
-from search.workers.signals import Signals
+from search.workers.signals import SIGNALS, Signals
 
 
 def test_a_signal_unwinds_and_the_handlers_come_back():

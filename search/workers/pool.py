@@ -1,0 +1,163 @@
+"""Worker processes: started, told and heard a line of JSON at a time, ended with the pool."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from search.tracking.stores import Stores
+
+LAUNCHER_VARIABLES = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_URI")
+OWN_VARIABLES = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workforce:
+    """Who works, and how long.
+
+    Parameters
+    ----------
+    stores : Stores
+        Of the study.
+    n_workers : int
+        Processes, one thread each: on a CPU that is faster than threads in one.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    lock : int
+        File descriptor of the lock that the caller holds. Workers hold it too: what is RUNNING after it is free is
+        stale.
+    launched : bool
+        Whether ``mlflow run`` started this process, so that its end is ours.
+    timeout : float, optional
+        Seconds after which no further epoch is started.
+    """
+
+    stores: Stores
+    n_workers: int
+    device: str
+    lock: int
+    launched: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """A worker process, with its standard input and output piped."""
+
+    process: subprocess.Popen[str]
+
+    def order(self, order: Any) -> None:
+        """Send one order; a dead worker is noticed by its closed output instead.
+
+        Unbuffered, because a signal handler may order while an order is being written.
+        """
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError, ValueError):
+            os.write(self.process.stdin.fileno(), f"{json.dumps(order)}\n".encode())
+
+
+class WorkerPool:
+    """Worker processes inside a ``with``; they end with it, and with this process however that ends.
+
+    Parameters
+    ----------
+    module : str
+        That each runs: its ``main`` is a :func:`search.workers.worker.serve`.
+    study_name : str
+        What they work on.
+    workforce : Workforce
+        How many there may be, and where they work.
+    log_name : str
+        File in the store's ``logs`` that takes what they write to standard error.
+    """
+
+    def __init__(self, module: str, study_name: str, workforce: Workforce, log_name: str) -> None:
+        stores = workforce.stores
+        uris = (stores.tracking_uri, stores.storage_uri, str(stores.home))
+        self._command = [sys.executable, "-m", module, *uris, study_name, workforce.device]
+        self.workforce, self.log_path = workforce, stores.home / "logs" / log_name
+        self.workers: list[Worker] = []
+        self._events: queue.SimpleQueue[tuple[Worker, Event | None]] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        while self.workers:
+            self.next_event()
+
+    def start(self) -> Worker:
+        """Start one more worker, in a session of its own: Ctrl-C is for this process alone."""
+        kept = {name: value for name, value in os.environ.items() if name not in LAUNCHER_VARIABLES}
+        packages = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), kept.get("PYTHONPATH", "")]))
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("a") as log:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**kept, **OWN_VARIABLES, "PYTHONPATH": packages},
+                pass_fds=(self.workforce.lock,),
+                start_new_session=True,
+            )
+        worker = Worker(process)
+        self.workers.append(worker)
+        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        return worker
+
+    def next_event(self, timeout: float | None = None) -> tuple[Worker, Event | None] | None:
+        """Wait for what a worker says next, in the order in which they say it.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for it at most.
+
+        Returns
+        -------
+        Worker and dict, or None
+            None instead of the event says that the worker ended; None alone that the time is over.
+        """
+        try:
+            worker, event = self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if event is None:
+            self.workers.remove(worker)
+            if worker.process.stdin is not None:
+                worker.process.stdin.close()
+        return worker, event
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        for worker in self.workers:
+            worker.process.kill()
+
+    def _listen(self, worker: Worker) -> None:
+        output = worker.process.stdout
+        assert output is not None
+        try:
+            with output:
+                for line in output:
+                    self._events.put((worker, json.loads(line)))
+        except json.JSONDecodeError:
+            worker.process.kill()
+        finally:
+            worker.process.wait()
+            self._events.put((worker, None))
