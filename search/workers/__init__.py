@@ -1,1 +1,1 @@
-"""Processes: count → coordinator ⇄ worker, with signals and progress."""
+"""Processes: count → coordinator → pool ⇄ worker, with signals and progress."""
