@@ -1,1 +1,1 @@
-"""Who may see which day: target → splits → disjoint, holdout, base_rates; walk_forward."""
+"""Who may see which day: target → splits → disjoint, holdout, base_rates."""

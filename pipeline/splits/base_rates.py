@@ -12,7 +12,7 @@ from pipeline.splits.splits import SplitRows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BaseRate:
+class LabelCount:
     """Days of a part and how many of them are positive."""
 
     days: int
@@ -24,7 +24,7 @@ class BaseRate:
         return self.positives / self.days
 
 
-def base_rates(labels: npt.NDArray[np.float64], rows: SplitRows) -> dict[str, BaseRate]:
+def base_rates(labels: npt.NDArray[np.float64], rows: SplitRows) -> dict[str, LabelCount]:
     """Count positive days in each part that holds samples.
 
     Raises
@@ -44,7 +44,7 @@ def base_rates(labels: npt.NDArray[np.float64], rows: SplitRows) -> dict[str, Ba
     for name, index in rows.parts.items():
         values = labels[index]
         assert np.isfinite(values).all(), f"{name} holds days without a label"
-        rates[name] = BaseRate(days=len(values), positives=int(values.sum()))
+        rates[name] = LabelCount(days=len(values), positives=int(values.sum()))
         if rates[name].positives in (0, len(values)):
             raise DataError(
                 f"labels of {name} must hold both classes, got {rates[name].positives} positive of {len(values)} "

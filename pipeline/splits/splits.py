@@ -8,7 +8,7 @@ purged.  So the evaluated days never depend on the context length.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
 
 import numpy as np
@@ -17,14 +17,13 @@ import pandas as pd
 
 from pipeline.calendars import NEW_YORK, sessions
 from pipeline.exceptions import InputError
-from pipeline.splits.disjoint import Index, SplitProof, prove_disjoint
+from pipeline.splits.disjoint import Index, assert_disjoint_labels
 from pipeline.splits.ends import read_ends
 
 __all__ = [
     "Index",
     "Split",
     "SplitRows",
-    "assert_disjoint_labels",
     "auto_split",
     "full_years",
     "labelled_rows",
@@ -60,12 +59,11 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitRows:
-    """Row numbers of the samples of each part, ascending, and the proof that no label crosses them."""
+    """Row numbers of the samples of each part, ascending."""
 
     train: Index
     validation: Index
     test: Index
-    proof: SplitProof | None = None
 
     @property
     def parts(self) -> dict[str, Index]:
@@ -181,7 +179,8 @@ def split_rows(
         raise InputError(
             f"training must have at least one whole context before {split.train_end}, got none; take a later train end"
         )
-    return replace(rows, proof=assert_disjoint_labels(rows, horizon))
+    assert_disjoint_labels(rows.parts, horizon)
+    return rows
 
 
 def training_rows(
@@ -205,11 +204,6 @@ def labelled_rows(
     first = int(dates.searchsorted(pd.Timestamp(start), side="left"))
     last = int(dates.searchsorted(pd.Timestamp(end), side="right")) - 1
     return row[(row >= first) & (row + horizon <= last) & np.isfinite(labels)]
-
-
-def assert_disjoint_labels(rows: SplitRows, horizon: int) -> SplitProof:
-    """Prove that the days that labels look at, (t, t+horizon], are disjoint between parts."""
-    return prove_disjoint(rows.parts, horizon)
 
 
 def _day_after(day: date) -> date:

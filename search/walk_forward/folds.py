@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import pandas as pd
 
 from model.training.refit import rows_between
 from model.windows import Windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
-from pipeline.splits.splits import Index, Split, SplitRows, assert_disjoint_labels
-from pipeline.splits.walk_forward import WalkForward
+from pipeline.splits.disjoint import Index, assert_disjoint_labels
+from pipeline.splits.splits import Split, labelled_rows
+
+WHOLE_YEARS = 4
+"""Before the first test year: three to train on, and one on which the number of epochs is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,34 +75,45 @@ def year_folds(
     InputError
         If the years leave too little history.
     """
+    years = forecast_years(datasets[0].dates, split, first_year, last_year)
+    return [_fold(windows, datasets, split, year, horizon) for year in years]
+
+
+def forecast_years(dates: pd.DatetimeIndex, split: Split, first_year: int | None, last_year: int | None) -> range:
+    """Test years, as in :func:`year_folds`; the training before them grows, and they cover every day once."""
     for year in (first_year, last_year):
         if year is not None and year >= split.test_start.year:
             raise SealedError(
                 f"walk-forward years must end before the sealed test split of {split.test_start}, got {year}; "
                 f"take --last-year {split.test_start.year - 1} or earlier"
             )
+    whole = dates[0].year if dates[0].dayofyear <= 7 else dates[0].year + 1
+    earliest, last = whole + WHOLE_YEARS, last_year or split.test_start.year - 1
+    first = earliest if first_year is None else first_year
+    if not earliest <= first <= last:
+        raise InputError(
+            f"walk-forward years must run from {earliest} (after {WHOLE_YEARS} whole years) to the last, "
+            f"got {first} to {last}; choose later years or take a longer series"
+        )
+    return range(first, last + 1)
+
+
+def _fold(windows: Windows, datasets: Sequence[DatasetVersion], split: Split, year: int, horizon: int) -> YearFold:
     dates = datasets[0].dates
     labels = windows.y_host_D[: len(dates)].astype(np.float64)
     labels[max(0, int(dates.searchsorted(np.datetime64(split.test_start))) - horizon) :] = np.nan
-    splitter = WalkForward(
-        horizon=horizon, first_year=first_year, last_year=min(last_year or 9999, split.test_start.year - 1)
+    train, inner_train = (
+        rows_between(windows, datasets, horizon=horizon, first=split.train_start, last=date(year - n, 12, 31))
+        for n in (1, 2)
     )
-    folds = []
-    for fold in splitter.split(dates, labels, first_row=windows.context_length - 1):
-        train, inner_train = (
-            rows_between(windows, datasets, horizon=horizon, first=split.train_start, last=date(fold.year - n, 12, 31))
-            for n in (1, 2)
+    validation = labelled_rows(dates, labels, date(year - 1, 1, 1), date(year - 1, 12, 31), horizon)
+    test = labelled_rows(dates, labels, date(year, 1, 1), date(year, 12, 31), horizon=0)
+    if not (len(inner_train) and len(test)):
+        raise InputError(
+            f"walk-forward year {year} must leave training days after the split's train_start {split.train_start} "
+            f"and test days, got {len(inner_train)} and {len(test)}; choose other years"
         )
-        if not len(inner_train):
-            raise InputError(
-                f"walk-forward year {fold.year} must leave training days after the split's train_start "
-                f"{split.train_start}, got none; choose later years"
-            )
-        validation, test = fold.rows.validation, fold.rows.test
-        for read, held in ((train, validation[:0]), (inner_train, validation)):
-            own = read[read < len(dates)]
-            assert_disjoint_labels(SplitRows(train=own, validation=held, test=test), horizon)
-        folds.append(
-            YearFold(year=fold.year, train=train, inner_train=inner_train, inner_validation=validation, test=test)
-        )
-    return folds
+    for read, held in ((train, validation[:0]), (inner_train, validation)):
+        own = read[read < len(dates)]
+        assert_disjoint_labels({"train": own, "validation": held, "test": test}, horizon)
+    return YearFold(year=year, train=train, inner_train=inner_train, inner_validation=validation, test=test)

@@ -21,8 +21,9 @@ def run_name(trial: LegacyTrial) -> str:
 
     Examples
     --------
-    >>> from search.legacy.recover.trial import Outcome
-    >>> run_name(LegacyTrial(form="csv", where="line 2", content="{}", outcome=Outcome(status="KILLED", reason="x")))
+    >>> from search.legacy.recover.trial import LegacyOutcome
+    >>> killed = LegacyOutcome(status="KILLED", reason="x")
+    >>> run_name(LegacyTrial(form="csv", where="line 2", content="{}", outcome=killed))
     'legacy d?-L?-h?-ff?'
     """
     number = LEGACY if trial.number is None else f"{trial.number:03d}"

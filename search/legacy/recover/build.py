@@ -11,7 +11,7 @@ from pipeline.exceptions import InputError
 from search.legacy.recover.architecture import Resolved, Stated, resolve, untrusted
 from search.legacy.recover.fields import Fields
 from search.legacy.recover.grids import is_first
-from search.legacy.recover.trial import FAILED, FINISHED, KILLED, LOSS, ROC_AUC, UNNAMED, LegacyTrial, Outcome
+from search.legacy.recover.trial import FAILED, FINISHED, KILLED, LOSS, ROC_AUC, UNNAMED, LegacyOutcome, LegacyTrial
 
 DIVERGED = 100.0
 ENDS = {
@@ -73,7 +73,7 @@ def build_trial(
     outcome = _outcome(fields, roc_auc, value_is_loss)
     if dry_run:
         fields.flags.append("a dry run: its value is no result")
-        outcome = Outcome(status=KILLED, reason="dry run", value_text=outcome.value_text or str(outcome.value))
+        outcome = LegacyOutcome(status=KILLED, reason="dry run", value_text=outcome.value_text or str(outcome.value))
     figures = {
         "seconds": fields.finite("duration_seconds", "duration_sec", least=0),
         "n_epochs": fields.whole("epochs_run", least=0),
@@ -143,7 +143,7 @@ def _in_name(pattern: re.Pattern[str], study: str | None) -> list[str]:
     return pattern.findall(study) if study is not None else []
 
 
-def _outcome(fields: Fields, roc_auc: float | None, value_is_loss: bool) -> Outcome:
+def _outcome(fields: Fields, roc_auc: float | None, value_is_loss: bool) -> LegacyOutcome:
     """Say how the trial ended, and what its value is; only a named value becomes a loss."""
     objective, value = _objective(fields, roc_auc, value_is_loss)
     state = fields.text("state", "status")
@@ -152,17 +152,19 @@ def _outcome(fields: Fields, roc_auc: float | None, value_is_loss: bool) -> Outc
     if status == FAILED and error is not None:
         reason = error
     if value is None:
-        return Outcome(status=status, reason=reason, objective=objective)
+        return LegacyOutcome(status=status, reason=reason, objective=objective)
     if not math.isfinite(value):
         reason = f"value {value} is not finite"
-        return Outcome(status=FAILED, reason=reason, objective=objective, value_text=str(value))
+        return LegacyOutcome(status=FAILED, reason=reason, objective=objective, value_text=str(value))
     if value == DIVERGED:
         fields.flags.append(f"value {value} is the earlier study's mark of a diverged trial (L25)")
-        return Outcome(status=FAILED, reason=f"diverged (value {value})", objective=objective, value_text=str(value))
+        return LegacyOutcome(
+            status=FAILED, reason=f"diverged (value {value})", objective=objective, value_text=str(value)
+        )
     if objective == LOSS and value < 0:
         fields.flags.append(f"value {value} can't be a log loss")
         objective = UNNAMED
-    return Outcome(status=status, reason=reason, objective=objective, value=value)
+    return LegacyOutcome(status=status, reason=reason, objective=objective, value=value)
 
 
 def _objective(fields: Fields, roc_auc: float | None, value_is_loss: bool) -> tuple[str, float | None]:

@@ -13,7 +13,7 @@ LOSS, ROC_AUC, UNNAMED = "loss", "roc_auc", "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class LegacyOutcome:
     """How a trial ended.
 
     Parameters
@@ -63,7 +63,7 @@ class LegacyTrial:
         Dimensions as far as known.
     training : Mapping
         ``learning_rate``, ``dropout``, … as far as stated.
-    outcome : Outcome
+    outcome : LegacyOutcome
         How it ended.
     figures : Mapping
         Further metrics: ``seconds``, ``n_epochs``, ``best/roc_auc``.
@@ -84,7 +84,7 @@ class LegacyTrial:
     arch_idx: int | None = None
     architecture: Resolved = field(default_factory=Resolved)
     training: Mapping[str, int | float | str] = field(default_factory=dict)
-    outcome: Outcome
+    outcome: LegacyOutcome
     figures: Mapping[str, float] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.exceptions import DataError
-from pipeline.splits.base_rates import BaseRate, base_rates
+from pipeline.splits.base_rates import LabelCount, base_rates
 from pipeline.splits.splits import SplitRows
 
 ROWS = SplitRows(train=np.arange(4), validation=np.arange(5, 8), test=np.arange(9, 11))
@@ -14,9 +14,9 @@ def test_each_part_is_counted():
     labels = np.array([1.0, 0, 0, 0, np.nan, 1, 1, 0, np.nan, 0, 1])
     rates = base_rates(labels, ROWS)
     assert rates == {
-        "train": BaseRate(days=4, positives=1),
-        "validation": BaseRate(days=3, positives=2),
-        "test": BaseRate(days=2, positives=1),
+        "train": LabelCount(days=4, positives=1),
+        "validation": LabelCount(days=3, positives=2),
+        "test": LabelCount(days=2, positives=1),
     }
     assert rates["train"].rate == 0.25
 

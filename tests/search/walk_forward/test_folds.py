@@ -7,13 +7,13 @@ import pytest
 
 from model.windows import make_windows
 from pipeline.exceptions import InputError, SealedError
-from search.walk_forward.folds import year_folds
+from search.walk_forward.folds import forecast_years, year_folds
 
 
-def folds_of(plan, datasets, horizon=1, split=None, **years):
+def folds_of(plan, datasets, horizon=1, split=None, context=60, **years):
     own, *pooled = datasets
     target, split = replace(plan.target, horizon=horizon), split or plan.split
-    windows = make_windows(own, target, split, 60, pooled=pooled)
+    windows = make_windows(own, target, split, context, pooled=pooled)
     return windows, year_folds(windows, datasets, split, horizon=horizon, **years)
 
 
@@ -85,3 +85,39 @@ def test_training_starts_where_the_study_s_does(planned):
     late = replace(plan.split, train_start=date(2010, 1, 1))
     (fold,) = folds_of(plan, [dataset], split=late, first_year=2014, last_year=2014)[1]
     assert dataset.dates[fold.train[0]] == dataset.dates[fold.inner_train[0]] == pd.Timestamp(2010, 1, 4)
+
+
+@pytest.mark.lesson("L19")
+@pytest.mark.parametrize("horizon", [1, 2, 5, 20, 40])
+def test_label_intervals_are_disjoint_in_every_fold(planned, horizon):
+    plan, dataset, _ = planned
+    for fold in folds_of(plan, [dataset], horizon)[1]:
+        assert fold.inner_train[-1] + horizon < fold.inner_validation[0]
+        assert fold.inner_validation[-1] + horizon < fold.test[0]
+        assert fold.train[-1] + horizon < fold.test[0]
+
+
+@pytest.mark.lesson("L19")
+def test_evaluated_days_do_not_depend_on_the_context_and_training_expands(planned):
+    plan, dataset, _ = planned
+    plain, longer = (folds_of(plan, [dataset], 3, context=context)[1] for context in (20, 120))
+    for fold, other in zip(plain, longer, strict=True):
+        np.testing.assert_array_equal(fold.test, other.test)
+        np.testing.assert_array_equal(fold.inner_validation, other.inner_validation)
+        assert (fold.train[0], other.train[0]) == (fold.inner_train[0], other.inner_train[0]) == (19, 119)
+    for ends in ([fold.train[-1] for fold in plain], [fold.inner_train[-1] for fold in plain]):
+        assert ends == sorted(set(ends))
+
+
+def test_a_series_that_starts_within_a_year_counts_from_the_next(planned):
+    plan, dataset, _ = planned
+    for start, first in (("2000-01-01", 2004), ("2000-03-01", 2005)):
+        dates = dataset.dates[dataset.dates >= start]
+        assert forecast_years(dates, plan.split, None, None)[0] == first
+
+
+def test_years_without_days_are_refused(planned):
+    plan, dataset, _ = planned
+    split = replace(plan.split, test_start=date(2030, 1, 1), test_end=date(2031, 1, 1))
+    with pytest.raises(InputError, match=r"year 2019 must leave training days .* and test days, got \d+ and 0"):
+        folds_of(plan, [dataset], split=split)

@@ -4,9 +4,9 @@ import pytest
 
 from search.legacy.record.runs import run_name, trial_metrics, trial_params, trial_tags
 from search.legacy.recover.architecture import Resolved
-from search.legacy.recover.trial import LegacyTrial, Outcome
+from search.legacy.recover.trial import LegacyOutcome, LegacyTrial
 
-DONE = Outcome(status="FINISHED", reason="complete", objective="loss", value=0.3)
+DONE = LegacyOutcome(status="FINISHED", reason="complete", objective="loss", value=0.3)
 KNOWN = Resolved(
     d_model=64, n_layers=48, n_heads=8, d_ff=256, n_params=2414273, n_heads_origin="recovered (grid v1, 20 features)"
 )
@@ -61,19 +61,19 @@ def test_zero_is_logged():
 @pytest.mark.lesson("L25")
 @pytest.mark.parametrize("text", ["inf", "nan", "100.0"])
 def test_a_value_that_is_no_result_is_a_tag(text):
-    trial = make(outcome=Outcome(status="FAILED", reason="not finite", objective="loss", value_text=text))
+    trial = make(outcome=LegacyOutcome(status="FAILED", reason="not finite", objective="loss", value_text=text))
     assert trial_metrics(trial) == {}
     assert trial_tags(trial, "x.csv")["legacy.value"] == text
 
 
 def test_the_value_of_a_trial_that_did_not_finish_is_a_tag():
-    trial = make(outcome=Outcome(status="KILLED", reason="pruned", objective="loss", value=0.4))
+    trial = make(outcome=LegacyOutcome(status="KILLED", reason="pruned", objective="loss", value=0.4))
     assert trial_metrics(trial) == {}
     assert trial_tags(trial, "x.csv")["legacy.value"] == "0.4"
 
 
 def test_a_value_of_no_name_is_neither_loss_nor_auc():
-    trial = make(outcome=Outcome(status="FINISHED", reason="complete", value=0.7))
+    trial = make(outcome=LegacyOutcome(status="FINISHED", reason="complete", value=0.7))
     assert trial_metrics(trial) == {"best/objective": 0.7}
 
 

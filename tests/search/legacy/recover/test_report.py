@@ -1,8 +1,8 @@
 from search.legacy.recover.architecture import Resolved
 from search.legacy.recover.report import MAX_RANGES, FileReport
-from search.legacy.recover.trial import LegacyTrial, Outcome
+from search.legacy.recover.trial import LegacyOutcome, LegacyTrial
 
-UNNAMED = Outcome(status="FINISHED", reason="complete", value=0.7)
+UNNAMED = LegacyOutcome(status="FINISHED", reason="complete", value=0.7)
 RECOVERED = Resolved(n_heads=8, n_heads_origin="recovered (grid v1, 20 features)")
 
 

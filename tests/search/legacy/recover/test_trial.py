@@ -1,11 +1,11 @@
-from search.legacy.recover.trial import LegacyTrial, Outcome, digest
+from search.legacy.recover.trial import LegacyOutcome, LegacyTrial, digest
 
 FIELDS = {
     "form": "csv",
     "where": "line 2",
     "content": "{}",
     "study": "s",
-    "outcome": Outcome(status="KILLED", reason="x"),
+    "outcome": LegacyOutcome(status="KILLED", reason="x"),
 }
 
 
