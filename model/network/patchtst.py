@@ -176,9 +176,3 @@ def make_model(spec: Spec) -> PatchTST:
 def predict_proba(logits: Tensor) -> Tensor:
     """Probabilities from logits: the one place where this is done."""
     return torch.sigmoid(logits.double())
-
-
-def instantiated_parameters(architecture: Architecture) -> int:
-    """Parameter count of the model itself, built on the meta device without memory."""
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in PatchTST(architecture).parameters())

@@ -31,8 +31,8 @@ class Architecture:
     Examples
     --------
     >>> a = Architecture(n_features=25, d_model=64, n_layers=48, n_heads=8, d_ff=256)
-    >>> a.label, a.n_patches, a.head_dim
-    ('d64-L48-h8-ff256', 11, 8)
+    >>> a.label, a.n_patches
+    ('d64-L48-h8-ff256', 11)
     """
 
     n_features: int
@@ -80,11 +80,6 @@ class Architecture:
     def n_patches(self) -> int:
         """Tokens that the encoder sees."""
         return (self.context_length - self.patch_length) // self.stride + 1
-
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.d_model // self.n_heads
 
 
 def count_parameters(architecture: Architecture) -> dict[str, int]:

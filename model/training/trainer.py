@@ -193,17 +193,6 @@ class Trainer:
         return self.windows.rows.validation
 
 
-def train(spec: Spec, windows: Windows, model: PatchTST, execution: Execution | None = None) -> Iterator[EpochResult]:
-    """Train, yielding after each epoch; when exhausted, ``model`` holds the best epoch's weights.
-
-    Raises
-    ------
-    TrainingError
-        As :meth:`Trainer.epochs`.
-    """
-    return Trainer(spec, windows, model, execution).epochs()
-
-
 def _to_host(*tensors: Tensor) -> list[npt.NDArray[np.float64]]:
     """Vectors to the host in one transfer, which is the epoch's one synchronisation with the device."""
     joined = torch.cat([tensor.double() for tensor in tensors]).cpu().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from model.spec.architecture import Architecture
 from model.spec.budget import Budget
@@ -74,8 +75,7 @@ class Plan:
             **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
             min_head_dim=self.min_head_dim,
         )
-        budget = Budget(text=self.budget, tolerance=self.tolerance)
-        grid = make_grid(budget, n_features=self.n_features, axes=axes, instance_norm=self.instance_norm)
+        grid = _grid(Budget(text=self.budget, tolerance=self.tolerance), axes, self.n_features, self.instance_norm)
         if grid.hash != self.grid_hash:
             raise InputError(
                 f"study {self.study} was made on grid {self.grid_hash}, got grid {grid.hash} from this code; "
@@ -105,3 +105,8 @@ class Plan:
         """Name the fields in which this stored plan and a new one differ, with both values."""
         mine, theirs = dict(flatten(self)), dict(flatten(other))
         return [f"{name} {mine[name]} there, {theirs[name]} here" for name in mine if mine[name] != theirs[name]]
+
+
+@cache
+def _grid(budget: Budget, axes: Axes, n_features: int, instance_norm: str) -> Grid:
+    return make_grid(budget, n_features=n_features, axes=axes, instance_norm=instance_norm)

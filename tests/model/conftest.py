@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from model.network.patchtst import PatchTST
 from model.spec.architecture import Architecture
 from model.spec.spec import Data, Spec, Training
 from model.windows import Windows, make_windows
@@ -19,6 +20,12 @@ from pipeline.snapshots.snapshot import save_snapshot
 from pipeline.sources import open_source
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
+
+
+def instantiated_parameters(architecture: Architecture) -> int:
+    """Parameter count of the model itself, built on the meta device without memory."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in PatchTST(architecture).parameters())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from model.network.checkpoint import METADATA_KEY, load_checkpoint, save_checkpoint
 from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
-from model.training.trainer import build_model, predict_rows, train
+from model.training.trainer import Trainer, build_model, predict_rows
 from model.windows import Windows
 from pipeline.exceptions import RecordError, StoreError
 
@@ -22,7 +22,7 @@ from pipeline.exceptions import RecordError, StoreError
 @pytest.fixture(scope="module")
 def trained(spec: Spec, windows: Windows) -> PatchTST:
     model = build_model(spec, windows)
-    for _ in train(spec, windows, model):
+    for _ in Trainer(spec, windows, model).epochs():
         pass
     return model
 

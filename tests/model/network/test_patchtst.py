@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from model.network.patchtst import STANDARD_DEVIATIONS_KEPT, PatchTST, instantiated_parameters, predict_proba
+from model.network.patchtst import STANDARD_DEVIATIONS_KEPT, PatchTST, predict_proba
 from model.spec.architecture import Architecture
+from tests.model.conftest import instantiated_parameters
 
 TINY = Architecture(
     n_features=3, context_length=20, patch_length=5, stride=5, d_model=8, n_layers=1, n_heads=2, d_ff=16

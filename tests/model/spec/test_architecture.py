@@ -7,9 +7,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from model.network.patchtst import PatchTST, instantiated_parameters
+from model.network.patchtst import PatchTST
 from model.spec.architecture import Architecture, count_parameters, total_parameters
 from pipeline.exceptions import InputError
+from tests.model.conftest import instantiated_parameters
 
 D64 = Architecture(n_features=25, d_model=64, n_layers=48, n_heads=8, d_ff=256)
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.network.patchtst import instantiated_parameters
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.spec import DERIVED, OFFSETS, Data, Spec, Training, field_names
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import RULES, Target
+from tests.model.conftest import instantiated_parameters
 
 Change = Callable[..., Spec]
 

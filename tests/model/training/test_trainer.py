@@ -19,9 +19,9 @@ from model.spec.spec import Spec
 from model.training import trainer
 from model.training.trainer import (
     EpochResult,
+    Trainer,
     build_model,
     predict_rows,
-    train,
 )
 from model.windows import Windows, to_tensor
 from pipeline.exceptions import TrainingError
@@ -31,7 +31,7 @@ Change = Callable[..., Spec]
 
 def _fit(spec: Spec, windows: Windows) -> tuple[PatchTST, list[EpochResult]]:
     model = build_model(spec, windows)
-    return model, list(train(spec, windows, model))
+    return model, list(Trainer(spec, windows, model).epochs())
 
 
 def _state(model: PatchTST) -> dict[str, Tensor]:
@@ -94,7 +94,7 @@ def test_every_searched_field_changes_the_weights(
     states = []
     for each in (spec, change(spec, **{name: value})):
         model = build_model(each, windows)
-        generator = train(each, windows, model)
+        generator = Trainer(each, windows, model).epochs()
         next(generator)
         states.append(_state(model))
     moved = [
@@ -165,7 +165,7 @@ def test_a_consumer_that_draws_random_numbers_changes_nothing(spec: Spec, window
     undisturbed, _ = _fit(spec, windows)
     model = build_model(spec, windows)
     torch.rand(3)
-    for _ in train(spec, windows, model):
+    for _ in Trainer(spec, windows, model).epochs():
         torch.manual_seed(99)
         torch.rand(7)
     assert _same(model.state_dict(), undisturbed.state_dict())
@@ -210,7 +210,7 @@ def test_closing_early_leaves_the_best_epoch_so_far(
 ) -> None:
     states = _script(monkeypatch, [0.5, 0.4, 0.6, 0.7, 0.1])
     model = build_model(spec, windows)
-    generator = train(change(spec, max_epochs=5, patience=5), windows, model)
+    generator = Trainer(change(spec, max_epochs=5, patience=5), windows, model).epochs()
     assert isinstance(generator, Iterator)
     results = [next(generator) for _ in range(taken)]
     generator.close()  # type: ignore[attr-defined]
@@ -239,7 +239,7 @@ def test_a_failure_leaves_the_best_epoch_so_far(
     states = _script(monkeypatch, [0.5])
     model = build_model(spec, windows)
     with pytest.raises(IndexError):
-        list(train(spec, windows, model))
+        list(Trainer(spec, windows, model).epochs())
     assert len(states) == 2 and _same(model.state_dict(), states[0])
 
 
@@ -298,7 +298,7 @@ def test_train_loss_is_the_mean_over_samples_whatever_the_batches(spec: Spec, ch
         x_BTF, y_B = windows.batch(to_tensor(windows.rows.train, "cpu"))
         with torch.no_grad():
             plain = float(functional.binary_cross_entropy_with_logits(model.eval()(x_BTF).double(), y_B.double()))
-        [result] = train(change(still, batch_size=batch_size), windows, model)
+        [result] = Trainer(change(still, batch_size=batch_size), windows, model).epochs()
         assert result.train_loss == pytest.approx(plain, rel=1e-5)
 
 

@@ -1,10 +1,10 @@
 import pytest
 
-from model.network.patchtst import instantiated_parameters
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
 from search.space.axes import Axes
 from search.space.grid import candidates, make_grid
+from tests.model.conftest import instantiated_parameters
 
 ANY_HEAD = Axes(min_head_dim=1)
 EARLIER_SIZES = {"2M": 80, "20M": 75, "200M": 125, "2B": 75}
@@ -42,7 +42,7 @@ def test_the_head_rule_holds():
     for least in (8, 16):
         for architecture in make_grid(Budget(text="2M"), n_features=25, axes=Axes(min_head_dim=least)).architectures:
             assert architecture.d_model % architecture.n_heads == 0
-            assert architecture.head_dim >= least
+            assert architecture.d_model // architecture.n_heads >= least
 
 
 @pytest.mark.parametrize("text", ["350K", "1.5B", "12345678", "3M"])
