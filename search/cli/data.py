@@ -50,9 +50,10 @@ def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
     overwritten.
     """
     from pipeline.sources import open_source
+    from search.workers.progress import make_console
 
     opened = open_source(source)
-    console = _console()
+    console = make_console()
     failures = _pull_all(console, root, opened, tickers or (opened.default_ticker,))
     if failures:
         _stop(f"{len(failures)} of {max(len(tickers), 1)} tickers could not be pulled: {', '.join(failures)}", 2)
@@ -104,8 +105,9 @@ def list_command(root: Path) -> None:
 
     from pipeline.datasets.catalogue import list_datasets
     from pipeline.snapshots.snapshot import list_snapshots
+    from search.workers.progress import make_console
 
-    console = _console()
+    console = make_console()
     snapshots = Table("snapshot", "ticker", "source", "span", "sessions", "prices", "retrieved", title="Snapshots")
     for each in list_snapshots(root):
         basis = "adjusted" if each.adjusted else "as traded"
@@ -153,13 +155,6 @@ def diff(before: str, after: str, root: Path) -> None:
 
     lines = differences(root, find_version(root, before), find_version(root, after))
     click.echo("\n".join(lines) or "no difference")
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:
