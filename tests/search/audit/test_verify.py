@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from search.audit.verify import verify
-from search.tracking.stores import study_lock
+from search.tracking.locks import study_lock
 
 
 @pytest.fixture
