@@ -1,26 +1,37 @@
-import io
-import json
-import sys
 from dataclasses import asdict
 
-import pytest
+from search.walk_forward.forecast import Job, Outcome
+from search.walk_forward.worker import do_jobs
+from search.walk_forward.workers import write_setup
 
-from search.walk_forward import worker
-from search.walk_forward.forecast import Job
-
-
-class Exited(Exception):
-    pass
+JOB = Job(year=2016, seed=1, n_epochs=2)
+FOUND = Outcome(n_epochs=2, seconds=0.5, p=(0.1, 1 / 3))
 
 
-def test_it_reads_lines_and_leaves_when_its_input_closes(monkeypatch):
-    def leave(code):
-        raise Exited(code)
+class Orders:
+    """Orders that were given before, and what is reported."""
 
-    lines = worker.queue.SimpleQueue()
-    monkeypatch.setattr(worker.os, "_exit", leave)
-    job = json.dumps(asdict(Job(year=2016, seed=1, n_epochs=2)))
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"setup\n{job}\n"))
-    with pytest.raises(Exited, match="0"):
-        worker._listen(lines)
-    assert lines.get() == "setup\n" and Job(**json.loads(lines.get())) == Job(year=2016, seed=1, n_epochs=2)
+    def __init__(self, *orders):
+        self.orders, self.reported = list(orders), []
+        self.take, self.report = lambda: self.orders.pop(0), self.reported.append
+
+
+class Forecaster:
+    def run(self, job):
+        if job != JOB:
+            raise ValueError("no such luck")
+        return FOUND
+
+
+def test_the_first_order_is_what_is_walked_and_every_further_one_a_job(monkeypatch, subject):
+    seen = []
+    monkeypatch.setattr("search.walk_forward.walk.load_walk_forward_data", lambda *a, **named: seen.append((a, named)))
+    monkeypatch.setattr("search.walk_forward.walk.make_forecaster", lambda *a: Forecaster())
+    orders = Orders(write_setup(subject, (2015, 2016)), asdict(JOB))
+    do = do_jobs("study", "cpu", orders)
+    assert seen == [(("study", subject, 2015, 2016), {"device": "cpu"})]
+    do(orders.take())
+    do({**asdict(JOB), "year": 1999})
+    done, failed = orders.reported
+    assert done["event"] == "done" and Outcome.from_dict(done) == FOUND
+    assert failed == {"event": "failed", "error": "ValueError: no such luck"}
