@@ -1,5 +1,3 @@
-import json
-
 import pytest
 from mlflow.entities import Param
 
@@ -7,7 +5,6 @@ from model.spec.budget import Budget
 from model.spec.spec import Spec
 from search.audit.audit import _not_in_grid, audit_study
 from search.space.axes import Axes
-from search.space.extremes import extremes
 from search.space.grid import make_grid
 from search.tracking.tags import PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER
 
@@ -19,36 +16,6 @@ def study(make_study, run_trials):
 
 def run_of(study, number):
     return study.client.get_run(study.schedule.trials[number].user_attrs["run_id"])
-
-
-@pytest.mark.lesson("L31")
-@pytest.mark.lesson("L34")
-def test_a_study_with_gaps_is_named_and_exits_1_and_a_whole_one_0(study, run_trials, command):
-    name = study.plan.study
-    code, out, _ = command("audit", name)
-    wanted = extremes(study.plan.grid())
-    assert code == 1
-    assert "extremes, 2 of 6" in out
-    assert out.count("extreme missing:") == 4
-    for architecture in wanted[2:]:
-        assert f"extreme missing: {architecture.label}" in out
-    assert f"patchscale supplement {name} would test the rest with 4 trials" in out
-    run_trials(study, 4)
-    code, out, _ = command("audit", name)
-    assert (code, "nothing is missing" in out) == (0, True)
-    assert "extremes, 6 of 6" in out
-
-
-def test_json_holds_the_same(study, command):
-    code, out, _ = command("audit", study.plan.study, "--json")
-    found = json.loads(out)
-    assert (code, found["whole"]) == (1, False)
-    assert found["finished"] == found["target"] == 2
-    assert found["values"]["d_model"] == {"8": 2}
-    assert sum(found["values"]["n_layers"].values()) == 2
-    assert list(found["extremes"].values()) == [True, True, False, False, False, False]
-    assert len(found["gaps"]) == 4
-    assert found["duplicates"] == found["invalid"] == found["disagreements"] == []
 
 
 @pytest.mark.lesson("L28")
@@ -121,11 +88,3 @@ def test_every_value_that_was_asked_for_and_is_not_in_the_grid_is_named():
 
 def test_standard_values_inside_the_grid_that_it_lacks_are_named(study):
     assert audit_study(study).not_in_grid == {}
-
-
-def test_an_unknown_study_is_one_line_and_exit_2(home, command):
-    for name in ("audit", "supplement", "gc"):
-        code, out, err = command(name, "nowhere")
-        assert (code, out) == (2, "")
-        assert err.startswith("error: study must be one that patchscale made, got 'nowhere'")
-        assert err.count("\n") == 1

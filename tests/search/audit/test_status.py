@@ -98,11 +98,6 @@ def test_rows_of_other_origins_are_appended(make_study, stores, monkeypatch, com
     assert "theirs" in command("status")[1]
 
 
-def test_watch_and_json_exclude_each_other(home, command):
-    code, _, err = command("status", "--watch", "--json")
-    assert (code, err) == (2, "error: status shows either --json or --watch, got both; leave one out\n")
-
-
 def test_status_reads_the_stores_alone(make_study, stores, monkeypatch):
     make_study(2).schedule.set_user_attr("data_root", "/nowhere")
     monkeypatch.setattr("search.study.study.load_dataset", lambda *arguments: pytest.fail("data were read"))

@@ -12,14 +12,6 @@ def found(home, stores):
     return lambda: {line.split(":")[0]: (whole, line) for whole, line in verify(stores, home / "data")}
 
 
-def test_status_of_nothing_and_verify(home, command):
-    assert command("status", "--json")[1].strip() == "[]"
-    code, out, _ = command("verify")
-    lines = out.splitlines()
-    assert len(lines) == 6
-    assert code == (0 if all(line.startswith("ok ") for line in lines) else 1)
-
-
 def test_verify_finds_a_changed_dataset_and_a_damaged_store(home, command, planned):
     _, dataset, root = planned
     shutil.copytree(root, home / "data")

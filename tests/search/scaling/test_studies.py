@@ -65,14 +65,3 @@ def test_the_command_says_the_verdict_and_what_it_cannot_tell(of_budget, command
     assert code == 0
     assert json.loads(out) == scaling_to_dict(expected)
     assert np.isfinite(json.loads(out)["change"]["value"])
-
-
-def test_bad_input_is_one_line_and_exit_2(home, command):
-    for arguments, words in (
-        (("NOPE",), "study must be one that patchscale made"),
-        ((), "Missing argument 'STUDIES...'"),
-        (("A", "--resamples", "10"), "resamples must be a whole number, at least 200, got '10'"),
-    ):
-        code, out, err = command("scaling", *arguments)
-        assert (code, out, err.count("\n")) == (2, "", 1)
-        assert words in err

@@ -153,12 +153,3 @@ def test_the_command_prints_the_table_and_says_what_it_reused(study, planned, qu
     assert f"{trial.value:.4f}" in outputs[1]
     losses = [run.data.metrics["best/loss"] for run in runs(study)]
     assert np.isfinite(losses).all() and all(f"{loss:.4f}" in outputs[1] for loss in losses)
-
-
-def test_an_unknown_study_is_one_line_and_exit_2(home, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["baselines", "nowhere"])
-    out, err = capsys.readouterr()
-    assert (ended.value.code, out) == (2, "")
-    assert err.startswith("error: study must be one that patchscale made, got 'nowhere'")
-    assert err.count("\n") == 1

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.exceptions import InputError, RecordError
+from search.cli import cli
+
+SURFACE = {
+    "hpo": "budget d_model n_layers n_heads ff_ratio min_head_dim tolerance trials horizon threshold source ticker "
+    "train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset instance_norm study "
+    "tracking_uri storage device",
+    "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio min_head_dim tolerance trials "
+    "threshold source ticker train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset "
+    "instance_norm tracking_uri storage device",
+    "baselines": "study tracking_uri storage",
+    "walkforward": "what study seeds first_year last_year workers device tracking_uri storage",
+    "import": "paths kind tracking_uri",
+    "grid": "budget tier as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
+    "reconcile": "study tracking_uri storage",
+    "status": "as_json watch tracking_uri storage",
+    "audit": "study as_json tracking_uri storage",
+    "scaling": "studies resamples seed as_json tracking_uri storage",
+    "supplement": "study where dry_run workers device tracking_uri storage",
+    "gc": "study keep dry_run tracking_uri storage",
+    "report": "studies open_page resamples tracking_uri storage",
+    "ui": "host port allow_remote tracking_uri",
+    "verify": "tracking_uri storage",
+    "register": "study trial seeds as_is device force tracking_uri storage",
+    "promote": "model_version force tracking_uri storage",
+    "rollback": "model to tracking_uri storage",
+    "compare": "a b as_json tracking_uri storage",
+    "evaluate": "model_version again tracking_uri storage",
+    "predict": "model_version ticker horizon threshold source offline as_json tracking_uri storage",
+    "power": "days horizon base_rate auc correlation as_json",
+}
+
+
+@pytest.mark.lesson("L32")
+def test_the_surface_is_pinned():
+    found = {name: " ".join(p.name for p in command.params) for name, command in cli.commands.items()}
+    assert {name: found[name].split() for name in SURFACE} == {name: text.split() for name, text in SURFACE.items()}
+
+
+def test_help_answers_in_under_a_second_because_it_imports_nothing_slow():
+    probe = "import sys, search.cli; print([m for m in ('torch', 'mlflow', 'optuna', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_command_shows_the_help(command):
+    _, out, _ = command()
+    assert "Commands:" in out
+    assert out.count("\n") > 5
+
+
+@pytest.mark.lesson("L34")
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("budget must be small"), 2, "error: budget must be small\n"),
+        (RecordError("a run is not what was run"), 1, "error: a run is not what was run\n"),
+        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+    ],
+)
+def test_whatever_ends_a_command_early_is_one_line_and_its_exit_code(command, monkeypatch, error, code, said):
+    def fail(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr("search.evidence.power.plan_power", fail)
+    ended, out, err = command("power")
+    assert (ended, out, err.lstrip("\n")) == (code, "", said)
+
+
+def test_our_own_mistakes_are_not_hidden(command, monkeypatch):
+    def fail(*arguments, **named):
+        raise AssertionError("ours")
+
+    monkeypatch.setattr("search.evidence.power.plan_power", fail)
+    with pytest.raises(AssertionError, match="ours"):
+        command("power")

@@ -1,0 +1,77 @@
+import pytest
+
+from search.study.request import HpoRequest
+from search.tracking.stores import open_storage, open_tracking
+
+
+@pytest.mark.lesson("L34")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--budget", "20Q"], "budget must be a number with K, M or B behind it"),
+        (["--budget", "100"], "the nearest is"),
+        (["--n-layers", "160,x"], "n_layers must be whole numbers, at least 1, separated by commas, got '160,x'"),
+        (["--d-model", "0"], "for instance --d-model 64,128"),
+        (["--n-heads", "3", "--d-model", "8"], "got d_model 8 and n_heads 3; take fewer heads"),
+        (["--n-layers", "500"], "the nearest is"),
+        (["--ff-ratio", "-2"], "got '-2'"),
+        (["--min-head-dim", "0"], "for instance --min-head-dim 1"),
+        (["--tolerance", "25"], "tolerance must be between 0 and 1"),
+        (["--tolerance", "wide"], "tolerance must be a fraction"),
+        (["--sampler", "cmaes"], "sampler must be one of tpe, gp, random, got 'cmaes'"),
+        (["--trials", "0"], "trials must be a whole number, at least 1, got '0'"),
+        (["--trials", "-3"], "got '-3'"),
+        (["--trials", "many"], "got 'many'"),
+        (["--horizon", "0"], "horizon must be a whole number, at least 1, got '0'"),
+        (["--threshold", "nan"], "threshold must be a fraction"),
+        (["--threshold", "0"], "threshold must be a fraction"),
+        (["--tier", "r99"], "tier must be one of"),
+        (["--source", "bloomberg"], "source must be one of"),
+        (["--ticker", "NOPE"], "got 'NOPE'"),
+        (["--split", "2014-12-31/2015-06-30/2018-12-31"], "validation must have at least 200 days"),
+        (["--split", "someday"], "split must be auto or"),
+        (["--split", "2016-12-31/2014-12-31/2018-12-31"], "without overlap"),
+        (["--workers", "0"], "workers must be auto or"),
+        (["--instance-norm", "batch"], "instance_norm must be one of none, revin"),
+        (["--offset", "forest"], "offset must be one of none, logistic, boosting"),
+        (["--train-tickers", "^IXIC,^IXIC"], "train_tickers must be tickers, each once"),
+        (["--train-tickers", "NOPE"], "got 'NOPE'"),
+        (["--pruner", "hyperband"], "pruner must be one of median, none"),
+        (["--timeout", "soon"], "timeout must be a length of time"),
+        (["--timeout", "0s"], "timeout must be a length of time"),
+        (["--device", "tpu"], "device must be auto, cpu or cuda"),
+        (["--seed", "-1"], "seed must be"),
+        (["--max-epochs", "0"], "max_epochs must be"),
+        (["--tracking-uri", "sqlite:////nonexistent/x/mlflow.db"], "tracking_uri must lie in a directory that exists"),
+        (["--tracking-uri", "http://127.0.0.1:9"], "tracking_uri must be a store that can be reached"),
+        (["--storage", "sqlite:////nonexistent/x/optuna.db"], "storage must lie in a directory that exists"),
+        (["--split", "2014-12-31/9999-12-31/9999-12-31"], "split must be auto or"),
+        (["--horizon", "100000000000000000000"], "horizon must be shorter than the series"),
+        (["--seed", "9223372036854775808"], "seed must be"),
+        (["--workers", "²"], "workers must be auto or"),
+        (["--study", "it's"], "study must be up to 120 letters"),
+        (["--study", "../../x"], "study must be up to 120 letters"),
+        (["--no-such-option", "1"], "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_exit_2_and_leaves_nothing(home, command, stores, arguments, words):
+    given = ["--budget", "5K", "--trials", "1", *arguments]
+    code, out, err = command("hpo", *given)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert words in err
+    client = open_tracking(stores)
+    assert [e.name for e in client.search_experiments()] == ["Default"]
+    assert client.search_runs(["0"]) == []
+    assert open_storage(stores).get_all_studies() == []
+
+
+@pytest.mark.parametrize("code", [0, 1, 124])
+def test_what_is_typed_is_the_request_and_the_study_s_code_is_the_command_s(record, command, code):
+    calls = record("search.hpo.command.run_study", code)
+    typed = ("--budget", "50K", "--n-layers", "2,3", "--timeout", "1h30m", "--train-tickers", "^IXIC")
+    assert command("hpo", *typed)[0] == code
+    asked = HpoRequest(budget="50K", n_layers=(2, 3), timeout=5400.0, train_tickers=("^IXIC",))
+    assert calls == [((asked,), {})]
