@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from model.spec.migrations import RECORD_SCHEMA, SCHEMA, complete, identity
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
@@ -187,18 +188,20 @@ class Spec:
 
     @property
     def hash(self) -> str:
-        """Name of the spec: 16 hex digits over every field."""
-        text = json.dumps(dict(flatten(self)), sort_keys=True)
+        """Name of the spec: 16 hex digits over every field; one that joined later counts where it is not as before."""
+        text = json.dumps(identity(flatten(self)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def params(self) -> dict[str, str]:
-        """Flatten to MLflow params: every field, and the derived count, label and hash."""
+        """Flatten to MLflow params: every field, the derived count, label and hash, and the schema of the record."""
         derived = (str(self.n_params), self.architecture.label, self.data.train_tickers, self.hash)
-        return {**dict(flatten(self)), **dict(zip(DERIVED, derived, strict=True))}
+        return {**dict(flatten(self)), **dict(zip(DERIVED, derived, strict=True)), RECORD_SCHEMA: str(SCHEMA)}
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> Spec:
         """Rebuild the spec from its params: the inverse of :meth:`params`; params of others are ignored.
+
+        What a record of an earlier schema lacks is taken from :data:`model.spec.migrations.MIGRATIONS`.
 
         Raises
         ------
@@ -206,6 +209,7 @@ class Spec:
             If a field is missing or unreadable, or the derived count, label or
             hash is not that of the rebuilt spec.
         """
+        params = complete(params)
         missing = [name for name in (*field_names(cls), *DERIVED) if name not in params]
         if missing:
             raise RecordError(f"a record must hold every field of its spec, missing {', '.join(missing)}")
@@ -219,6 +223,14 @@ class Spec:
             raise RecordError(f"a record's {different[0]} must be that of its spec, got {params[different[0]]!r}")
         assert isinstance(spec, Spec)
         return spec
+
+    def differences(self, params: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+        """Params of a record that are not this spec's: what the record holds (``none`` is nothing), and what is here.
+
+        A record of an earlier schema is completed first, and its schema is no difference.
+        """
+        held = {**complete(params), RECORD_SCHEMA: str(SCHEMA)}
+        return {name: (held.get(name, NONE), value) for name, value in self.params().items() if held.get(name) != value}
 
 
 @cache
@@ -260,6 +272,12 @@ def unflatten(cls: type, params: Mapping[str, str]) -> Any:
     """Rebuild a dataclass tree from its leaf fields: the inverse of :func:`flatten`."""
     hints = _hints(cls)
     return cls(**{field.name: _read(hints[field.name], field.name, params) for field in fields(cls)})
+
+
+def read_fields(cls: type, params: Mapping[str, str]) -> dict[str, Any]:
+    """Values of those leaf fields of a dataclass that the params hold, by name."""
+    hints = _hints(cls)
+    return {field.name: _read(hints[field.name], field.name, params) for field in fields(cls) if field.name in params}
 
 
 def _read(kind: type, name: str, params: Mapping[str, str]) -> Any:

@@ -59,8 +59,7 @@ def resume_training(path: Path, trainer: Trainer) -> None:
         If it is of another spec; the message names the fields.
     """
     tensors, spec, progress = _read(path)
-    mine = trainer.spec.params()
-    different = [f"{name} {spec[name]} there, {mine[name]} here" for name in mine if spec.get(name) != mine[name]]
+    different = [f"{name} {there} there, {here} here" for name, (there, here) in trainer.spec.differences(spec).items()]
     if different:
         raise RecordError(f"training can only be resumed with its own spec, got {'; '.join(different)}")
     try:

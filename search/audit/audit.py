@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,8 @@ class Audit:
     duplicates, invalid, disagreements : tuple of str
         In words: trials of an equal spec, records that do not give back their spec, and
         trials about which the stores differ.
+    record_schemas : dict
+        By which schema the trials were recorded, with the number of them.
     failed, interrupted : int
         Trials that failed, and that wait to be run again.
     gaps : tuple of Architecture
@@ -56,6 +58,7 @@ class Audit:
     duplicates: tuple[str, ...]
     invalid: tuple[str, ...]
     disagreements: tuple[str, ...]
+    record_schemas: dict[int, int]
     failed: int
     interrupted: int
     gaps: tuple[Architecture, ...]
@@ -88,6 +91,7 @@ class Audit:
             "duplicates": list(self.duplicates),
             "invalid": list(self.invalid),
             "disagreements": list(self.disagreements),
+            "record_schemas": {str(schema): count for schema, count in self.record_schemas.items()},
             "failed": self.failed,
             "interrupted": self.interrupted,
             "gaps": [architecture.label for architecture in self.gaps],
@@ -118,6 +122,7 @@ def audit_study(study: Study, *, running: bool = False) -> Audit:
         duplicates=tuple(_duplicates(recorded)),
         invalid=tuple(_invalid(study, recorded)),
         disagreements=tuple(disagreements(schedule, recorded, running=running)),
+        record_schemas=dict(sorted(Counter(t.schema for t in recorded if t.schema is not None).items())),
         failed=sum(trial.user_attrs.get("end") == "failed" for trial in schedule),
         interrupted=len(waiting_retries(schedule, running=running)),
         gaps=tuple(find_gaps(grid, tested)),

@@ -69,6 +69,7 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
         "best_skill": result.get("skill"),
         "best_roc_auc": result.get("roc_auc"),
         "issues": issues_in_words(audit) + _left_running(study, trials, running=running),
+        "record_schema": study.record_schema,
         "run_id": study.run_id,
     }
 

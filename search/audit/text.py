@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from model.spec.migrations import SCHEMA
 from search.audit.audit import Audit
 from search.space.extremes import EXTREME_AXES
 
@@ -27,6 +28,9 @@ def audit_in_words(audit: Audit) -> list[str]:
     lines += [f"  {'tested ' if tested else 'MISSING'}  {name}" for name, tested in audit.extremes.items()]
     if audit.failed or audit.interrupted:
         lines += ["", f"{audit.failed} trials failed, {audit.interrupted} interrupted wait to be run again"]
+    for schema, count in audit.record_schemas.items():
+        if schema < SCHEMA:
+            lines += ["", f"record.schema {schema} in {count} trials, read with what such records lack"]
     if not audit.missing:
         return [*lines, "", "nothing is missing"]
     lines += ["", "missing", *(f"  {line}" for line in audit.missing)]

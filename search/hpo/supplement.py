@@ -14,7 +14,6 @@ from model.training.device import choose_device
 from search.audit.audit import tested_architectures, waiting_retries
 from search.hpo.execute import work_on_study
 from search.results.trial_runs import recorded_trials
-from search.space.ranks import SearchSpace
 from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
 from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
@@ -124,7 +123,7 @@ def queue_shortfall(study: Study, shortfall: Shortfall) -> int:
     int
         Finished trials at which everything queued has run.
     """
-    space = SearchSpace(study.plan.grid())
+    space = study.plan.space()
     queue_architectures(study.schedule, space, shortfall.new, forced=FORCED)
     waiting = study.schedule.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     until = len(study.finished()) + len(waiting)
@@ -156,7 +155,7 @@ def _lacking(study: Study, tested: Sequence[Architecture], where: Sequence[str])
 
 def _coming(study: Study, *, running: bool) -> list[Architecture]:
     """Architectures of trials that will still be run, in the order of the schedule."""
-    space = SearchSpace(study.plan.grid())
+    space = study.plan.space()
     schedule = study.schedule.get_trials(deepcopy=False)
     waiting = [t for t in schedule if t.state == TrialState.WAITING or (running and t.state == TrialState.RUNNING)]
     retries = [t for t in waiting_retries(schedule, running=running) if t not in waiting]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from model.spec.migrations import schema_of
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError
 from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
@@ -45,6 +46,11 @@ class RecordedTrial:
     def number(self) -> int:
         """The trial's number, as the run names it."""
         return int(self.run.data.tags[TRIAL_NUMBER])
+
+    @property
+    def schema(self) -> int | None:
+        """Of the record; None if it holds no spec."""
+        return schema_of(self.run.data.params) if self.spec is not None else None
 
     @property
     def finished(self) -> bool:

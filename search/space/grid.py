@@ -11,6 +11,8 @@ from typing import Any
 
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.budget import Budget
+from model.spec.migrations import identity
+from model.spec.spec import flatten
 from pipeline.exceptions import InputError
 from search.space.axes import AXIS_NAMES, Axes, axis_text
 from search.space.depth import depth_limits
@@ -39,7 +41,9 @@ class Grid:
     @cached_property
     def hash(self) -> str:
         """12 hex digits over the budget and every architecture's dimensions."""
-        text = repr((self.budget.n_params, self.budget.tolerance, [asdict(a) for a in self.architectures]))
+        named = set().union(*(identity(flatten(a)) for a in self.architectures))
+        dimensions = [{name: value for name, value in asdict(a).items() if name in named} for a in self.architectures]
+        text = repr((self.budget.n_params, self.budget.tolerance, dimensions))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def limits(self) -> dict[str, list[int]]:
@@ -66,16 +70,14 @@ class Grid:
         }
 
 
-def candidates(axes: Axes, *, n_features: int, instance_norm: str = "none") -> Iterator[Architecture]:
+def candidates(axes: Axes, *, n_features: int, **settings: Any) -> Iterator[Architecture]:
     """Every architecture on the axes whose heads are whole and wide enough, whatever its parameter count."""
     for d, n, h, ratio in product(axes.d_model, axes.n_layers, axes.n_heads, axes.ff_ratio):
         if d % h == 0 and d // h >= axes.min_head_dim:
-            yield Architecture(
-                n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio, instance_norm=instance_norm
-            )
+            yield Architecture(n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio, **settings)
 
 
-def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, instance_norm: str = "none") -> Grid:
+def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, **settings: Any) -> Grid:
     """Enumerate every architecture whose exact parameter count is within tolerance.
 
     Parameters
@@ -86,8 +88,8 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, inst
         Features of the tier; the count depends on them.
     axes : Axes, optional
         Values to try; the standard ones of the budget if not given.
-    instance_norm : str
-        Of every architecture: see :class:`model.spec.architecture.Architecture`.
+    **settings
+        Of every architecture, beside its dimensions: see :class:`model.spec.architecture.Architecture`.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, inst
     ['d128-L160-h2-ff256', 'd128-L160-h4-ff256']
     """
     axes = (axes or Axes()).of(budget)
-    found = list(candidates(axes, n_features=n_features, instance_norm=instance_norm))
+    found = list(candidates(axes, n_features=n_features, **settings))
     if not found:
         raise InputError(
             f"a head count must divide a width into heads of at least min_head_dim={axes.min_head_dim}, got d_model "

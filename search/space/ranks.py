@@ -9,10 +9,11 @@ record holds dimensions only.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from model.spec.architecture import Architecture
 from search.space.grid import AXES, Grid
@@ -43,6 +44,11 @@ class SearchSpace:
         """Every searched parameter's distribution, fixed by the grid."""
         ranks = {f"{axis}_rank": IntDistribution(0, n - 1) for axis, n in self._n_ranks.items()}
         return {**ranks, **TRAINING}
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits over the name, kind and range of everything that a sampler draws."""
+        return space_hash(range_texts(self.distributions()))
 
     def describe(self) -> dict[str, Any]:
         """Return the space in words that a person can read: values and ranges."""
@@ -78,3 +84,29 @@ class SearchSpace:
         for a in self.grid.architectures:
             groups.setdefault(tuple(getattr(a, name) for name in earlier), set()).add(getattr(a, axis))
         return max(len(values) for values in groups.values())
+
+
+def space_hash(ranges: Mapping[str, str]) -> str:
+    """12 hex digits over the name and range of each parameter that a sampler draws."""
+    return hashlib.sha256(repr(sorted(ranges.items())).encode()).hexdigest()[:12]
+
+
+def range_text(distribution: BaseDistribution) -> str:
+    """Write a range as a reader would.
+
+    Examples
+    --------
+    >>> range_text(TRAINING["learning_rate"]), range_text(TRAINING["batch_size"])
+    ('float 3e-05 to 0.003 log', 'int 64 to 256 step 64')
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        return "one of " + " ".join(map(str, distribution.choices))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    kind = "float" if isinstance(distribution, FloatDistribution) else "int"
+    stepped = f" step {distribution.step}" if distribution.step not in (None, 1) else ""
+    return f"{kind} {distribution.low} to {distribution.high}{' log' if distribution.log else ''}{stepped}"
+
+
+def range_texts(distributions: Mapping[str, BaseDistribution]) -> dict[str, str]:
+    """Ranges in words, by parameter."""
+    return {name: range_text(each) for name, each in distributions.items()}

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from model.spec.architecture import Architecture
 from model.spec.budget import DEFAULT_TOLERANCE
-from model.spec.spec import NONE, Data, Training
+from model.spec.spec import NONE, Data, Training, flatten
 from pipeline.datasets.build import build_dataset
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.snapshots.pull import pull
@@ -18,7 +19,9 @@ from pipeline.splits.splits import parse_split, split_rows
 from pipeline.tiers import auxiliary_tickers, find_tier
 from search.space.axes import AXIS_NAMES, Axes, axis_text
 from search.space.grid import Grid, make_grid
-from search.study.plan import Plan
+from search.space.ranks import TRAINING, SearchSpace, range_texts
+from search.study.named_values import write_values
+from search.study.plan import Plan, unsearched
 from search.study.request import HpoRequest
 from search.study.values import NAME_LETTERS, study_name
 
@@ -85,9 +88,18 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         offset=training.offset,
         instance_norm=request.instance_norm,
         seed=request.seed,
+        search_ranges=write_values(range_texts(TRAINING)),
+        space_hash=SearchSpace(grid).hash,
+        fixed_settings=_fixed_settings(grid.architectures[0], training),
     )
-    plan.spec(grid.architectures[0], {})
+    assert plan.spec(grid.architectures[0], {}).training == training
     return plan, dataset
+
+
+def _fixed_settings(architecture: Architecture, training: Training) -> str:
+    """Write what determines a trial, is not searched, and has no field of its own in the plan."""
+    held = {name: value for part in (architecture, training) for name, value in flatten(part)}
+    return write_values({name: held[name] for name in unsearched()})
 
 
 def _grid_variant(grid: Grid) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from model.spec.architecture import Architecture
 from model.spec.budget import Budget
-from model.spec.spec import Data, Spec, Training, flatten
+from model.spec.spec import Data, Spec, Training, field_names, flatten, read_fields
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
 from search.space.axes import AXIS_NAMES, Axes, read_axis
-from search.space.grid import Grid, make_grid
+from search.space.grid import AXES, Grid, make_grid
+from search.space.ranks import TRAINING, SearchSpace, range_texts
+from search.study.named_values import differing_values, read_values, write_values
 
 DATA_DIRECTORY = "data"
+SEVERAL_VALUES = ("search_ranges", "fixed_settings")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +47,12 @@ class Plan:
         Of every trial: see :class:`model.spec.spec.Training` and :class:`model.spec.architecture.Architecture`.
     seed : int
         Of the sampler and of every trial.
+    search_ranges : str
+        Of the searched training parameters: ``dropout=float 0.0 to 0.5,…``.
+    space_hash : str
+        Of the name, kind and range of everything that the sampler draws.
+    fixed_settings : str
+        What else determines a trial and no study searches: ``beta1=0.9,…``.
     """
 
     study: str
@@ -63,6 +73,9 @@ class Plan:
     offset: str
     instance_norm: str
     seed: int
+    search_ranges: str
+    space_hash: str
+    fixed_settings: str
 
     @property
     def experiment(self) -> str:
@@ -75,7 +88,9 @@ class Plan:
             **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
             min_head_dim=self.min_head_dim,
         )
-        grid = _grid(Budget(text=self.budget, tolerance=self.tolerance), axes, self.n_features, self.instance_norm)
+        settings = {"instance_norm": self.instance_norm, **read_fields(Architecture, read_values(self.fixed_settings))}
+        budget = Budget(text=self.budget, tolerance=self.tolerance)
+        grid = _grid(budget, axes, self.n_features, tuple(sorted(settings.items())))
         if grid.hash != self.grid_hash:
             raise InputError(
                 f"study {self.study} was made on grid {self.grid_hash}, got grid {grid.hash} from this code; "
@@ -83,19 +98,34 @@ class Plan:
             )
         return grid
 
+    def space(self) -> SearchSpace:
+        """Return what the sampler draws from: the ranges that the study was made with, or none.
+
+        Raises
+        ------
+        InputError
+            If the ranges of this code are others; the message names each.
+        """
+        space = SearchSpace(self.grid())
+        if space.hash != self.space_hash:
+            here = write_values(range_texts(TRAINING))
+            other = differing_values(self.search_ranges, here) or [f"{self.space_hash} there, {space.hash} here"]
+            raise InputError(
+                f"study {self.study} can only be searched in the ranges that it was made with, got {'; '.join(other)}; "
+                "start a new study with --study NAME"
+            )
+        return space
+
     def spec(self, architecture: Architecture, training: dict[str, float | int]) -> Spec:
         """Spec of one trial."""
+        fixed = read_fields(Training, read_values(self.fixed_settings))
+        own = {"max_epochs": self.max_epochs, "patience": self.patience, "offset": self.offset}
         return Spec(
             data=self.data,
             target=self.target,
             split=self.split,
             architecture=architecture,
-            training=Training(
-                max_epochs=self.max_epochs,
-                patience=self.patience,
-                offset=self.offset,
-                **training,  # type: ignore[arg-type]
-            ),
+            training=Training(**{**fixed, **own, **training}),
             budget=self.budget,
             tolerance=self.tolerance,
             seed=self.seed,
@@ -104,9 +134,23 @@ class Plan:
     def differences(self, other: Plan) -> list[str]:
         """Name the fields in which this stored plan and a new one differ, with both values."""
         mine, theirs = dict(flatten(self)), dict(flatten(other))
-        return [f"{name} {mine[name]} there, {theirs[name]} here" for name in mine if mine[name] != theirs[name]]
+        different = {
+            name: differing_values(mine[name], theirs[name])
+            if name in SEVERAL_VALUES
+            else [f"{name} {mine[name]} there, {theirs[name]} here"]
+            for name in mine
+            if mine[name] != theirs[name]
+        }
+        if set(different) > {"space_hash"}:
+            del different["space_hash"]
+        return [line for lines in different.values() for line in lines]
+
+
+def unsearched() -> set[str]:
+    """Fields of an architecture and a training that no study searches and that the plan has no field for."""
+    return {*field_names(Architecture), *field_names(Training)} - {*field_names(Plan), *AXES, *TRAINING}
 
 
 @cache
-def _grid(budget: Budget, axes: Axes, n_features: int, instance_norm: str) -> Grid:
-    return make_grid(budget, n_features=n_features, axes=axes, instance_norm=instance_norm)
+def _grid(budget: Budget, axes: Axes, n_features: int, settings: tuple[tuple[str, Any], ...]) -> Grid:
+    return make_grid(budget, n_features=n_features, axes=axes, **dict(settings))

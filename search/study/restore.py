@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError, RecordError
 from search.space.grid import AXES
-from search.space.ranks import TRAINING, SearchSpace
+from search.space.ranks import TRAINING
 from search.study.study import RUN_ID, Study, make_parent_run
 from search.tracking.run import TrialRecord
 from search.tracking.tags import PARENT, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
@@ -87,7 +87,7 @@ def _restore_run(study: Study, trial: FrozenTrial, runs: dict[str, Run]) -> list
 
 def _remake_run(study: Study, trial: FrozenTrial) -> str:
     """Record a finished trial anew from what the schedule knows of it."""
-    space = SearchSpace(study.plan.grid())
+    space = study.plan.space()
     spec = study.plan.spec(space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
     if spec.hash != trial.user_attrs.get("spec_hash") or "result" not in trial.user_attrs:
         return f"trial {trial.number} has no run and can't be recorded anew: its spec or its result is not known"
@@ -118,7 +118,7 @@ def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
         return f"run {name} is in no schedule and can't be entered: {error}"
     if spec.hash in known:
         return f"run {name} is in no schedule and holds a spec that a finished trial holds too: left it alone"
-    space, metrics = SearchSpace(study.plan.grid()), run.data.metrics
+    space, metrics = study.plan.space(), run.data.metrics
     result = {
         "label": spec.architecture.label,
         "n_params": spec.n_params,

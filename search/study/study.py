@@ -13,12 +13,14 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from model.spec.architecture import Architecture
-from model.spec.spec import Training, flatten, unflatten
+from model.spec.migrations import schema_of
+from model.spec.spec import Training
 from pipeline.datasets.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import StoreError
 from search.space.extremes import extremes
 from search.space.ranks import TRAINING, SearchSpace
 from search.study.plan import Plan
+from search.study.plan_record import plan_params, read_plan
 from search.study.pruner import PRUNERS, make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.tracking.provenance import code_tags
@@ -82,6 +84,11 @@ class Study:
     def target_trials(self) -> int:
         """How many finished trials make the study complete."""
         return int(self.schedule.user_attrs[TARGET_TRIALS])
+
+    @property
+    def record_schema(self) -> int:
+        """Schema of the record that the study was made with: see :mod:`model.spec.migrations`."""
+        return schema_of(json.loads(self.schedule.user_attrs[PLAN]))
 
     def finished(self) -> list[FrozenTrial]:
         """Trials that count towards the target, by number: trained to their end, each spec once."""
@@ -151,7 +158,7 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
     try:
         schedule = optuna.load_study(study_name=name, storage=storage)
         attributes = schedule.user_attrs
-        plan = unflatten(Plan, json.loads(attributes[PLAN]))
+        plan = read_plan(json.loads(attributes[PLAN]), schedule)
         schedule.sampler = TrialSeededSampler(plan.seed, attributes.get(SAMPLER, DEFAULT_SAMPLER))
         schedule.pruner = make_pruner(attributes.get(PRUNER, PRUNERS[0]))
         return Study(
@@ -181,8 +188,7 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
     runs = client.search_runs([experiment.experiment_id], query) if experiment else []
     if not runs:
         return None
-    held = runs[0].data.params
-    different = [f"{k} {held.get(k)} there, {v} here" for k, v in flatten(plan) if held.get(k) != v]
+    different = read_plan(runs[0].data.params).differences(plan)
     if different:
         raise StoreError(
             f"study {plan.study} can only be restored as it was made, got {'; '.join(different)}; "
@@ -201,10 +207,10 @@ def _create(
     run_id: str | None = None,
 ) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
-    space = SearchSpace(plan.grid())
+    space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
-    schedule.set_user_attr(PLAN, json.dumps(dict(flatten(plan))))
+    schedule.set_user_attr(PLAN, json.dumps(plan_params(plan)))
     schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
     schedule.set_user_attr(DATA_ROOT, str(data_root))
     schedule.set_user_attr(TARGET_TRIALS, trials)
@@ -255,7 +261,7 @@ def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -
 
 def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str:
     """Make the MLflow run of a study: its plan and space as params, its grid as an artifact."""
-    space = SearchSpace(plan.grid())
+    space = plan.space()
     run = client.create_run(
         experiment_id,
         run_name=plan.study,
@@ -263,7 +269,7 @@ def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str
     )
     from mlflow.entities import Param
 
-    params = {**dict(flatten(plan)), **{f"space.{name}": str(value) for name, value in space.describe().items()}}
+    params = {**plan_params(plan), **{f"space.{name}": str(value) for name, value in space.describe().items()}}
     client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in params.items()])
     client.log_dict(run.info.run_id, space.grid.to_dict(), "grid.json")
     return str(run.info.run_id)

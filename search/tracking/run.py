@@ -184,13 +184,12 @@ class TrialRecord:
 
 def check_record(params: Mapping[str, str], spec: Spec) -> str:
     """Compare a run's params with the spec that was run: ``valid`` or ``invalid: …``."""
-    expected = spec.params()
-    missing = [name for name in expected if name not in params]
+    different = spec.differences(params)
+    missing = [name for name in different if name not in params]
     if missing:
         return f"invalid: missing {', '.join(missing)}"
-    changed = [name for name, value in expected.items() if params[name] != value]
-    if changed:
-        return f"invalid: changed {', '.join(changed)}"
+    if different:
+        return f"invalid: changed {', '.join(different)}"
     assert Spec.from_params(params) == spec
     return "valid"
 

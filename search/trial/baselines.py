@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from model.baselines import BASELINES, Baseline, fit_baseline
 from model.metrics import evaluate, skill_over
+from model.spec.migrations import RECORD_SCHEMA, identity
 from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
@@ -113,8 +115,13 @@ def baseline_params(study: Study, baseline: Baseline) -> dict[str, str]:
     params = {**baseline.params(), "context_length": str(_context_length(study))}
     for part in parts:
         params |= part
-    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:16]
-    return {**params, SETTINGS_HASH: digest}
+    return {**params, SETTINGS_HASH: hash_of(params)}
+
+
+def hash_of(params: Mapping[str, str]) -> str:
+    """16 hex digits over settings; what older records lack counts where it is not as before, as in a spec's hash."""
+    settings = identity((name, value) for name, value in params.items() if name != RECORD_SCHEMA)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _context_length(study: Study) -> int:

@@ -25,7 +25,7 @@ from model.training.trainer import EpochResult, Trainer, build_model, predict_ro
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError, describe_error
-from search.space.ranks import TRAINING, SearchSpace
+from search.space.ranks import TRAINING
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.tracking.run import TrialRecord
@@ -76,7 +76,7 @@ class TrialRunner:
         self.device = choose_device(device)
         self.report = report
         self.should_stop = should_stop
-        self.space = SearchSpace(study.plan.grid())
+        self.space = study.plan.space()
         self.memory_before = memory_in_use(self.device)
 
     def run_next(self) -> None:

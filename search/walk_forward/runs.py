@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from search.tracking.artifacts import fetch_artifact
 from search.tracking.provenance import code_tags
 from search.tracking.run import TrialRecord, library_tags
 from search.tracking.tags import PARENT, REASON, RECORD_STATE, ROLE, STUDY, WALK_FORWARD_ROLE
-from search.trial.baselines import SETTINGS_HASH
+from search.trial.baselines import SETTINGS_HASH, hash_of
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.subject import Subject
 
@@ -69,8 +68,7 @@ def walk_forward_params(study: Study, subject: Subject, settings: Settings) -> d
         SEEDS: str(settings.seeds),
         EPOCHS: EPOCHS_RULE if subject.spec is not None else "none",
     }
-    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:16]
-    return {**params, SETTINGS_HASH: digest}
+    return {**params, SETTINGS_HASH: hash_of(params)}
 
 
 def walk_forward_runs(study: Study, query: str = "") -> list[Run]:

@@ -2,16 +2,13 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-STORE = Path(__file__).with_name("store-2026-11-25.tar.xz")
 SNAPSHOT, DATASET, MODEL = "fe42bdf1", "5cb91f5b", "patchscale-ACME-h1"
 COMPUTING = ("torch", "sklearn", "scipy", "matplotlib", "arch", "pandera", "talib", "exchange_calendars")
 SLOW = (*COMPUTING, "numpy", "pandas", "pyarrow", "mlflow", "optuna", "sqlalchemy", "rich")
@@ -57,18 +54,9 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """The golden store, with the directory that its records name replaced by where it lies."""
-    directory = tmp_path_factory.mktemp("golden")
-    with tarfile.open(STORE) as archive:
-        archive.extractall(directory, filter="data")
-    made_in = json.loads((directory / "root.json").read_text())["root"]
-    with sqlite3.connect(directory / "mlruns" / "mlflow.db") as database:
-        for table in ("experiments", "runs"):
-            column = "artifact_location" if table == "experiments" else "artifact_uri"
-            database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (made_in, str(directory)))
-    database.close()
-    return directory
+def store(golden_store):
+    """The golden store, unpacked."""
+    return golden_store()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.spec.architecture import Architecture, total_parameters
+from model.spec.migrations import RECORD_SCHEMA
 from model.spec.spec import DERIVED, OFFSETS, Data, Spec, Training, field_names
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.splits import Split
@@ -134,7 +135,7 @@ def test_the_table_of_other_values_has_every_field() -> None:
 def test_params_round_trip(spec: Spec) -> None:
     params = spec.params()
     assert all(isinstance(value, str) for value in params.values())
-    assert set(params) == {*EVERY_FIELD, *DERIVED}
+    assert set(params) == {*EVERY_FIELD, *DERIVED, RECORD_SCHEMA}
     rebuilt = Spec.from_params(params)
     assert rebuilt == spec
     assert rebuilt.hash == spec.hash and rebuilt.params() == params
