@@ -89,6 +89,31 @@ class Feature:
         return np.asarray(self.function(*columns, **self.parameters), dtype=np.float64)
 
 
+def feature(
+    name: str,
+    inputs: str,
+    function: Callable[..., Array],
+    lookback: int,
+    memory: int | None = WITHIN_LOOKBACK,
+    **parameters: float,
+) -> Feature:
+    """Declare a feature in one row; its inputs stand apart by blanks.
+
+    Examples
+    --------
+    >>> feature("range", "high low", np.subtract, 0).inputs
+    ('high', 'low')
+    """
+    return Feature(
+        name=name,
+        inputs=tuple(inputs.split()),
+        function=function,
+        lookback=lookback,
+        memory=memory,
+        parameters=parameters,
+    )
+
+
 def split_input(name: str) -> tuple[str, str]:
     """Ticker and column of an input; the ticker is empty for the bars themselves.
 

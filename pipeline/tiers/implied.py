@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 from pipeline.indicators import implied
-from pipeline.tiers.feature import Feature
+from pipeline.tiers.feature import feature
 from pipeline.tiers.relative import R25
 
-VIX_CLOSE = ("^VIX.close",)
-
-
-def _mean(period: int) -> Feature:
-    return Feature(
-        name=f"vix_mean_{period}",
-        inputs=VIX_CLOSE,
-        function=implied.implied_mean,
-        lookback=period - 1,
-        parameters={"period": period},
-    )
-
-
-def _change(period: int) -> Feature:
-    return Feature(
-        name=f"vix_change_{period}",
-        inputs=VIX_CLOSE,
-        function=implied.change,
-        lookback=period,
-        parameters={"period": period},
-    )
-
+VIX_CLOSE = "^VIX.close"
 
 IMPLIED = (
-    Feature(name="vix_close", inputs=VIX_CLOSE, function=implied.implied_volatility, lookback=0),
-    _mean(10),
-    _mean(20),
-    Feature(
-        name="vix_percentile_60",
-        inputs=VIX_CLOSE,
-        function=implied.percentile,
-        lookback=59,
-        parameters={"period": 60},
-    ),
-    Feature(
-        name="vix_zscore_20",
-        inputs=VIX_CLOSE,
-        function=implied.z_score,
-        lookback=19,
-        parameters={"period": 20},
-    ),
-    Feature(
-        name="vix_regime",
-        inputs=VIX_CLOSE,
-        function=implied.regime,
-        lookback=0,
-        parameters={"calm": 15.0, "stressed": 25.0},
-    ),
-    _change(1),
-    _change(5),
+    feature("vix_close", VIX_CLOSE, implied.implied_volatility, 0),
+    feature("vix_mean_10", VIX_CLOSE, implied.implied_mean, 9, period=10),
+    feature("vix_mean_20", VIX_CLOSE, implied.implied_mean, 19, period=20),
+    feature("vix_percentile_60", VIX_CLOSE, implied.percentile, 59, period=60),
+    feature("vix_zscore_20", VIX_CLOSE, implied.z_score, 19, period=20),
+    feature("vix_regime", VIX_CLOSE, implied.regime, 0, calm=15.0, stressed=25.0),
+    feature("vix_change_1", VIX_CLOSE, implied.change, 1, period=1),
+    feature("vix_change_5", VIX_CLOSE, implied.change, 5, period=5),
 )
 
 R33 = (*R25, *IMPLIED)

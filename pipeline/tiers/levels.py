@@ -7,126 +7,40 @@ by later dividends; the tier is there for comparison, ``r25`` for work.
 from __future__ import annotations
 
 from pipeline.indicators import levels, relative
-from pipeline.tiers.feature import DEMA_MEMORY, WEEK_DAYS, WEEKLY_MEMORY, WILDER_MEMORY, Feature
+from pipeline.tiers.feature import DEMA_MEMORY, WEEK_DAYS, WEEKLY_MEMORY, WILDER_MEMORY, Feature, feature
 
-
-def _column(name: str) -> Feature:
-    return Feature(name=name, inputs=(name.lower(),), function=levels.level, lookback=0)
+HLC, HLCV = "high low close", "high low close volume"
 
 
 def _dema(period: int) -> Feature:
-    return Feature(
-        name=f"dema_{period}",
-        inputs=("close",),
-        function=levels.dema,
-        lookback=2 * (period - 1),
-        parameters={"period": period},
-        memory=DEMA_MEMORY * period,
-    )
+    return feature(f"dema_{period}", "close", levels.dema, 2 * (period - 1), DEMA_MEMORY * period, period=period)
 
 
 def _sma(period: int) -> Feature:
-    return Feature(
-        name=f"sma_{period}",
-        inputs=("close",),
-        function=levels.sma,
-        lookback=period - 1,
-        parameters={"period": period},
-    )
+    return feature(f"sma_{period}", "close", levels.sma, period - 1, period=period)
 
 
 A25 = (
-    _column("Open"),
-    _column("High"),
-    _column("Low"),
-    _column("Close"),
-    _column("Volume"),
-    _dema(9),
-    _dema(10),
-    _sma(12),
-    _dema(20),
-    _dema(25),
-    _sma(50),
-    _dema(90),
-    _sma(100),
-    _sma(200),
-    Feature(
-        name="rsi_daily",
-        inputs=("close",),
-        function=levels.rsi,
-        lookback=14,
-        parameters={"period": 14},
-        memory=WILDER_MEMORY,
+    *(feature(name, name.lower(), levels.level, 0) for name in ("Open", "High", "Low", "Close", "Volume")),
+    *(_dema(9), _dema(10), _sma(12), _dema(20), _dema(25), _sma(50), _dema(90), _sma(100), _sma(200)),
+    feature("rsi_daily", "close", levels.rsi, 14, WILDER_MEMORY, period=14),
+    feature("rsi_weekly", "date close", levels.rsi_weekly, 16 * WEEK_DAYS, WEEKLY_MEMORY, period=14),
+    feature("stochrsi_daily", "close", levels.stochastic_rsi, 20, WILDER_MEMORY, period=14, fast_k=5, fast_d=3),
+    feature(
+        "stochrsi_weekly",
+        "date close",
+        levels.stochastic_rsi_weekly,
+        22 * WEEK_DAYS,
+        WEEKLY_MEMORY,
+        period=14,
+        fast_k=5,
+        fast_d=3,
     ),
-    Feature(
-        name="rsi_weekly",
-        inputs=("date", "close"),
-        function=levels.rsi_weekly,
-        lookback=16 * WEEK_DAYS,
-        parameters={"period": 14},
-        memory=WEEKLY_MEMORY,
-    ),
-    Feature(
-        name="stochrsi_daily",
-        inputs=("close",),
-        function=levels.stochastic_rsi,
-        lookback=20,
-        parameters={"period": 14, "fast_k": 5, "fast_d": 3},
-        memory=WILDER_MEMORY,
-    ),
-    Feature(
-        name="stochrsi_weekly",
-        inputs=("date", "close"),
-        function=levels.stochastic_rsi_weekly,
-        lookback=22 * WEEK_DAYS,
-        parameters={"period": 14, "fast_k": 5, "fast_d": 3},
-        memory=WEEKLY_MEMORY,
-    ),
-    Feature(
-        name="macd_line",
-        inputs=("close",),
-        function=levels.macd_line,
-        lookback=33,
-        parameters={"fast": 12, "slow": 26, "signal": 9},
-        memory=WILDER_MEMORY,
-    ),
-    Feature(name="obv", inputs=("close", "volume"), function=levels.obv, lookback=0, memory=None),
-    Feature(
-        name="adosc",
-        inputs=("high", "low", "close", "volume"),
-        function=levels.adosc,
-        lookback=9,
-        parameters={"fast": 3, "slow": 10},
-        memory=WILDER_MEMORY,
-    ),
-    Feature(
-        name="atr_14",
-        inputs=("high", "low", "close"),
-        function=levels.atr,
-        lookback=14,
-        parameters={"period": 14},
-        memory=WILDER_MEMORY,
-    ),
-    Feature(
-        name="adx_14",
-        inputs=("high", "low", "close"),
-        function=levels.adx,
-        lookback=27,
-        parameters={"period": 14},
-        memory=WILDER_MEMORY,
-    ),
-    Feature(
-        name="bb_percent_b",
-        inputs=("close",),
-        function=relative.bollinger_percent_b,
-        lookback=19,
-        parameters={"period": 20, "deviations": 2.0},
-    ),
-    Feature(
-        name="vwap_20",
-        inputs=("high", "low", "close", "volume"),
-        function=levels.vwap,
-        lookback=19,
-        parameters={"period": 20},
-    ),
+    feature("macd_line", "close", levels.macd_line, 33, WILDER_MEMORY, fast=12, slow=26, signal=9),
+    feature("obv", "close volume", levels.obv, 0, memory=None),
+    feature("adosc", HLCV, levels.adosc, 9, WILDER_MEMORY, fast=3, slow=10),
+    feature("atr_14", HLC, levels.atr, 14, WILDER_MEMORY, period=14),
+    feature("adx_14", HLC, levels.adx, 27, WILDER_MEMORY, period=14),
+    feature("bb_percent_b", "close", relative.bollinger_percent_b, 19, period=20, deviations=2.0),
+    feature("vwap_20", HLCV, levels.vwap, 19, period=20),
 )
