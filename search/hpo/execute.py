@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,8 +14,7 @@ from pipeline.exceptions import describe_error
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card
 from search.results.holdout import sealed_by_others
-from search.results.plots import write_plots
-from search.results.trials_table import in_dimensions, trials_table
+from search.results.trials_table import trials_table
 from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.study.study import STOPPED, Study
@@ -148,7 +145,7 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
 
 
 def close_study(study: Study, state: str) -> None:
-    """Bring the study's run up to date: card, tags, ``trials.csv`` and plots."""
+    """Bring the study's run up to date: card, tags and ``trials.csv``."""
     table = trials_table(study)
     finished = table[table["state"] == "finished"]
     client, run_id = study.client, study.run_id
@@ -158,10 +155,6 @@ def close_study(study: Study, state: str) -> None:
     if len(finished):
         best = finished.iloc[0]
         TrialRecord(client, run_id).log({f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")})
-    with TemporaryDirectory() as directory:
-        left_out = write_plots(in_dimensions(study), Path(directory))
-        client.log_artifacts(run_id, directory, "plots")
-    set_tags(client, run_id, {"plots.left_out": ", ".join(left_out) or "none"})
 
 
 def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:

@@ -1,1 +1,1 @@
-"""What a study came to: trial_runs, trials_table → card, plots; holdout (who opened the test days)."""
+"""What a study came to: trial_runs, trials_table → card; holdout (who opened the test days)."""

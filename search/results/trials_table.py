@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import optuna
 import pandas as pd
-from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from search.space.grid import AXES
@@ -42,17 +40,3 @@ def _row(trial: FrozenTrial) -> dict[str, object]:
         **{name: trial.params.get(name) for name in TRAINING},
         **{name: attributes.get(name) for name in ("forced", "retry_of", "run_id")},
     }
-
-
-def in_dimensions(study: Study) -> optuna.Study:
-    """Copy the finished trials to memory, with dimensions instead of ranks, for Optuna's plots."""
-    axes = {axis: sorted({getattr(a, axis) for a in study.plan.grid().architectures}) for axis in AXES}
-    copy = optuna.create_study(direction="minimize")
-    distributions: dict[str, BaseDistribution] = {
-        **{axis: CategoricalDistribution(values) for axis, values in axes.items()},
-        **TRAINING,
-    }
-    for trial in study.finished():
-        params = {**{axis: trial.user_attrs[axis] for axis in AXES}, **{name: trial.params[name] for name in TRAINING}}
-        copy.add_trial(optuna.create_trial(params=params, distributions=distributions, value=trial.value))
-    return copy

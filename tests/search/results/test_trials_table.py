@@ -1,7 +1,6 @@
 import pytest
 
-from search.results.trials_table import in_dimensions, trials_table
-from search.space.grid import AXES
+from search.results.trials_table import trials_table
 
 
 def test_best_loss_first_and_unfinished_trials_last_each_in_a_word(scheduled):
@@ -23,21 +22,11 @@ def test_a_reused_result_is_not_counted_as_finished(scheduled):
     assert list(table["state"]) == ["reused"] and table["loss"].isna().all()
 
 
-def test_plots_get_the_finished_trials_in_dimensions_alone(scheduled):
-    study = scheduled(0.45, "failed", 0.4, None)
-    copied = in_dimensions(study)
-    assert [trial.value for trial in copied.trials] == [0.45, 0.4]
-    for trial, original in zip(copied.trials, study.finished(), strict=True):
-        assert {axis: trial.params[axis] for axis in AXES} == {axis: original.user_attrs[axis] for axis in AXES}
-
-
 @pytest.mark.lesson("L2")
-def test_tables_and_plots_speak_in_dimensions(make_study, run_trials):
+def test_the_table_speaks_in_dimensions(make_study, run_trials):
     study = run_trials(make_study(2), 1)
     table = trials_table(study)
     row = table.iloc[0]
     assert row["label"] == f"d{row['d_model']}-L{row['n_layers']}-h{row['n_heads']}-ff{row['d_ff']}"
     assert list(table["state"].value_counts().index) == ["waiting", "finished"]
-    (copied,) = in_dimensions(study).trials
-    assert copied.params["d_model"] == row["d_model"]
-    assert not any(name.endswith("_rank") for name in copied.params)
+    assert not any(name.endswith("_rank") for name in table)
