@@ -83,6 +83,26 @@ def test_every_source_file_has_a_docstring_and_the_readme_names_every_command():
         assert f"make {target}" in readme, target
 
 
+def test_tests_mirror_the_source():
+    """One test file a source file, and none without one but for the package's own and what crosses many files."""
+    tests, missing, wanted = ROOT / "tests", [], set()
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        face = path.stem.startswith("__")
+        mirror = tests / path.parent.relative_to(ROOT) / f"test_{path.parent.name if face else path.stem}.py"
+        wanted.add(mirror)
+        if not face and has_code(path) and not mirror.exists():
+            missing.append(str(path.relative_to(ROOT)))
+    elsewhere = (tests, *(tests / name for name in ("journeys", "golden", "benchmarks")))
+    found = {path for path in tests.rglob("test_*.py") if path.parent not in elsewhere}
+    assert missing == [], "source files without a test file"
+    assert sorted(str(path.relative_to(ROOT)) for path in found - wanted) == [], "test files without a source file"
+
+
+def has_code(path):
+    """Whether a file holds more than names."""
+    return re.search(r"^(def|class) ", path.read_text(), re.MULTILINE) is not None
+
+
 def test_every_lesson_has_a_test():
     marked = re.findall(r'lesson\("L(\d+)"\)', "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
     assert set(range(1, 38)) <= set(map(int, marked)) <= set(range(1, 51))

@@ -1,11 +1,8 @@
-import os
-import socket
 from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
 
-from search.hpo.launcher import close_stale_launchers
 from search.space.ranks import SearchSpace
 from search.study.reconcile import MAX_RETRIES, reconcile
 from search.study.study import open_or_create_study
@@ -94,17 +91,6 @@ def test_a_living_trial_is_not_touched(study, runner, monkeypatch):
     reconcile(study, alive={0})
     assert [t.state for t in study.schedule.trials[:2]] == [TrialState.RUNNING, TrialState.FAIL]
     assert statuses(study) == ["KILLED", "RUNNING"]
-
-
-def test_a_launcher_whose_process_is_gone_is_closed(study):
-    tags = {"run.role": "launcher", "launcher.host": socket.gethostname(), "launcher.pid": "999999999"}
-    gone = study.client.create_run("0", tags=tags).info.run_id
-    elsewhere = study.client.create_run("0", tags={**tags, "launcher.host": "another"}).info.run_id
-    alive = study.client.create_run("0", tags={**tags, "launcher.pid": str(os.getpid())}).info.run_id
-    assert len(close_stale_launchers(study.client)) == 1
-    assert study.client.get_run(gone).info.status == "KILLED"
-    assert study.client.get_run(alive).info.status == "RUNNING"
-    assert study.client.get_run(elsewhere).info.status == "RUNNING"
 
 
 class Killed(BaseException):

@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
@@ -6,9 +6,7 @@ from optuna.trial import TrialState
 from pipeline.exceptions import StoreError
 from search.space.extremes import extremes
 from search.space.ranks import SearchSpace
-from search.study.make_plan import make_plan
 from search.study.study import load_study, open_or_create_study
-from tests.search.conftest import REQUEST
 
 
 @pytest.fixture
@@ -61,24 +59,6 @@ def test_a_study_refuses_another_plan_and_names_the_difference(make, field, valu
     study = make()
     with pytest.raises(StoreError, match=rf"{field} {getattr(study.plan, field)} there, {value} here"):
         make(**{field: value})
-
-
-def test_another_grid_is_rebuilt_from_the_stored_plan_and_named_apart(stores, planned):
-    own = replace(REQUEST, tolerance=0.5, n_layers=(2, 3), ff_ratio=(1, 2, 3), min_head_dim=4)
-    plan, _ = make_plan(own, root=planned[2])
-    made = open_or_create_study(stores, plan, trials=2, data_root=planned[2])
-    assert plan.study != planned[0].study and plan.grid_hash[:6] in plan.study
-    stored = load_study(stores, plan.study).plan
-    assert stored == plan and stored.grid() == plan.grid()
-    assert {a.n_layers for a in stored.grid().architectures} == {2, 3}
-    assert plan.spec(plan.grid().architectures[0], {}).tolerance == 0.5
-    params = made.client.get_run(made.run_id).data.params
-    assert (params["n_layers_axis"], params["ff_ratio_axis"], params["min_head_dim"]) == ("2,3", "1,2,3", "4")
-
-
-def test_the_standard_axes_written_out_are_the_standard_study(planned):
-    written = replace(REQUEST, **asdict(REQUEST.axes.of(REQUEST.size)))
-    assert make_plan(written, root=planned[2])[0] == planned[0]
 
 
 def test_a_study_can_be_continued_with_another_sampler(stores, planned):

@@ -1,0 +1,56 @@
+import os
+import socket
+
+import pytest
+
+from search.hpo.launcher import HOST, PID, Launcher, close_stale_launchers
+
+
+@pytest.fixture
+def study(make_study):
+    return make_study(1)
+
+
+@pytest.fixture
+def launched(study, stores, monkeypatch):
+    """Be started by ``mlflow run``, whose run this is."""
+    run_id = study.client.create_run("0").info.run_id
+    for name, value in (("RUN_ID", run_id), ("EXPERIMENT_ID", "0"), ("TRACKING_URI", stores.tracking_uri)):
+        monkeypatch.setenv(f"MLFLOW_{name}", value)
+    return run_id
+
+
+def test_the_run_is_taken_out_of_the_environment_so_that_nothing_else_logs_to_it(launched):
+    assert Launcher.from_environment().run_id == launched
+    assert "MLFLOW_RUN_ID" not in os.environ and "MLFLOW_EXPERIMENT_ID" not in os.environ
+    assert Launcher.from_environment() is None
+
+
+def test_a_run_that_does_not_exist_launched_nobody(launched, monkeypatch):
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    assert Launcher.from_environment() is None
+    assert "MLFLOW_RUN_ID" not in os.environ
+
+
+@pytest.mark.lesson("L32")
+def test_it_names_what_it_launched_and_ends_as_that_ended(launched, study, make_study):
+    launcher, other = Launcher.from_environment(), make_study(1, study="other")
+    launcher.link(study, other)
+    tags = study.client.get_run(launched).data.tags
+    assert tags["study.name"] == f"{study.plan.study},other"
+    assert tags["study.run_id"] == f"{study.run_id},{other.run_id}"
+    assert (tags[PID], tags[HOST]) == (str(os.getppid()), socket.gethostname())
+    launcher.end("KILLED", "interrupted")
+    run = study.client.get_run(launched)
+    assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "interrupted")
+
+
+def test_a_launcher_whose_process_is_gone_is_closed(study):
+    tags = {"run.role": "launcher", "launcher.host": socket.gethostname(), "launcher.pid": "999999999"}
+    gone = study.client.create_run("0", tags=tags).info.run_id
+    elsewhere = study.client.create_run("0", tags={**tags, "launcher.host": "another"}).info.run_id
+    alive = study.client.create_run("0", tags={**tags, "launcher.pid": str(os.getpid())}).info.run_id
+    assert len(close_stale_launchers(study.client)) == 1
+    assert study.client.get_run(gone).info.status == "KILLED"
+    assert study.client.get_run(alive).info.status == "RUNNING"
+    assert study.client.get_run(elsewhere).info.status == "RUNNING"
