@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from model.spec.architecture import Architecture
 from model.spec.spec import Data, Spec, Training
@@ -23,6 +24,14 @@ for name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
 
 torch.set_num_threads(1)
+
+settings.register_profile(
+    "patchscale",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("patchscale")
 
 
 @pytest.fixture(scope="session")

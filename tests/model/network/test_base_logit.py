@@ -142,7 +142,7 @@ def test_logistic_base_logit_is_that_of_scikit_learn(windows: Windows) -> None:
     assert predict_proba(base_logit(windows.x_DF[_validation(windows)])).numpy() == pytest.approx(expected, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n_days=st.integers(20, 200), tickers=st.integers(1, 3), gap=st.integers(1, 6))
 def test_folds_hold_every_sample_once_and_keep_labels_apart(n_days: int, tickers: int, gap: int) -> None:
     day_N = np.tile(np.arange(n_days), tickers)

@@ -39,7 +39,7 @@ def overlapping(draw: st.DrawFn) -> Architecture:
 
 
 @pytest.mark.lesson("L12")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(architecture=overlapping())
 def test_exactly_the_newest_whole_patches_reach_the_output(architecture: Architecture) -> None:
     a = architecture

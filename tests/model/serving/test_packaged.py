@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.network.checkpoint import load_checkpoint
@@ -64,13 +64,7 @@ def test_every_day_is_forecast_as_offline(case):
 
 
 @pytest.mark.lesson("L17")
-@settings(
-    max_examples=15,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=15)
 @given(st.data())
 def test_a_random_day_from_as_few_bars_as_it_needs_is_forecast_as_offline(case, data):
     packaged, frame, offline = case

@@ -32,7 +32,7 @@ def architectures(draw: st.DrawFn, max_layers: int = 4) -> Architecture:
 
 
 @pytest.mark.lesson("L5")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(architecture=architectures())
 def test_closed_form_equals_the_instantiated_count(architecture: Architecture) -> None:
     assert total_parameters(architecture) == instantiated_parameters(architecture)
@@ -125,7 +125,7 @@ GROUP_OF = {
 
 
 @pytest.mark.lesson("L5")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(architecture=architectures())
 def test_every_group_counts_the_parameters_of_its_modules(architecture: Architecture) -> None:
     with torch.device("meta"):

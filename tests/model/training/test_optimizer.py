@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -47,7 +47,6 @@ def test_decay_shrinks_only_what_it_should(spec: Spec, windows: Windows) -> None
 
 
 @pytest.mark.lesson("L6")
-@settings(deadline=None)
 @given(total=st.integers(1, 200), fraction=st.floats(0, 0.99))
 def test_schedule_rises_over_the_warm_up_then_falls_to_near_zero(total: int, fraction: float) -> None:
     training = Training(learning_rate=0.5, warmup_fraction=fraction)

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.calendars import sessions
@@ -42,7 +42,6 @@ def test_auto_needs_five_years():
         auto_split(DATES[DATES.year >= 2015])
 
 
-@settings(deadline=None, derandomize=True, database=None)
 @given(
     horizon=st.integers(1, 60),
     first_row=st.integers(0, 500),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipeline.tiers as tiers
@@ -28,13 +28,7 @@ RESOLUTION = float(np.finfo(np.float32).eps) / 2
 LONGEST = max(tier_lookback(name) for name in TIERS)
 PRICES = ["open", "high", "low", "close", "adj_close"]
 random_days = st.integers(LONGEST, 698)
-fifty_days = settings(
-    max_examples=DAYS,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+fifty_days = settings(max_examples=DAYS)
 
 
 @pytest.fixture(scope="module", params=TIERS)

@@ -13,7 +13,7 @@ from search.evidence.scores import METRICS
 
 @pytest.mark.lesson("L23")
 @given(st.integers(1, 60), st.integers(0, 1000), st.floats(0, 0.99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_block_is_never_shorter_than_the_horizon(horizon, seed, memory):
     rng = np.random.default_rng(seed)
     series_D = rng.normal(size=250) + memory * np.sin(np.arange(250) / 20)

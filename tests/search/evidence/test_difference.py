@@ -31,7 +31,7 @@ def test_interval_p_value_and_smallest_difference_stand_beside_every_comparison(
 
 
 @given(st.integers(0, 100), st.sampled_from(METRICS), st.integers(1, 30))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_model_does_not_differ_from_itself(seed, metric, horizon):
     y_D, p_D, _ = models(seed, n_days=250)
     found = paired_difference(y_D, p_D, p_D.copy(), horizon=horizon, metric=metric, n_resamples=100)

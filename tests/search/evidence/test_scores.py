@@ -26,7 +26,7 @@ def forecasts(draw):
 
 @pytest.mark.parametrize("metric", METRICS)
 @given(forecasts())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_many_weightings_at_once_are_what_scikit_learn_says_one_by_one(metric, drawn):
     y_D, p_D, weights_RD = drawn
     for found, weights_D in zip(weighted_scores(metric, y_D, p_D, weights_RD), weights_RD, strict=True):
@@ -40,7 +40,7 @@ def test_many_weightings_at_once_are_what_scikit_learn_says_one_by_one(metric, d
 
 @pytest.mark.parametrize("metric", METRICS)
 @given(forecasts())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_mean_of_the_daily_scores_is_the_score(metric, drawn):
     y_D, p_D, _ = drawn
     assert daily_scores(metric, y_D, p_D).mean() == pytest.approx(score(metric, y_D, p_D), abs=1e-12)

@@ -14,7 +14,7 @@ def fits_of(losses, sizes=SIZES, budgets=BUDGETS):
     return {fit.name: fit for fit in fit_curves(sizes, losses, budgets)[0]}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     floor=st.floats(0.05, 2.0),
     share=st.floats(0.05, 2.0),
@@ -30,7 +30,7 @@ def test_a_law_without_noise_is_recovered(floor, share, alpha):
     assert min(fits.values(), key=lambda fit: fit.aicc).name == POWER_LAW
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(order=st.permutations(range(len(SIZES))), seed=st.integers(0, 1000))
 def test_the_order_of_the_points_does_not_matter(order, seed):
     losses = 0.4 + 2 * SIZES**-0.3 + 0.004 * np.random.default_rng(seed).normal(size=len(SIZES))

@@ -2,7 +2,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -63,7 +63,6 @@ def test_both_ends_of_width_depth_and_heads_are_forced(text):
 
 
 @pytest.mark.lesson("L31")
-@settings(deadline=None)
 @given(grids())
 def test_as_many_extremes_differ_as_can_and_none_is_missing_from_any_grid(grid):
     found, sets = extremes(grid), candidates(grid)

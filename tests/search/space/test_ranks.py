@@ -41,7 +41,24 @@ def test_every_combination_of_ranks_is_a_valid_architecture(text, data):
     for axis in AXES:
         distribution = space.distributions()[f"{axis}_rank"]
         ranks[f"{axis}_rank"] = data.draw(st.integers(distribution.low, distribution.high))
-    assert space.decode(ranks) in space.grid.architectures
+    architecture = space.decode(ranks)
+    assert architecture in space.grid.architectures
+    assert all(rank <= ranks[name] for name, rank in space.encode(architecture).items()), "the smallest are its own"
+
+
+@pytest.mark.parametrize("text", SPACES)
+def test_ranks_end_where_the_architectures_do(text):
+    """As many ranks an axis as an architecture has neighbours along it; there is no rank beyond."""
+    space = SPACES[text]
+    for i, axis in enumerate(AXES):
+        values = {}
+        for a in space.grid.architectures:
+            values.setdefault(tuple(getattr(a, earlier) for earlier in AXES[:i]), set()).add(getattr(a, axis))
+        distribution = space.distributions()[f"{axis}_rank"]
+        assert (distribution.low, distribution.high) == (0, max(map(len, values.values())) - 1)
+        beyond = dict.fromkeys((f"{name}_rank" for name in AXES), 0) | {f"{axis}_rank": distribution.high + 1}
+        with pytest.raises(IndexError):
+            space.decode(beyond)
 
 
 @pytest.mark.lesson("L30")

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
@@ -187,7 +187,6 @@ LINES = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=8), st.integers(0, 60))
 def test_any_order_and_any_cut_is_read_or_refused(parse, lines, cut):
     text = "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError, PatchscaleError, StoreError
@@ -10,7 +10,7 @@ from search.legacy.parse.source import KINDS, read_source
 from search.legacy.record.importer import parse_files
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150)
 @given(data=st.binary() | st.text().map(str.encode), kind=st.sampled_from(KINDS))
 def test_random_bytes_are_refused_in_one_line_or_hold_no_trial(tmp_path, data, kind):
     path = tmp_path / "hostile"
