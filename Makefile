@@ -3,18 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 BUDGET ?= 2M
 TRIALS ?= 8
 
-.PHONY: hpo test ui lint verify
+.PHONY: hpo check test ui lint verify
 .DELETE_ON_ERROR:
 
 hpo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true mlflow run . -e hpo -P budget=$(BUDGET) -P trials=$(TRIALS) --env-manager local
 
+check: lint
+	$(PYTEST) -m "not slow"
+
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .

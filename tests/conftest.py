@@ -33,6 +33,21 @@ settings.register_profile(
 )
 settings.load_profile("patchscale")
 
+COSTLY = {"made": "registered versions", "browser": "browser", "launch": "processes", "cloned": "processes"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """What is slow by its fixtures is marked so; a file's tests, or those of a costly fixture, share one worker."""
+    for item in items:
+        costly = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
+        if costly:
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(COSTLY[costly[0]] if costly else item.path.as_posix()))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory):

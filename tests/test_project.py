@@ -79,7 +79,7 @@ def test_every_source_file_has_a_docstring_and_the_readme_names_every_command():
     readme = (ROOT / "README.md").read_text()
     for name in cli.commands:
         assert f"patchscale {name}" in readme, name
-    for target in ("hpo", "test", "ui", "lint", "verify"):
+    for target in ("hpo", "check", "test", "ui", "lint", "verify"):
         assert f"make {target}" in readme, target
 
 

@@ -111,11 +111,3 @@ def logged(market, members, tmp_path_factory, template):
     p_D = np.mean([predict_rows(model, windows, rows) for model in models], axis=0)
     expected = pd.DataFrame({"date": dataset.dates[rows], "p": p_D})
     return client, run.info.run_id, model_uri, home, raw_bars(root, dataset), expected, uri
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Whatever stands on the registered versions is slow: to make them takes a search and two registrations."""
-    for item in items:
-        if "made" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slow)

@@ -105,7 +105,6 @@ def test_the_order_is_that_of_older_studies(text, tolerance):
     assert extremes(grid) == extremes_by_scipy(grid)
 
 
-@settings(deadline=None)
 @given(grids())
 def test_any_grid_has_the_extremes_that_scipy_gives_it(grid):
     assert extremes(grid) == extremes_by_scipy(grid)
