@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from search.study.request import HpoRequest
 from search.study.study import open_or_create_study
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
 from search.trial.runner import TrialRunner
+from tests.copied_record import copy_record
 
 PROGRAMS = ("chromium", "chromedriver")
 SWITCHES = (
@@ -134,6 +136,36 @@ def make_study(stores, planned):
     return lambda trials, **changed: open_or_create_study(
         stores, replace(plan, **changed), trials=trials, data_root=root
     )
+
+
+@pytest.fixture(scope="session")
+def record_after(tmp_path_factory, template, planned):
+    """``record_after(2)``: record directory of the tiny plan's study after two trials, trained once a session."""
+    plan, dataset, root = planned
+
+    @cache
+    def trained(count):
+        directory = tmp_path_factory.mktemp("trained") / "mlruns"
+        copy_record(trained(count - 1) if count else template, directory)
+        stores = resolve_stores(*(f"sqlite:///{directory / name}.db" for name in ("mlflow", "optuna")))
+        study = open_or_create_study(stores, plan, trials=max(count, 1), data_root=root)
+        if count:
+            TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False).run_next()
+        return directory
+
+    return trained
+
+
+@pytest.fixture
+def make_trained(home, record_after, make_study):
+    """A study of so many trials, of which some have finished; the first thing that a test does with its stores."""
+
+    def make(trials, finished):
+        shutil.rmtree(home / "mlruns")
+        copy_record(record_after(finished), home / "mlruns")
+        return make_study(trials)
+
+    return make
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def test_a_reused_result_has_no_run_of_its_own_and_an_unfinished_trial_is_not_co
     assert list(disagreements([scheduled(reuses=1), unfinished], [], running=False)) == []
 
 
-def test_stores_that_differ_in_a_result_disagree(make_study, run_trials):
-    study = run_trials(make_study(2), 2)
+def test_stores_that_differ_in_a_result_disagree(make_trained):
+    study = make_trained(2, 2)
     first, second = (study.client.get_run(trial.user_attrs["run_id"]) for trial in study.schedule.trials[:2])
     study.client.log_metric(first.info.run_id, "best/loss", 0.1, step=1)
     study.client.set_terminated(second.info.run_id, "KILLED")

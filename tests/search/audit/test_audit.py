@@ -10,8 +10,8 @@ from search.tracking.tags import PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER
 
 
 @pytest.fixture
-def study(make_study, run_trials):
-    return run_trials(make_study(2), 2)
+def study(make_trained):
+    return make_trained(2, 2)
 
 
 def run_of(study, number):
@@ -19,8 +19,8 @@ def run_of(study, number):
 
 
 @pytest.mark.lesson("L28")
-def test_below_target_is_missing(make_study, run_trials):
-    study = run_trials(make_study(8), 6)
+def test_below_target_is_missing(make_trained):
+    study = make_trained(8, 6)
     assert audit_study(study).missing == ["6 of 8 trials finished"]
 
 

@@ -24,16 +24,16 @@ def test_a_study_is_complete_only_at_its_target(make_study, run_trials, stores):
 
 
 @pytest.mark.lesson("L28")
-def test_a_timeout_is_said_with_what_was_done(make_study, run_trials, stores, command):
-    study = run_trials(make_study(3), 2)
+def test_a_timeout_is_said_with_what_was_done(make_trained, run_trials, stores, command):
+    study = make_trained(3, 2)
     study.schedule.set_user_attr("stopped", "timeout")
     assert "stopped by timeout, 2/3" in command("status")[1]
     run_trials(study, 1)
     assert state_of(stores)["state"] == "complete"
 
 
-def test_a_running_study_shows_its_workers_and_the_time_left(make_study, run_trials, stores):
-    study = run_trials(make_study(5), 2)
+def test_a_running_study_shows_its_workers_and_the_time_left(make_trained, stores):
+    study = make_trained(5, 2)
     with study_lock(stores, study.plan.study):
         for _ in range(2):
             study.schedule.ask(SearchSpace(study.plan.grid()).distributions())
@@ -57,8 +57,8 @@ def test_time_left_is_trials_left_times_their_median_shared_by_workers(seconds, 
 
 @pytest.mark.lesson("L31")
 @pytest.mark.lesson("L34")
-def test_issues_name_what_went_wrong_in_words(make_study, run_trials, stores, alter, monkeypatch):
-    study = run_trials(make_study(3), 2)
+def test_issues_name_what_went_wrong_in_words(make_trained, run_trials, stores, alter, monkeypatch):
+    study = make_trained(3, 2)
 
     def fail(*arguments):
         raise ValueError("no such luck")

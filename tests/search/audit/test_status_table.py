@@ -7,8 +7,8 @@ from search.audit.status_table import COLUMNS, EMPTY, state_in_words, status_tab
 
 
 @pytest.mark.lesson("L18")
-def test_the_table_shows_every_column_beside_the_base_rate(make_study, run_trials, command):
-    study = run_trials(make_study(2), 2)
+def test_the_table_shows_every_column_beside_the_base_rate(make_trained, command):
+    study = make_trained(2, 2)
     code, out, _ = command("status")
     best = min(study.finished(), key=lambda t: t.value).user_attrs["result"]
     assert code == 0

@@ -19,11 +19,11 @@ QUICK = {name: BASELINES[name] for name in ("base_rate", "logistic")}
 
 
 @pytest.fixture
-def study(make_study, run_trials, monkeypatch):
+def study(make_trained, monkeypatch):
     """Two finished trials and two baselines."""
     monkeypatch.setattr("search.trial.baselines.BASELINES", QUICK)
     monkeypatch.setattr("search.evidence.forecasts.BASELINES", QUICK)
-    study = run_trials(make_study(3), 2)
+    study = make_trained(3, 2)
     log_baselines(study)
     return study
 

@@ -48,23 +48,23 @@ def test_exactly_the_gaps_are_queued_like_every_forced_trial_and_fill_them(study
 
 
 @pytest.mark.lesson("L29")
-def test_what_is_queued_already_is_not_queued_again(make_study, run_trials):
-    study = run_trials(make_study(2), 2)
+def test_what_is_queued_already_is_not_queued_again(make_trained):
+    study = make_trained(2, 2)
     shortfall = find_shortfall(study)
     assert len(shortfall.missing) == len(shortfall.coming) == 4
     assert shortfall.new == ()
     assert queue_shortfall(study, shortfall) == study.target_trials == 6
 
 
-def test_running_trials_count_as_coming_only_while_somebody_works(make_study, run_trials):
-    study = run_trials(make_study(2), 2)
+def test_running_trials_count_as_coming_only_while_somebody_works(make_trained):
+    study = make_trained(2, 2)
     study.schedule.ask(SearchSpace(study.plan.grid()).distributions())
     assert len(find_shortfall(study, running=True).coming) == 4
     assert len(find_shortfall(study, running=False).coming) == 4
 
 
-def test_where_asks_for_one_trial_with_these_values_only(make_study, run_trials):
-    study = run_trials(make_study(6), 6)
+def test_where_asks_for_one_trial_with_these_values_only(make_trained):
+    study = make_trained(6, 6)
     assert find_shortfall(study, ["n_layers=6"]).missing == ()
     for trial in study.finished():
         if trial.user_attrs["n_layers"] == 6:
@@ -73,8 +73,8 @@ def test_where_asks_for_one_trial_with_these_values_only(make_study, run_trials)
     assert (missing.n_layers, missing.d_ff) == (6, 16)
 
 
-def test_dry_run_prints_and_queues_nothing(make_study, run_trials, command):
-    study = run_trials(make_study(2), 2)
+def test_dry_run_prints_and_queues_nothing(make_trained, command):
+    study = make_trained(2, 2)
     before = [trial.state for trial in study.schedule.trials]
     code, out, _ = command("supplement", study.plan.study, "--dry-run")
     assert code == 0
@@ -87,8 +87,8 @@ def test_dry_run_prints_and_queues_nothing(make_study, run_trials, command):
 @pytest.mark.slow
 @pytest.mark.lesson("L32")
 @pytest.mark.lesson("L34")
-def test_the_command_runs_the_gaps_and_then_says_that_nothing_is_missing(make_study, run_trials, command):
-    study = run_trials(make_study(9), 3)
+def test_the_command_runs_the_gaps_and_then_says_that_nothing_is_missing(make_trained, command):
+    study = make_trained(9, 3)
     name = study.plan.study
     assert command("audit", name)[0] == 1
     code, out, _ = command("supplement", name, "--workers", "1", "--device", "cpu")

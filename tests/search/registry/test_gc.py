@@ -15,8 +15,8 @@ KEPT = {"best.safetensors", "predictions", "spec.json"}
 
 
 @pytest.fixture
-def study(make_study, run_trials):
-    return run_trials(make_study(3), 3)
+def study(make_trained):
+    return make_trained(3, 3)
 
 
 def by_loss(study):

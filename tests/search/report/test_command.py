@@ -22,12 +22,12 @@ def logged(study, directory):
 
 
 @pytest.fixture
-def study(make_study, run_trials, monkeypatch, tmp_path):
+def study(make_trained, monkeypatch, tmp_path):
     """Two real trials of three."""
     monkeypatch.setattr("search.trial.baselines.BASELINES", QUICK)
     for name in ("first", "again"):
         (tmp_path / name).mkdir()
-    return run_trials(make_study(3), 2)
+    return make_trained(3, 2)
 
 
 @pytest.mark.slow

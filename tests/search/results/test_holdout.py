@@ -67,11 +67,11 @@ def test_test_outcomes_are_there_only_behind_a_recorded_opening(study, planned):
 
 
 @pytest.mark.lesson("L22")
-def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_study, run_trials, planned):
+def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_trained, planned):
     from search.trial.baselines import log_baselines
     from search.trial.inputs import log_data
 
-    study = run_trials(make_study(1), 1)
+    study = make_trained(1, 1)
     log_data(study, planned[1])
     log_baselines(study)
     runs = study.client.search_runs([study.experiment_id])

@@ -23,8 +23,8 @@ def test_a_reused_result_is_not_counted_as_finished(scheduled):
 
 
 @pytest.mark.lesson("L2")
-def test_the_table_speaks_in_dimensions(make_study, run_trials):
-    study = run_trials(make_study(2), 1)
+def test_the_table_speaks_in_dimensions(make_trained):
+    study = make_trained(2, 1)
     table = trials_table(study)
     row = table.iloc[0]
     assert row["label"] == f"d{row['d_model']}-L{row['n_layers']}-h{row['n_heads']}-ff{row['d_ff']}"

@@ -17,14 +17,9 @@ def make_runner(study, dataset):
 
 
 @pytest.fixture
-def study(stores, planned):
+def study(make_trained):
     """Two finished trials."""
-    plan, dataset, root = planned
-    study = open_or_create_study(stores, plan, trials=2, data_root=root)
-    runner = make_runner(study, dataset)
-    runner.run_next()
-    runner.run_next()
-    return study
+    return make_trained(2, 2)
 
 
 def run_of(study, number):

@@ -16,9 +16,9 @@ QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", 
 
 
 @pytest.fixture
-def study(make_study, run_trials, monkeypatch):
+def study(make_trained, monkeypatch):
     monkeypatch.setattr("search.trial.baselines.BASELINES", QUICK)
-    study = run_trials(make_study(3), 3)
+    study = make_trained(3, 3)
     log_baselines(study)
     return study
 
