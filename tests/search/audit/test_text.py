@@ -18,6 +18,7 @@ WHOLE = Audit(
     failed=0,
     interrupted=0,
     gaps=(),
+    record_schemas={},
 )
 
 
