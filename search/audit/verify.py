@@ -74,13 +74,13 @@ def _stale_runs(stores: Stores) -> Finding:
     if stores.tracking_uri.startswith(SQLITE) and not Path(stores.tracking_uri.removeprefix(SQLITE)).exists():
         return True, "runs: none yet"
     from search.tracking.locks import is_locked
-    from search.tracking.run import running_runs
-    from search.tracking.tags import STUDY
+    from search.tracking.reader import find_experiments, find_runs, matching
+    from search.tracking.tags import RUNNING, STUDY
 
     try:
         client = open_tracking(stores)
-        experiments = [e.experiment_id for e in client.search_experiments()]
-        running = running_runs(client, experiments, f"tags.`{STUDY}` != ''")
+        found = find_runs(client, find_experiments(client), matching({}, status=RUNNING))
+        running = [run for run in found if run.data.tags.get(STUDY)]
     except PatchscaleError as error:
         return False, f"runs: {error}"
     held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", ".baselines")] for r in running}

@@ -20,10 +20,10 @@ from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.bootstrap import N_RESAMPLES
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
-from search.results.trial_runs import RecordedTrial, recorded_trials, runs_of
+from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.space.ranks import TRAINING
 from search.tracking.artifacts import fetch_artifact
-from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
+from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
 if TYPE_CHECKING:
@@ -214,15 +214,11 @@ def _is_valid(study: Study, trial: RecordedTrial) -> bool:
 
 
 def _baselines(study: Study) -> Iterator[ForecastRun]:
-    query = (
-        f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{BASELINE_ROLE}' "
-        "and attributes.status = 'FINISHED'"
-    )
-    newest_first = sorted(runs_of(study, query), key=lambda run: -run.info.start_time)
+    newest_first = study.runs(BASELINE_ROLE, status=FINISHED)
     for name, baseline in BASELINES.items():
         settings = baseline_params(study, baseline)[SETTINGS_HASH]
         fitting = [run for run in newest_first if run.data.params.get(SETTINGS_HASH) == settings]
-        valid = [run for run in fitting if run.data.tags.get(RECORD_STATE) == "valid"]
+        valid = [run for run in fitting if run.data.tags.get(RECORD_STATE) == VALID]
         if valid:
             yield ForecastRun(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=valid[0], n_params=None)
 

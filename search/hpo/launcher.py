@@ -7,8 +7,9 @@ import socket
 from typing import TYPE_CHECKING
 
 from search.tracking.locks import is_alive
-from search.tracking.run import running_runs, set_tags
-from search.tracking.tags import LAUNCHER_ROLE, REASON, ROLE, STUDY
+from search.tracking.reader import find_experiments, find_runs, matching
+from search.tracking.run import set_tags
+from search.tracking.tags import LAUNCHER_ROLE, REASON, ROLE, RUNNING, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,9 +69,8 @@ class Launcher:
 def close_stale_launchers(client: MlflowClient) -> list[str]:
     """Close runs of ``mlflow run`` on this host whose process is gone."""
     done = []
-    query = f"tags.`{ROLE}` = '{LAUNCHER_ROLE}' and tags.`{HOST}` = '{socket.gethostname()}'"
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    for run in running_runs(client, experiments, query):
+    query = matching({ROLE: LAUNCHER_ROLE, HOST: socket.gethostname()}, status=RUNNING)
+    for run in find_runs(client, find_experiments(client), query):
         if not is_alive(run.data.tags.get(PID, "")):
             client.set_tag(run.info.run_id, REASON, "interrupted")
             client.set_terminated(run.info.run_id, "KILLED")

@@ -20,8 +20,9 @@ from search.registry.packaging.best_trial import BestTrial, choose_trial
 from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.versions.aliases import WAIT, held_aliases, put_back, set_challenger
-from search.registry.versions.child_run import child_run, close_stale
+from search.registry.versions.child_run import child_run
 from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
+from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.tracking.locks import registry_lock, study_lock
 from search.tracking.provenance import code_tags

@@ -6,12 +6,11 @@ import pandas as pd
 from rich.filesize import decimal
 
 from search.results.holdout import holdout_in_words
-from search.results.trial_runs import runs_of
 from search.results.trials_table import trials_table
 from search.study.study import Study
 from search.tracking.artifacts import artifact_bytes
 from search.tracking.run import set_tags
-from search.tracking.tags import NOTE, STUDY
+from search.tracking.tags import NOTE
 
 BEST_SHOWN = 5
 STATE = "study.state"
@@ -63,6 +62,6 @@ def update_card(study: Study) -> None:
 
 
 def _artifact_size(study: Study) -> str:
-    runs = [study.client.get_run(study.run_id), *runs_of(study, f"tags.`{STUDY}` = '{study.plan.study}'")]
+    runs = [study.client.get_run(study.run_id), *study.runs()]
     size = artifact_bytes({run.info.run_id: run for run in runs}.values())
     return "unknown, they lie in a store of their own" if size is None else f"{decimal(size)} ({size:,} bytes)"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.exceptions import RecordError
 from pipeline.splits.holdout import HoldoutOpening
-from search.results.trial_runs import runs_of
 from search.tracking.provenance import code_tags
+from search.tracking.reader import find_runs, matching
 from search.tracking.tags import ROLE, STUDY, STUDY_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
     from search.study.study import Study
 
@@ -79,11 +80,11 @@ def count_openings(study: Study) -> int:
 def count_openings_elsewhere(study: Study) -> int:
     """How often days of this test split were opened through other studies of the same ticker and target."""
     split = study.plan.split
-    others = f"tags.`{ROLE}` = '{STUDY_ROLE}' and tags.`{STUDY}` != '{study.plan.study}'"
     overlapping = (
         run
-        for run in runs_of(study, others)
-        if run.data.params.get("test_start", "") <= str(split.test_end)
+        for run in _studies(study)
+        if run.data.tags[STUDY] != study.plan.study
+        and run.data.params.get("test_start", "") <= str(split.test_end)
         and run.data.params.get("test_end", "") >= str(split.test_start)
     )
     return sum(len(_read(run.data.tags)) for run in overlapping)
@@ -94,10 +95,10 @@ def sealed_by_others(study: Study) -> list[str]:
 
     Their seal holds inside them only: what is chosen here has seen their test days.
     """
-    split, others = study.plan.split, f"tags.`{ROLE}` = '{STUDY_ROLE}'"
+    split = study.plan.split
     return sorted(
         run.data.tags[STUDY]
-        for run in runs_of(study, others)
+        for run in _studies(study)
         if run.info.run_id != study.run_id
         and run.data.params.get("test_start", "9999") <= str(split.validation_end)
         and run.data.params.get("test_end", "") >= str(split.train_start)
@@ -120,6 +121,11 @@ def holdout_in_words(study: Study) -> str:
         + (f", and {_times(elsewhere)} through other studies of {study.plan.experiment}" if elsewhere else "")
         + (f"; this study trains or selects on days that are the test of {', '.join(inside)}" if inside else "")
     )
+
+
+def _studies(study: Study) -> list[Run]:
+    """Run of every study of the same ticker and target."""
+    return find_runs(study.client, [study.experiment_id], matching({ROLE: STUDY_ROLE}))
 
 
 def _times(count: int) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model.spec.migrations import schema_of
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError
-from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from search.study.study import Study
-
-PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,19 +67,7 @@ class RecordedTrial:
 
 def recorded_trials(study: Study) -> list[RecordedTrial]:
     """Every run of the study's trials, by trial number, whatever its state."""
-    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
-    return sorted(map(_read, runs_of(study, query)), key=lambda trial: trial.number)
-
-
-def runs_of(study: Study, query: str) -> Iterator[Run]:
-    """Every run of the study's experiment that an MLflow filter finds, page by page."""
-    token: str | None = None
-    while True:
-        page: Any = study.client.search_runs([study.experiment_id], query, max_results=PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    return sorted(map(_read, study.runs(TRIAL_ROLE)), key=lambda trial: trial.number)
 
 
 def _read(run: Run) -> RecordedTrial:

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.heartbeat import alive_elsewhere
 from search.study.study import Study
-from search.tracking.run import TrialRecord, running_runs, set_tags
-from search.tracking.tags import REASON, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.run import TrialRecord, set_tags
+from search.tracking.tags import REASON, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 MAX_RETRIES = 2
 FIXED_PARAMS = "fixed_params"
@@ -42,6 +42,12 @@ def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
     return done
 
 
+def close_stale(study: Study, role: str) -> None:
+    """End runs of this role that a kill left RUNNING; the caller's lock says that nobody works on them."""
+    for run in study.runs(role, status=RUNNING):
+        TrialRecord(study.client, run.info.run_id).interrupt("killed")
+
+
 def _close_trial(study: Study, trial: FrozenTrial) -> str:
     """Finish a stale trial whose run is whole, else fail it as interrupted."""
     run_id = trial.user_attrs.get("run_id")
@@ -59,10 +65,8 @@ def _close_trial(study: Study, trial: FrozenTrial) -> str:
 
 def _close_runs(study: Study, alive: Collection[int]) -> list[str]:
     """End every run of the study's trials that still says RUNNING."""
-    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
     kept = {str(number) for number in alive}
-    running = running_runs(study.client, [study.experiment_id], query)
-    stale = [run for run in running if run.data.tags[TRIAL_NUMBER] not in kept]
+    stale = [run for run in study.runs(TRIAL_ROLE, status=RUNNING) if run.data.tags[TRIAL_NUMBER] not in kept]
     for run in stale:
         TrialRecord(study.client, run.info.run_id).interrupt()
     return [f"run {run.info.run_id[:8]} said RUNNING: ended it KILLED" for run in stale]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 from optuna.trial import FrozenTrial
 
@@ -16,13 +15,12 @@ from search.space.grid import AXES
 from search.space.ranks import TRAINING
 from search.study.study import RUN_ID, Study, make_parent_run
 from search.tracking.run import TrialRecord
-from search.tracking.tags import PARENT, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.tags import PARENT, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 RESTORED = "restored.from"
-PAGE = 1000
 
 
 def restore(study: Study) -> tuple[Study, list[str]]:
@@ -40,7 +38,7 @@ def restore(study: Study) -> tuple[Study, list[str]]:
         What was done or could not be done, one line each; empty if nothing was missing.
     """
     study, done = _restore_parent(study)
-    runs = {run.info.run_id: run for run in _runs(study)}
+    runs = {run.info.run_id: run for run in study.runs(TRIAL_ROLE, deleted=True)}
     for trial in study.finished():
         done += _restore_run(study, trial, runs)
     named = {trial.user_attrs.get("run_id") for trial in study.schedule.get_trials(deepcopy=False)}
@@ -59,9 +57,8 @@ def _restore_parent(study: Study) -> tuple[Study, list[str]]:
         run_id = make_parent_run(study.client, study.experiment_id, study.plan)
         study.client.set_tag(run_id, RESTORED, "schedule")
         study.schedule.set_user_attr(RUN_ID, run_id)
-        for each in _runs(study):
-            if each.info.lifecycle_stage == "active":
-                study.client.set_tag(each.info.run_id, PARENT, run_id)
+        for each in study.runs(TRIAL_ROLE):
+            study.client.set_tag(each.info.run_id, PARENT, run_id)
         return replace(study, run_id=run_id), [f"the study's run was gone: made {run_id[:8]} in its place"]
     if run.info.lifecycle_stage == "active":
         return study, []
@@ -159,16 +156,3 @@ def _require_own(study: Study, spec: Spec) -> None:
     if own != spec:
         mine, theirs = own.params(), spec.params()
         raise RecordError("; ".join(f"{k} {theirs[k]} there, {v} here" for k, v in mine.items() if theirs[k] != v))
-
-
-def _runs(study: Study) -> list[Run]:
-    """Every run of the study's trials, the deleted ones too."""
-    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
-    found: list[Run] = []
-    token: str | None = None
-    while True:
-        page = study.client.search_runs([study.experiment_id], query, ViewType.ALL, max_results=PAGE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found

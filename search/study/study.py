@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,14 @@ from search.study.plan_record import plan_params, read_plan
 from search.study.pruner import PRUNERS, make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.tracking.provenance import code_tags
-from search.tracking.run import library_tags, running_runs, set_tags
+from search.tracking.reader import find_runs, matching
+from search.tracking.run import library_tags, set_tags
 from search.tracking.stores import Stores, open_storage, open_tracking
-from search.tracking.tags import PARENT, ROLE, STUDY, STUDY_ROLE
+from search.tracking.tags import PARENT, ROLE, RUNNING, STUDY, STUDY_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
 SAMPLER, PRUNER, STOPPED = "sampler", "pruner", "stopped"
@@ -89,6 +91,20 @@ class Study:
     def record_schema(self) -> int:
         """Schema of the record that the study was made with: see :mod:`model.spec.migrations`."""
         return schema_of(json.loads(self.schedule.user_attrs[PLAN]))
+
+    def runs(
+        self,
+        role: str = "",
+        *,
+        status: str = "",
+        tags: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        deleted: bool = False,
+    ) -> list[Run]:
+        """Every run of this study, the latest first: of a role, with a status, with certain tags or params."""
+        own = {STUDY: self.plan.study, **({ROLE: role} if role else {}), **(tags or {})}
+        query = matching(own, params=params, status=status)
+        return find_runs(self.client, [self.experiment_id], query, deleted=deleted)
 
     def finished(self) -> list[FrozenTrial]:
         """Trials that count towards the target, by number: trained to their end, each spec once."""
@@ -183,9 +199,7 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
     StoreError
         If the run is of another plan; the message names each difference.
     """
-    experiment = client.get_experiment_by_name(plan.experiment)
-    query = f"tags.`{ROLE}` = '{STUDY_ROLE}' and tags.`{STUDY}` = '{plan.study}'"
-    runs = client.search_runs([experiment.experiment_id], query) if experiment else []
+    runs = _parent_runs(client, plan)
     if not runs:
         return None
     different = read_plan(runs[0].data.params).differences(plan)
@@ -234,11 +248,15 @@ def queue_architectures(
 def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
     """Remove what a crash left of a study that was being made: no trial of it has run."""
     optuna.delete_study(study_name=plan.study, storage=storage)
-    experiment = client.get_experiment_by_name(plan.experiment)
-    query = f"tags.`{ROLE}` = '{STUDY_ROLE}' and tags.`{STUDY}` = '{plan.study}'"
-    for run in running_runs(client, [experiment.experiment_id] if experiment else [], query):
-        if not client.search_runs([run.info.experiment_id], f"tags.`{PARENT}` = '{run.info.run_id}'"):
+    for run in _parent_runs(client, plan, status=RUNNING):
+        if not find_runs(client, [run.info.experiment_id], matching({PARENT: run.info.run_id})):
             client.delete_run(run.info.run_id)
+
+
+def _parent_runs(client: MlflowClient, plan: Plan, status: str = "") -> list[Run]:
+    experiment = client.get_experiment_by_name(plan.experiment)
+    query = matching({ROLE: STUDY_ROLE, STUDY: plan.study}, status=status)
+    return find_runs(client, [experiment.experiment_id] if experiment else [], query)
 
 
 def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -> str:

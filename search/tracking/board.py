@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from search.tracking.reader import matching
 from search.tracking.tags import ROLE, STUDY, TRIAL_ROLE
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str
 
 def trial_query(study: str) -> str:
     """MLflow filter for a study's trials."""
-    return f"tags.`{STUDY}` = '{study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
+    return matching({STUDY: study, ROLE: TRIAL_ROLE})
 
 
 def _view(query: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities import Metric, Param, RunTag
 
 from model.evaluation import Evaluation, undefined_reasons
 from model.spec.spec import Spec
@@ -225,13 +225,6 @@ def _tags(tags: Mapping[str, Any]) -> list[RunTag]:
 def _metrics(values: Mapping[str, float], step: int = 0) -> list[Metric]:
     now = int(time.time() * 1000)
     return [Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)]
-
-
-def running_runs(client: MlflowClient, experiment_ids: Iterable[str], query: str) -> list[Any]:
-    """Find runs that say they are RUNNING, by an MLflow filter."""
-    status = RunStatus.to_string(RunStatus.RUNNING)
-    ids = list(experiment_ids)
-    return list(client.search_runs(ids, f"attributes.status = '{status}' and {query}", max_results=1000)) if ids else []
 
 
 def _plottable(spec: Spec) -> dict[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from mlflow.entities import Param
@@ -23,12 +23,13 @@ from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import RecordError, describe_error
 from search.results.trials_table import trials_table
+from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.run import TrialRecord, library_tags
 from search.tracking.stores import Stores
-from search.tracking.tags import BASELINE_ROLE, PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
+from search.tracking.tags import BASELINE_ROLE, FINISHED, PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
 from search.trial.inputs import dataset_entities, pooled_entities
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def log_baselines(study: Study) -> list[Logged]:
     Every finished trial then carries its skill over the best of them, as the
     metric ``best/skill_over_baseline``.
     """
-    _close_stale(study)
+    close_stale(study, BASELINE_ROLE)
     found = {name: _find(study, baseline_params(study, baseline)) for name, baseline in BASELINES.items()}
     if any(each is None for each in found.values()):
         dataset, pooled = study.load_data()
@@ -129,20 +130,8 @@ def _context_length(study: Study) -> int:
     return study.plan.grid().architectures[0].context_length
 
 
-def _runs_of(study: Study, query: str) -> list[Any]:
-    mine = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{BASELINE_ROLE}'"
-    return list(study.client.search_runs([study.experiment_id], f"{mine} and {query}"))
-
-
-def _close_stale(study: Study) -> None:
-    """End runs that a killed command left RUNNING; the lock says that nobody works on them."""
-    for run in _runs_of(study, "attributes.status = 'RUNNING'"):
-        TrialRecord(study.client, run.info.run_id).interrupt("killed")
-
-
 def _find(study: Study, params: dict[str, str]) -> Logged | None:
-    query = f"attributes.status = 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}'"
-    runs = _runs_of(study, query)
+    runs = study.runs(BASELINE_ROLE, status=FINISHED, params={SETTINGS_HASH: params[SETTINGS_HASH]})
     if not runs:
         return None
     return Logged(name=params["baseline"], run_id=runs[0].info.run_id, reused=True, metrics=dict(runs[0].data.metrics))
@@ -220,8 +209,7 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
     if not losses:
         return
     best = min(losses)
-    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{TRIAL_ROLE}'"
-    for run in study.client.search_runs([study.experiment_id], f"{query} and attributes.status = 'FINISHED'"):
+    for run in study.runs(TRIAL_ROLE, status=FINISHED):
         skill = skill_over(run.data.metrics["best/loss"], best)
         if run.data.metrics.get(SKILL_OVER) != skill:
             TrialRecord(study.client, run.info.run_id).log({SKILL_OVER: skill})

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from model.training.device import choose_device
 from pipeline.exceptions import PatchscaleError, describe_error
 from search.results.holdout import holdout_in_words
+from search.study.reconcile import close_stale
 from search.study.study import Study
 from search.tracking.locks import study_lock
 from search.tracking.stores import Stores
-from search.tracking.tags import BASELINE_ROLE
+from search.tracking.tags import BASELINE_ROLE, WALK_FORWARD_ROLE
 from search.walk_forward.load import load_walk_forward
 from search.walk_forward.progress import WalkProgress
-from search.walk_forward.runs import Settings, close_stale, find_finished, walk_forward_params
+from search.walk_forward.runs import Settings, find_finished, walk_forward_params
 from search.walk_forward.subject import Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
 from search.walk_forward.walk import WalkForwardData, load_walk_forward_data, overlap_years, walk_forward
@@ -75,7 +76,7 @@ def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Conso
     data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0
     with Signals() as signals, study_lock(stores, f"{study.plan.study}.walkforward") as lock:
-        close_stale(study)
+        close_stale(study, WALK_FORWARD_ROLE)
         workforce = Workforce(stores=stores, n_workers=n_workers, device=request.device, lock=lock)
         with WalkProgress(console) as progress:
             for subject in subjects:

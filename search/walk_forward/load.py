@@ -12,7 +12,7 @@ from pipeline.exceptions import InputError
 from pipeline.splits.holdout import require_unsealed
 from search.evidence.forecasts import ForecastRun, Forecasts, join_forecasts
 from search.study.study import Study
-from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, TRIAL_ROLE
+from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID, WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.runs import (
     FIRST_YEAR,
@@ -22,7 +22,6 @@ from search.walk_forward.runs import (
     Settings,
     read_days,
     walk_forward_params,
-    walk_forward_runs,
 )
 from search.walk_forward.subject import Subject
 
@@ -82,8 +81,7 @@ def years_of(run: Run) -> tuple[int, int]:
 
 
 def _usable(study: Study) -> list[Run]:
-    query = f"attributes.status = 'FINISHED' and tags.`{RECORD_STATE}` = 'valid'"
-    runs = walk_forward_runs(study, query)
+    runs = study.runs(WALK_FORWARD_ROLE, status=FINISHED, tags={RECORD_STATE: VALID})
     return [run for run in runs if _is_own(study, run)]
 
 

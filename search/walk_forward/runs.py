@@ -14,12 +14,11 @@ from mlflow.entities import Param
 
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
-from search.results.trial_runs import runs_of
 from search.study.study import Study
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.provenance import code_tags
 from search.tracking.run import TrialRecord, library_tags
-from search.tracking.tags import PARENT, REASON, RECORD_STATE, ROLE, STUDY, WALK_FORWARD_ROLE
+from search.tracking.tags import FINISHED, PARENT, REASON, RECORD_STATE, ROLE, STUDY, VALID, WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH, hash_of
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.subject import Subject
@@ -71,25 +70,9 @@ def walk_forward_params(study: Study, subject: Subject, settings: Settings) -> d
     return {**params, SETTINGS_HASH: hash_of(params)}
 
 
-def walk_forward_runs(study: Study, query: str = "") -> list[Run]:
-    """Every walk-forward run of a study that an MLflow filter finds, the latest first."""
-    mine = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{WALK_FORWARD_ROLE}'"
-    return list(runs_of(study, f"{mine} and {query}" if query else mine))
-
-
 def find_finished(study: Study, params: Mapping[str, str]) -> Run | None:
     """Finished, valid run with these settings; None if there is none."""
-    query = (
-        f"attributes.status = 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}' "
-        f"and tags.`{RECORD_STATE}` = 'valid'"
-    )
-    return next(iter(walk_forward_runs(study, query)), None)
-
-
-def close_stale(study: Study) -> None:
-    """End runs that a killed command left RUNNING; the caller's lock says that nobody works on them."""
-    for run in walk_forward_runs(study, "attributes.status = 'RUNNING'"):
-        TrialRecord(study.client, run.info.run_id).interrupt("killed")
+    return next((run for run in _valid_runs(study, params) if run.info.status == FINISHED), None)
 
 
 class WalkForwardRun:
@@ -203,13 +186,14 @@ def read_days(study: Study, run: Run) -> pd.DataFrame:
 
 
 def _find_interrupted(study: Study, params: Mapping[str, str]) -> Run | None:
-    query = (
-        f"attributes.status != 'FINISHED' and params.`{SETTINGS_HASH}` = '{params[SETTINGS_HASH]}' "
-        f"and tags.`{RECORD_STATE}` = 'valid'"
-    )
-    code = code_tags()
-    found = walk_forward_runs(study, query)
-    return next((run for run in found if all(run.data.tags.get(k) == v for k, v in code.items())), None)
+    interrupted = (run for run in _valid_runs(study, params) if run.info.status != FINISHED)
+    code = code_tags().items()
+    return next((run for run in interrupted if code <= run.data.tags.items()), None)
+
+
+def _valid_runs(study: Study, params: Mapping[str, str]) -> list[Run]:
+    wanted = {SETTINGS_HASH: params[SETTINGS_HASH]}
+    return study.runs(WALK_FORWARD_ROLE, tags={RECORD_STATE: VALID}, params=wanted)
 
 
 def _read(path: Path) -> Outcome | None:

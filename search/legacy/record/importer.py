@@ -27,6 +27,7 @@ from search.study.study import find_or_create_experiment
 from search.tracking.board import board_link, save_board
 from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags
+from search.tracking.reader import matching
 from search.tracking.stores import Stores, open_tracking, prepare_home
 from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, PARENT, ROLE, STUDY
 
@@ -166,7 +167,7 @@ class _Importer:
         if name not in self.experiments:
             experiment_id = find_or_create_experiment(self.client, self.stores, name)
             self.client.set_experiment_tag(experiment_id, ORIGIN, LEGACY)
-            save_board(self.client, experiment_id, BOARD, query=f"tags.`{ROLE}` = '{LEGACY_TRIAL_ROLE}'")
+            save_board(self.client, experiment_id, BOARD, query=matching({ROLE: LEGACY_TRIAL_ROLE}))
             self.experiments[name] = experiment_id
         return self.experiments[name]
 

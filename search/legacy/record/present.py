@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.legacy.record.runs import FINGERPRINT, LEGACY, ORIGIN, SOURCE, START
 from search.legacy.recover.trial import LegacyTrial
+from search.tracking.reader import find_experiments, find_runs, matching
 from search.tracking.tags import LEGACY_STUDY_ROLE, PARENT, REASON, ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
-PAGE = 1000
 UNFINISHED = "unfinished"
 
 
@@ -76,13 +77,7 @@ def look_up(client: MlflowClient) -> Present:
     return present
 
 
-def legacy_runs(client: MlflowClient) -> Iterator[Any]:
+def legacy_runs(client: MlflowClient) -> list[Run]:
     """Every legacy run that was not deleted."""
-    experiments = client.search_experiments(filter_string=f"tags.`{ORIGIN}` = '{LEGACY}'", max_results=PAGE)
-    ids, token = [experiment.experiment_id for experiment in experiments], None
-    while ids:
-        page = client.search_runs(ids, f"tags.`{ORIGIN}` = '{LEGACY}'", max_results=PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
+    query = matching({ORIGIN: LEGACY})
+    return find_runs(client, find_experiments(client, query), query)

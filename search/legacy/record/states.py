@@ -19,7 +19,7 @@ def legacy_states(client: MlflowClient) -> list[dict[str, Any]]:
 
     ``best_loss`` is None where no finished trial has a value that its source calls a loss.
     """
-    runs = list(legacy_runs(client))
+    runs = legacy_runs(client)
     parents = {run.info.run_id: run for run in runs if run.data.tags.get(ROLE) == LEGACY_STUDY_ROLE}
     trials: dict[str, list[Any]] = {run_id: [] for run_id in parents}
     for run in runs:

@@ -21,10 +21,10 @@ from search.registry.versions.versions import require_tag, version_name
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.locks import study_lock
 from search.tracking.stores import Stores
-from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, TRIAL_ROLE
+from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID, WALK_FORWARD_ROLE
 from search.trial.baselines import log_baselines
 from search.walk_forward.load import load_walk_forward, years_of
-from search.walk_forward.runs import read_days, walk_forward_runs
+from search.walk_forward.runs import read_days
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -148,10 +148,8 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Tr
 def _walked(study: Study, best: BestTrial) -> Iterator[WalkedSpec]:
     """Finished walk-forwards of the spec whose predictions are there."""
     split = study.plan.split
-    query = f"attributes.status = 'FINISHED' and tags.`{RECORD_STATE}` = 'valid'"
-    for run in walk_forward_runs(study, query):
-        if run.data.params.get("spec_hash") != best.spec.hash:
-            continue
+    own = {"spec_hash": best.spec.hash}
+    for run in study.runs(WALK_FORWARD_ROLE, status=FINISHED, tags={RECORD_STATE: VALID}, params=own):
         try:
             days = read_days(study, run)
         except RecordError:

@@ -14,17 +14,18 @@ from pipeline.datasets.raw_bars import raw_bars
 from search.evidence.text import difference_text, interval_text
 from search.registry.holdout.sealed_days import TestScores, score_test_days, sealed_windows
 from search.registry.packaging.ask_version import ask_version
-from search.registry.versions.child_run import child_run, close_stale
+from search.registry.versions.child_run import child_run
 from search.registry.versions.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.results.card import update_card
 from search.results.holdout import count_openings, count_version_openings, record_opening
-from search.results.trial_runs import runs_of
+from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.locks import registry_lock
+from search.tracking.reader import find_runs, matching
 from search.tracking.run import TrialRecord
 from search.tracking.stores import Stores, open_tracking
-from search.tracking.tags import ROLE, STUDY, TEST_ROLE
+from search.tracking.tags import FINISHED, ROLE, STUDY, TEST_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -120,11 +121,8 @@ def _figures(scores: TestScores) -> dict[str, Any]:
 
 def _earlier(study: Study, version: ModelVersion) -> Run | None:
     """Newest finished evaluation of this version."""
-    query = (
-        f"tags.`{ROLE}` = '{TEST_ROLE}' and tags.`{VERSION}` = '{version_name(version)}' "
-        "and attributes.status = 'FINISHED'"
-    )
-    return max(runs_of(study, query), key=lambda run: run.info.start_time, default=None)
+    query = matching({ROLE: TEST_ROLE, VERSION: version_name(version)}, status=FINISHED)
+    return next(iter(find_runs(study.client, [study.experiment_id], query)), None)
 
 
 def _read_result(study: Study, run: Run) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search.results.trial_runs import runs_of
 from search.tracking.provenance import code_tags
 from search.tracking.run import TrialRecord, library_tags
 from search.tracking.tags import PARENT, REASON, ROLE, STUDY
@@ -58,10 +57,3 @@ def child_run(study: Study, *, role: str, name: str, tags: Mapping[str, str] | N
         raise
     study.client.set_tag(written.run_id, REASON, "complete")
     study.client.set_terminated(written.run_id, "FINISHED")
-
-
-def close_stale(study: Study, role: str) -> None:
-    """End runs of this role that a kill left RUNNING; the caller's lock says that nobody works on them."""
-    query = f"tags.`{STUDY}` = '{study.plan.study}' and tags.`{ROLE}` = '{role}'"
-    for run in runs_of(study, f"{query} and attributes.status = 'RUNNING'"):
-        TrialRecord(study.client, run.info.run_id).interrupt("killed")

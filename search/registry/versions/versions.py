@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError, describe_error
+from search.tracking.reader import every_page, quoted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,7 +20,6 @@ SHOWN = 10
 TRIAL_RUN, DATASET = "trial.run_id", "dataset.digest"
 AS_IS, DATA_LAST = "members.as_is", "data.last"
 """Tags of a version."""
-PAGE = 1000
 
 
 def parse_version(text: str) -> tuple[str, int | None, str]:
@@ -77,7 +77,7 @@ def find_model(client: MlflowClient, name: str) -> RegisteredModel:
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(f"the registry must be readable, got: {describe_error(error)}; check the store") from error
-        names = sorted(model.name for model in _pages(client.search_registered_models))
+        names = sorted(model.name for model in every_page(client.search_registered_models))
         raise InputError(
             f"a model must be one of the registry's, {_shown(names)}, got {name!r}; patchscale register STUDY makes one"
         ) from error
@@ -94,7 +94,7 @@ def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
     held: dict[str, list[str]] = {}
     for alias, number in (find_model(client, name).aliases or {}).items():
         held.setdefault(str(number), []).append(str(alias))
-    versions = list(_pages(client.search_model_versions, filter_string=f"name = '{name}'"))
+    versions = list(every_page(client.search_model_versions, filter_string=f"name = {quoted(name)}"))
     for version in versions:
         version._aliases = sorted(held.get(str(version.version), []))
     return sorted(versions, key=lambda version: int(version.version))
@@ -102,7 +102,7 @@ def versions_of(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 def every_version(client: MlflowClient) -> Iterator[ModelVersion]:
     """Every version of every model."""
-    return _pages(client.search_model_versions)
+    return every_page(client.search_model_versions)
 
 
 def version_name(version: ModelVersion) -> str:
@@ -125,16 +125,6 @@ def require_tag(version: ModelVersion, tag: str) -> str:
             "patchscale register STUDY makes one"
         )
     return str(value)
-
-
-def _pages(search: Any, **arguments: Any) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        page = search(**arguments, max_results=PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _shown(names: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.exceptions import InputError, StoreError
-from search.legacy.record.runs import LEGACY, ORIGIN
+from search.legacy.record.present import legacy_runs
 from search.report.inputs.study_inputs import StudyInputs
 from search.study.study import Study, load_study
 from search.tracking.stores import Stores, open_storage, open_tracking
@@ -30,9 +30,7 @@ def open_studies(stores: Stores, names: Sequence[str]) -> list[Study]:
         try:
             study = load_study(stores, name, client=client, storage=storage)
         except StoreError as error:
-            ids = [experiment.experiment_id for experiment in client.search_experiments()]
-            query = f"tags.`{ORIGIN}` = '{LEGACY}' and tags.`{STUDY}` = '{name}'"
-            if "'" not in name and client.search_runs(ids, query, max_results=1):
+            if any(run.data.tags.get(STUDY) == name for run in legacy_runs(client)):
                 raise StoreError(
                     f"a report needs forecasts by day, got the imported study {name}, which has none, dry runs among "
                     "its runs perhaps; repeat it with patchscale hpo"

@@ -155,8 +155,7 @@ def test_a_run_of_other_code_is_not_gone_on_with(study, runner, monkeypatch):
     kill_after_epoch(runner, monkeypatch, 1)
     run_id = study.schedule.trials[0].user_attrs["run_id"]
     reconcile(study)
-    study.client.set_tag(run_id, "mlflow.source.git.commit", "0" * 40)
-    monkeypatch.setattr("search.tracking.run.code_tags", lambda: {"mlflow.source.git.commit": "1" * 40})
+    study.client.set_tag(run_id, "git.commit", "0" * 40)
     while not _next_is_retry(study):
         _skip(study)
     runner.run_next()

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from model.baselines import BASELINES
-from search.walk_forward.runs import read_days, walk_forward_runs
+from search.tracking.tags import WALK_FORWARD_ROLE
+from search.walk_forward.runs import read_days
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "logistic")}
 
@@ -47,7 +48,7 @@ def test_a_trial_is_walked_forward_beside_the_baselines_and_again_only_printed(s
         "sealed test split 2017-01-01 to 2018-12-31: never opened, and not read here",
     ):
         assert words in again
-    runs = walk_forward_runs(study)
+    runs = study.runs(WALK_FORWARD_ROLE)
     assert len(runs) == 3 and {run.info.status for run in runs} == {"FINISHED"}
 
 
@@ -69,14 +70,14 @@ def test_bad_input_is_one_line_exit_2_and_leaves_no_run(study, command):
     for arguments, words in BAD_INPUT.items():
         code, out, err = command("walkforward", *arguments.format(study.plan.study).split())
         assert (code, out) == (2, "") and err.count("\n") == 1 and words in err
-    assert walk_forward_runs(study) == []
+    assert study.runs(WALK_FORWARD_ROLE) == []
 
 
 def test_a_spec_of_another_dataset_is_refused(study, spec, tmp_path, command):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(replace(spec, data=replace(spec.data, dataset="f" * 32)).params()))
     code, _, err = command("walkforward", str(path), "--study", study.plan.study)
-    assert code == 2 and "with dataset ffff" in err and walk_forward_runs(study) == []
+    assert code == 2 and "with dataset ffff" in err and study.runs(WALK_FORWARD_ROLE) == []
 
 
 @pytest.mark.lesson("L34")
@@ -106,7 +107,7 @@ def test_a_stopped_command_is_gone_on_with_and_leaves_nothing_running(
         time.sleep(0.02)
     os.kill(process.pid, number)
     code = process.wait(timeout=60)
-    (run,) = walk_forward_runs(study)
+    (run,) = study.runs(WALK_FORWARD_ROLE)
     if number == signal.SIGKILL:
         assert run.info.status == "RUNNING"
     else:
@@ -114,10 +115,10 @@ def test_a_stopped_command_is_gone_on_with_and_leaves_nothing_running(
     code, out, _ = command(*arguments, "1")
     assert code == 0 and f"run {run.info.run_id}" in out
     assert "parts are kept from an earlier command" in out and kept
-    (again,) = walk_forward_runs(study)
+    (again,) = study.runs(WALK_FORWARD_ROLE)
     assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
     resumed = read_days(study, again)
     study.client.delete_run(again.info.run_id)
     assert command(*arguments, "1")[0] == 0
-    (uninterrupted,) = walk_forward_runs(study)
+    (uninterrupted,) = study.runs(WALK_FORWARD_ROLE)
     assert read_days(study, uninterrupted).equals(resumed)

@@ -3,15 +3,15 @@ from dataclasses import replace
 import pytest
 
 from model.baselines import BASELINES, Boosting
+from search.study.reconcile import close_stale
+from search.tracking.tags import WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.runs import (
     Settings,
     WalkForwardRun,
-    close_stale,
     find_finished,
     walk_forward_params,
-    walk_forward_runs,
 )
 from search.walk_forward.subject import Subject
 
@@ -98,9 +98,9 @@ def test_a_run_of_other_code_is_not_gone_on_with(study, subject, params, run):
 
 
 def test_stale_runs_are_closed(study, run):
-    close_stale(study)
+    close_stale(study, WALK_FORWARD_ROLE)
     assert status(study, run.run_id) == "KILLED"
-    assert [each.info.run_id for each in walk_forward_runs(study)] == [run.run_id]
+    assert [each.info.run_id for each in study.runs(WALK_FORWARD_ROLE)] == [run.run_id]
     assert study.client.get_run(run.run_id).data.tags["status.reason"] == "killed"
 
 
@@ -113,6 +113,6 @@ def test_a_record_that_does_not_read_back_is_failed(study, subject, params, monk
     monkeypatch.setattr("search.walk_forward.runs.Param", lambda name, value: Param(name, value + "?"))
     with pytest.raises(RecordError, match="must read back"):
         WalkForwardRun.open(study, subject, params, [])
-    (run,) = walk_forward_runs(study)
+    (run,) = study.runs(WALK_FORWARD_ROLE)
     assert run.info.status == "FAILED" and run.data.tags["record.state"].startswith("invalid: changed")
     assert find_finished(study, params) is None

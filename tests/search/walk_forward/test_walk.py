@@ -6,8 +6,9 @@ import pytest
 
 from model.baselines import BASELINES
 from model.metrics import evaluate
+from search.tracking.tags import WALK_FORWARD_ROLE
 from search.walk_forward.forecast import SpecForecaster
-from search.walk_forward.runs import read_days, walk_forward_runs
+from search.walk_forward.runs import read_days
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import overlap_years
 
@@ -74,7 +75,7 @@ def test_an_interrupted_walk_is_gone_on_with_and_equals_an_uninterrupted_one(
         patch.setattr(SpecForecaster, "run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             walk(subject)
-    (run,) = walk_forward_runs(study)
+    (run,) = study.runs(WALK_FORWARD_ROLE)
     assert run.info.status == "KILLED" and run.data.tags["status.reason"] == "interrupted"
     again = []
     monkeypatch.setattr(SpecForecaster, "run", lambda self, job: again.append(job.name) or original(self, job))
@@ -101,7 +102,7 @@ def test_a_failed_walk_is_failed_with_its_cause_and_keeps_what_it_did(study, sub
         patch.setattr(SpecForecaster, "run", fail)
         with pytest.raises(ValueError, match="no such luck"):
             walk(subject)
-    (run,) = walk_forward_runs(study)
+    (run,) = study.runs(WALK_FORWARD_ROLE)
     assert (run.info.status, run.data.tags["status.reason"]) == ("FAILED", "ValueError: no such luck")
     assert walk(subject) == run.info.run_id
 

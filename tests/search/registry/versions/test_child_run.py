@@ -1,6 +1,7 @@
 import pytest
 
-from search.registry.versions.child_run import child_run, close_stale
+from search.registry.versions.child_run import child_run
+from search.study.reconcile import close_stale
 
 
 def ended(study, role):
