@@ -25,7 +25,7 @@ from search.study.request import HpoRequest
 from search.study.restore import restore
 from search.study.study import Study
 from search.tracking.locks import campaign_lock, study_lock
-from search.tracking.run import set_tags
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage
 from search.tracking.tags import NOTE
 from search.workers.progress import make_console
@@ -137,7 +137,7 @@ def queue(stores: Stores, cells: Sequence[Cell]) -> list[Study]:
 def _say_queued(study: Study) -> None:
     study.client.update_run(study.run_id, status="SCHEDULED")
     note = study_card(study, trials_table(study), "queued")
-    set_tags(study.client, study.run_id, {NOTE: note, "study.state": "queued"})
+    RunWriter(study.client, study.run_id).set_tags({NOTE: note, "study.state": "queued"})
 
 
 class Campaign:

@@ -19,8 +19,8 @@ from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.study.study import STOPPED, Study
 from search.tracking.board import board_link, save_board
-from search.tracking.run import TrialRecord, log_table, set_tags
-from search.tracking.tags import NOTE, REASON
+from search.tracking.run import RunWriter
+from search.tracking.tags import NOTE
 from search.trial.inputs import log_data
 from search.workers.coordinator import Coordinator
 from search.workers.pool import Workforce
@@ -138,8 +138,7 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
             reconcile(study)
             close_study(study, state)
         finally:
-            set_tags(study.client, study.run_id, {REASON: state})
-            study.client.set_terminated(study.run_id, status)
+            RunWriter(study.client, study.run_id).end(status, state)
             if launcher is not None:
                 launcher.end(status, state)
 
@@ -148,13 +147,13 @@ def close_study(study: Study, state: str) -> None:
     """Bring the study's run up to date: card, tags and ``trials.csv``."""
     table = trials_table(study)
     finished = table[table["state"] == "finished"]
-    client, run_id = study.client, study.run_id
+    writer = RunWriter(study.client, study.run_id)
     tags = {NOTE: study_card(study, table, state), "study.finished_trials": len(finished)}
-    set_tags(client, run_id, {**tags, "study.target_trials": study.target_trials, STATE: state})
-    log_table(client, run_id, table, "trials.csv")
+    writer.set_tags({**tags, "study.target_trials": study.target_trials, STATE: state})
+    writer.log_table(table, "trials.csv")
     if len(finished):
         best = finished.iloc[0]
-        TrialRecord(client, run_id).log({f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")})
+        writer.log({f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")})
 
 
 def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:

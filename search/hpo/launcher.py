@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from search.tracking.locks import is_alive
 from search.tracking.reader import find_experiments, find_runs, matching
-from search.tracking.run import set_tags
-from search.tracking.tags import LAUNCHER_ROLE, REASON, ROLE, RUNNING, STUDY
+from search.tracking.run import RunWriter
+from search.tracking.tags import LAUNCHER_ROLE, ROLE, RUNNING, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,12 +58,11 @@ class Launcher:
         """Tag the run with what it launched, and with the process that will end it."""
         names, run_ids = (",".join(each) for each in zip(*((s.plan.study, s.run_id) for s in studies), strict=True))
         tags = {ROLE: LAUNCHER_ROLE, STUDY: names, "study.run_id": run_ids}
-        set_tags(self.client, self.run_id, {**tags, PID: os.getppid(), HOST: socket.gethostname()})
+        RunWriter(self.client, self.run_id).set_tags({**tags, PID: os.getppid(), HOST: socket.gethostname()})
 
     def end(self, status: str, state: str) -> None:
         """End the run as the study ended."""
-        set_tags(self.client, self.run_id, {REASON: state})
-        self.client.set_terminated(self.run_id, status)
+        RunWriter(self.client, self.run_id).end(status, state)
 
 
 def close_stale_launchers(client: MlflowClient) -> list[str]:
@@ -72,7 +71,6 @@ def close_stale_launchers(client: MlflowClient) -> list[str]:
     query = matching({ROLE: LAUNCHER_ROLE, HOST: socket.gethostname()}, status=RUNNING)
     for run in find_runs(client, find_experiments(client), query):
         if not is_alive(run.data.tags.get(PID, "")):
-            client.set_tag(run.info.run_id, REASON, "interrupted")
-            client.set_terminated(run.info.run_id, "KILLED")
+            RunWriter(client, run.info.run_id).interrupt()
             done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done

@@ -20,13 +20,12 @@ from search.registry.packaging.best_trial import BestTrial, choose_trial
 from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.versions.aliases import WAIT, held_aliases, put_back, set_challenger
-from search.registry.versions.child_run import child_run
 from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.tracking.locks import registry_lock, study_lock
 from search.tracking.provenance import code_tags
-from search.tracking.run import log_inputs, set_tags
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import NOTE, REGISTRATION_ROLE, STUDY, TRIAL_NUMBER
 from search.trial.inputs import dataset_entities
@@ -82,8 +81,8 @@ def register(stores: Stores, name: str, request: RegisterRequest, console: Conso
     with study_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
         close_stale(study, REGISTRATION_ROLE)
         run_name = f"register {best.trial.number:03d} {best.spec.architecture.label}"
-        with child_run(study, role=REGISTRATION_ROLE, name=run_name) as run_id:
-            version = _register(stores, study, best, request, run_id, console)
+        with study.start_run(run_name, role=REGISTRATION_ROLE) as writer:
+            version = _register(stores, study, best, request, writer.run_id, console)
     return version
 
 
@@ -93,7 +92,8 @@ def _register(
     client, model = study.client, study.plan.experiment
     track_record = track_record_of_request(stores, study, best, request, console)
     members = _members(study, best, request, console)
-    log_inputs(client, run_id, dataset_entities(study.load_data()[0], study.data_root, members.windows))
+    inputs = dataset_entities(study.load_data()[0], study.data_root, members.windows)
+    RunWriter(client, run_id).log_inputs(inputs)
     packaged = package_members(study, best, members, run_id)
     console.print(
         f"packaged, and run in a fresh process: largest difference {packaged.difference:.1e} over "
@@ -189,7 +189,7 @@ def _create_version(
     description = describe_version(
         best, members, track_record, gate, trained_through=packaged.trained_through, difference=packaged.difference
     )
-    set_tags(client, run_id, {**tags, NOTE: description})
+    RunWriter(client, run_id).set_tags({**tags, NOTE: description})
     return client.create_model_version(
         model,
         packaged.source,

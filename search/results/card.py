@@ -9,7 +9,7 @@ from search.results.holdout import holdout_in_words
 from search.results.trials_table import trials_table
 from search.study.study import Study
 from search.tracking.artifacts import artifact_bytes
-from search.tracking.run import set_tags
+from search.tracking.run import RunWriter
 from search.tracking.tags import NOTE
 
 BEST_SHOWN = 5
@@ -58,7 +58,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
 def update_card(study: Study) -> None:
     """Write the card anew, in the state that the study's run is in."""
     state = study.client.get_run(study.run_id).data.tags.get(STATE, "unknown")
-    set_tags(study.client, study.run_id, {NOTE: study_card(study, trials_table(study), state)})
+    RunWriter(study.client, study.run_id).set_tags({NOTE: study_card(study, trials_table(study), state)})
 
 
 def _artifact_size(study: Study) -> str:

@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.heartbeat import alive_elsewhere
 from search.study.study import Study
-from search.tracking.run import TrialRecord, set_tags
-from search.tracking.tags import REASON, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.run import RunWriter
+from search.tracking.tags import FAILED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 MAX_RETRIES = 2
 FIXED_PARAMS = "fixed_params"
@@ -45,7 +45,7 @@ def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
 def close_stale(study: Study, role: str) -> None:
     """End runs of this role that a kill left RUNNING; the caller's lock says that nobody works on them."""
     for run in study.runs(role, status=RUNNING):
-        TrialRecord(study.client, run.info.run_id).interrupt("killed")
+        RunWriter(study.client, run.info.run_id).interrupt("killed")
 
 
 def _close_trial(study: Study, trial: FrozenTrial) -> str:
@@ -68,7 +68,7 @@ def _close_runs(study: Study, alive: Collection[int]) -> list[str]:
     kept = {str(number) for number in alive}
     stale = [run for run in study.runs(TRIAL_ROLE, status=RUNNING) if run.data.tags[TRIAL_NUMBER] not in kept]
     for run in stale:
-        TrialRecord(study.client, run.info.run_id).interrupt()
+        RunWriter(study.client, run.info.run_id).interrupt()
     return [f"run {run.info.run_id[:8]} said RUNNING: ended it KILLED" for run in stale]
 
 
@@ -100,8 +100,7 @@ def _give_up(study: Study, trial: FrozenTrial) -> str:
     study.schedule.tell(trial.number, state=TrialState.FAIL)
     run_id = trial.user_attrs.get("run_id")
     if run_id:
-        set_tags(study.client, run_id, {REASON: reason})
-        study.client.set_terminated(run_id, "FAILED")
+        RunWriter(study.client, run_id).end(FAILED, reason)
         study.training_state(run_id).unlink(missing_ok=True)
     return f"trial {trial.number} failed: {reason}"
 

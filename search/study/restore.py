@@ -14,8 +14,8 @@ from pipeline.exceptions import PatchscaleError, RecordError
 from search.space.grid import AXES
 from search.space.ranks import TRAINING
 from search.study.study import RUN_ID, Study, make_parent_run
-from search.tracking.run import TrialRecord
-from search.tracking.tags import PARENT, TRIAL_NUMBER, TRIAL_ROLE
+from search.study.trial_run import start_trial
+from search.tracking.tags import FINISHED, PARENT, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -88,21 +88,12 @@ def _remake_run(study: Study, trial: FrozenTrial) -> str:
     spec = study.plan.spec(space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
     if spec.hash != trial.user_attrs.get("spec_hash") or "result" not in trial.user_attrs:
         return f"trial {trial.number} has no run and can't be recorded anew: its spec or its result is not known"
-    written = TrialRecord.start(
-        study.client,
-        experiment_id=study.experiment_id,
-        parent_run_id=study.run_id,
-        study=study.plan.study,
-        number=trial.number,
-        spec=spec,
-        device="unknown",
-        tags={RESTORED: "schedule"},
-    )
+    writer = start_trial(study, trial.number, spec, device="unknown", tags={RESTORED: "schedule"})
     figures = {name: value for name, value in trial.user_attrs["result"].items() if isinstance(value, float)}
     seconds = figures.pop("seconds")
-    written.log({**{f"best/{name}": value for name, value in figures.items()}, "seconds": seconds})
-    study.client.set_terminated(written.run_id, "FINISHED")
-    return f"trial {trial.number} had no run: recorded it anew as {written.run_id[:8]}, without epochs and artifacts"
+    writer.log({**{f"best/{name}": value for name, value in figures.items()}, "seconds": seconds})
+    writer.end(FINISHED)
+    return f"trial {trial.number} had no run: recorded it anew as {writer.run_id[:8]}, without epochs and artifacts"
 
 
 def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:

@@ -23,9 +23,8 @@ from search.study.plan import Plan
 from search.study.plan_record import plan_params, read_plan
 from search.study.pruner import PRUNERS, make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
-from search.tracking.provenance import code_tags
 from search.tracking.reader import find_runs, matching
-from search.tracking.run import library_tags, set_tags
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, open_tracking
 from search.tracking.tags import PARENT, ROLE, RUNNING, STUDY, STUDY_ROLE
 
@@ -106,6 +105,11 @@ class Study:
         query = matching(own, params=params, status=status)
         return find_runs(self.client, [self.experiment_id], query, deleted=deleted)
 
+    def start_run(self, name: str, *, role: str, tags: Mapping[str, str] | None = None) -> RunWriter:
+        """Make a run below the study's own."""
+        study, parent = self.plan.study, self.run_id
+        return RunWriter.create(self.client, self.experiment_id, name, role=role, study=study, parent=parent, tags=tags)
+
     def finished(self) -> list[FrozenTrial]:
         """Trials that count towards the target, by number: trained to their end, each spec once."""
         complete = self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -153,7 +157,7 @@ def open_or_create_study(
         study = _create(client, storage, stores, plan, trials, data_root, earlier)
     study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
     study.schedule.set_user_attr(SAMPLER, sampler)
-    set_tags(client, study.run_id, {"study.sampler": sampler})
+    RunWriter(client, study.run_id).set_tags({"study.sampler": sampler})
     study.schedule.set_user_attr(TARGET_TRIALS, trials)
     study.schedule.set_user_attr(DATA_ROOT, str(data_root))
     study.schedule.set_user_attr(PRUNER, pruner)
@@ -280,14 +284,8 @@ def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -
 def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str:
     """Make the MLflow run of a study: its plan and space as params, its grid as an artifact."""
     space = plan.space()
-    run = client.create_run(
-        experiment_id,
-        run_name=plan.study,
-        tags={ROLE: STUDY_ROLE, STUDY: plan.study, **code_tags(), **library_tags()},
-    )
-    from mlflow.entities import Param
-
+    writer = RunWriter.create(client, experiment_id, plan.study, role=STUDY_ROLE, study=plan.study)
     params = {**plan_params(plan), **{f"space.{name}": str(value) for name, value in space.describe().items()}}
-    client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in params.items()])
-    client.log_dict(run.info.run_id, space.grid.to_dict(), "grid.json")
-    return str(run.info.run_id)
+    writer.log({}, params=params)
+    client.log_dict(writer.run_id, space.grid.to_dict(), "grid.json")
+    return writer.run_id

@@ -1,1 +1,1 @@
-"""MLflow's and Optuna's stores: stores → tags (names) → run (what is written) → artifacts; provenance, board."""
+"""MLflow's and Optuna's stores: stores → tags (names) → run (the writer), reader → artifacts; provenance, board."""

@@ -1,10 +1,13 @@
-"""Which code ran: git commit and whether the tree had changes."""
+"""Which code ran: git commit, whether the tree had changes, and the version of every library."""
 
 from __future__ import annotations
 
 import subprocess
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+
+LIBRARIES = ("torch", "mlflow", "optuna", "numpy", "pandas", "scikit-learn", "TA-Lib", "arch", "patchscale")
 
 
 @cache
@@ -14,6 +17,18 @@ def code_tags() -> dict[str, str]:
     changes = _git("status", "--porcelain")
     dirty = "unknown" if commit is None or changes is None else str(bool(changes)).lower()
     return {"git.commit": commit or "unknown", "git.dirty": dirty}
+
+
+@cache
+def library_tags() -> dict[str, str]:
+    """Version of every library that can change a result."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[f"version.{name}"] = version(name)
+        except ModuleNotFoundError:
+            found[f"version.{name}"] = "unknown"
+    return found
 
 
 def _git(*arguments: str) -> str | None:

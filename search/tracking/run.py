@@ -1,4 +1,4 @@
-"""The record: one MLflow run a trial, one parent run a study."""
+"""The writer: whatever a run holds is written here, in few calls, and its params are read back."""
 
 from __future__ import annotations
 
@@ -7,51 +7,45 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import Metric, Param, RunTag
 
 from model.evaluation import Evaluation, undefined_reasons
-from model.spec.spec import Spec
 from pipeline.exceptions import RecordError, describe_error
-from search.tracking.provenance import code_tags
-from search.tracking.tags import PARENT, REASON, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.provenance import code_tags, library_tags
+from search.tracking.tags import (
+    FAILED,
+    FINISHED,
+    INVALID,
+    KILLED,
+    PARENT,
+    REASON,
+    RECORD_STATE,
+    ROLE,
+    RUNNING,
+    STUDY,
+    VALID,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.data.dataset import Dataset
 
-    from model.training.trainer import EpochResult
 
-LIBRARIES = ("torch", "mlflow", "optuna", "numpy", "pandas", "scikit-learn", "TA-Lib", "arch", "patchscale")
-
-
-@cache
-def library_tags() -> dict[str, str]:
-    """Version of every library that can change a result."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[f"version.{name}"] = version(name)
-        except ModuleNotFoundError:
-            found[f"version.{name}"] = "unknown"
-    return found
-
-
-class TrialRecord:
-    """Write one trial into MLflow, in few calls.
+class RunWriter:
+    """Write one run; as a context, end it as what was done inside ended.
 
     Parameters
     ----------
     client : MlflowClient
         Connected to the tracking store.
     run_id : str
-        The trial's run.
+        Of the run.
     """
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
@@ -59,105 +53,103 @@ class TrialRecord:
         self.run_id = run_id
 
     @classmethod
-    def start(
+    def create(
         cls,
         client: MlflowClient,
-        *,
         experiment_id: str,
-        parent_run_id: str,
-        study: str,
-        number: int,
-        spec: Spec,
-        device: str,
+        name: str,
+        *,
+        role: str,
+        study: str = "",
+        parent: str = "",
         tags: Mapping[str, str] | None = None,
-    ) -> TrialRecord:
-        """Create the run, log every field of the spec, and prove that it reads back.
+        versions: Mapping[str, str] | None = None,
+    ) -> RunWriter:
+        """Make a run that says what it is for, whose it is, and which code and libraries made it.
 
-        Raises
-        ------
-        RecordError
-            If what MLflow holds is not the spec; the run is then marked invalid.
+        Parameters
+        ----------
+        client : MlflowClient
+            Connected to the tracking store.
+        experiment_id, name : str
+            Where it stands, and how it is called.
+        role : str
+            What it is for, one of :mod:`search.tracking.tags`.
+        study, parent : str, optional
+            Name of its study, and id of the run above it.
+        tags : mapping, optional
+            Beside those.
+        versions : mapping, optional
+            In place of the commit and the version of every library, where those made nothing of it.
         """
-        run = client.create_run(
-            experiment_id,
-            run_name=f"{number:03d} {spec.architecture.label}",
-            tags={
-                PARENT: parent_run_id,
-                ROLE: TRIAL_ROLE,
-                STUDY: study,
-                TRIAL_NUMBER: str(number),
-                "device": device,
-                **code_tags(),
-                **library_tags(),
-                **(tags or {}),
-            },
-        )
-        record = cls(client, run.info.run_id)
-        try:
-            params = [Param(k, v) for k, v in spec.params().items()]
-            client.log_batch(record.run_id, params=params, metrics=_metrics(_plottable(spec)))
-            record.verify(spec)
-        except RecordError as error:
-            record.fail(error)
-            raise
-        return record
+        whose = {name: value for name, value in ((PARENT, parent), (STUDY, study)) if value}
+        made_by = {**code_tags(), **library_tags()} if versions is None else versions
+        run = client.create_run(experiment_id, run_name=name, tags={ROLE: role, **whose, **made_by, **(tags or {})})
+        return cls(client, str(run.info.run_id))
 
-    @classmethod
-    def resume(cls, client: MlflowClient, run_id: str, *, number: int, spec: Spec) -> TrialRecord | None:
-        """Open the run of an interrupted trial again, for the trial that goes on with it.
+    def resume(self, name: str | None = None, tags: Mapping[str, Any] | None = None) -> None:
+        """Open the run again, perhaps under another name."""
+        self.client.update_run(self.run_id, status=RUNNING, name=name)
+        self.set_tags({**(tags or {}), REASON: "resumed"})
+
+    def log_params(self, params: Mapping[str, str], values: Mapping[str, float] | None = None) -> dict[str, str]:
+        """Log params, and metrics with them, read the params back, and mark the run as valid or invalid.
 
         Returns
         -------
-        TrialRecord or None
-            None if the run is gone, has ended by itself, is of another spec, or was made by other code:
-            a run holds one trial of one code version.
-        """
-        from mlflow.exceptions import MlflowException
-
-        try:
-            run = client.get_run(run_id)
-        except MlflowException:
-            return None
-        same_code = all(run.data.tags.get(name) == value for name, value in code_tags().items())
-        usable = run.info.lifecycle_stage == "active" and run.info.status in ("KILLED", "RUNNING")
-        if not (usable and same_code and check_record(run.data.params, spec) == "valid"):
-            return None
-        client.update_run(run_id, status="RUNNING", name=f"{number:03d} {spec.architecture.label}")
-        set_tags(client, run_id, {TRIAL_NUMBER: number, REASON: "resumed"})
-        return cls(client, run_id)
-
-    def verify(self, spec: Spec) -> None:
-        """Read the params back, rebuild the spec and compare; tag the run valid or invalid.
+        dict
+            The params as MLflow holds them.
 
         Raises
         ------
         RecordError
-            If a field is missing or differs.
+            If one is missing or differs.
         """
-        state = check_record(self.client.get_run(self.run_id).data.params, spec)
+        self.log(values or {}, params=params)
+        held: dict[str, str] = self.client.get_run(self.run_id).data.params
+        state = compare_params(held, params)
         self.client.set_tag(self.run_id, RECORD_STATE, state)
-        if state != "valid":
+        if state != VALID:
             raise RecordError(f"run {self.run_id} must read back as what was logged, got {state}; check the store")
+        return held
 
     def log_inputs(self, parts: Sequence[tuple[str, Dataset]]) -> None:
         """Log dataset entities, each with its context: ``train``, ``validation``."""
-        log_inputs(self.client, self.run_id, parts)
+        from mlflow.entities import DatasetInput, InputTag
 
-    def epoch(self, result: EpochResult) -> None:
-        """Log one epoch in one call."""
-        values = {
-            "train/loss": result.train_loss,
-            "train/learning_rate": result.learning_rate,
-            "train/samples_per_second": result.samples_per_second,
-            "val/loss": result.validation.loss,
-            "val/roc_auc": result.validation.roc_auc,
-            "val/brier": result.validation.brier,
-        }
-        self.log(values, step=result.epoch)
+        inputs = [
+            DatasetInput(dataset=part._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", context)])
+            for context, part in parts
+        ]
+        self.client.log_inputs(self.run_id, inputs)
 
-    def log(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics; an undefined one is left out, since stores can't hold NaN alike."""
-        self.client.log_batch(self.run_id, metrics=_metrics(values, step))
+    def log(
+        self,
+        values: Mapping[str, float],
+        *,
+        step: int = 0,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Log metrics, params and tags in one call; an undefined metric is left out: stores can't hold NaN alike."""
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            self.run_id,
+            metrics=[Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)],
+            params=[Param(name, value) for name, value in (params or {}).items()],
+            tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
+        )
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set several tags in one call."""
+        self.log({}, tags=tags)
+
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Log a frame as a CSV artifact."""
+        with TemporaryDirectory() as directory:
+            path = Path(directory) / name
+            table.to_csv(path, index=False)
+            self.client.log_artifact(self.run_id, str(path))
 
     def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path) -> None:
         """Log an evaluation as ``best/…``, further figures and artifacts, and end the run FINISHED."""
@@ -165,78 +157,55 @@ class TrialRecord:
         values = {f"best/{name}": float(value) for name, value in asdict(evaluation).items()}
         undefined = "; ".join(f"{name}: {reason}" for name, reason in undefined_reasons(evaluation).items())
         tags = {REASON: "complete", **({"metrics.undefined": undefined} if undefined else {})}
-        self.client.log_batch(self.run_id, metrics=_metrics({**values, **figures}), tags=_tags(tags))
-        self.client.set_terminated(self.run_id, "FINISHED")
+        self.log({**values, **figures}, tags=tags)
+        self.end(FINISHED)
 
     def interrupt(self, reason: str = "interrupted") -> None:
         """End the run KILLED with the reason as a tag."""
-        self._end("KILLED", reason)
+        self.end(KILLED, reason)
 
     def fail(self, error: BaseException) -> None:
         """End the run FAILED with the traceback as an artifact."""
         self.client.log_text(self.run_id, "".join(traceback.format_exception(error)), "traceback.txt")
-        self._end("FAILED", describe_error(error))
+        self.end(FAILED, describe_error(error))
 
-    def _end(self, status: str, reason: str) -> None:
-        self.client.set_tag(self.run_id, REASON, reason)
+    def stop(self, error: BaseException) -> None:
+        """End the run by cause: FAILED, or KILLED where somebody stopped it."""
+        if isinstance(error, Exception):
+            self.fail(error)
+        else:
+            self.interrupt()
+
+    def end(self, status: str, reason: str = "") -> None:
+        """End the run; the reason, if there is one, is a tag."""
+        if reason:
+            self.client.set_tag(self.run_id, REASON, reason)
         self.client.set_terminated(self.run_id, status)
 
+    def __enter__(self) -> RunWriter:
+        """Give the writer of a run that is RUNNING."""
+        return self
 
-def check_record(params: Mapping[str, str], spec: Spec) -> str:
-    """Compare a run's params with the spec that was run: ``valid`` or ``invalid: …``."""
-    different = spec.differences(params)
-    missing = [name for name in different if name not in params]
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """End the run FINISHED, or by the cause that stopped it."""
+        if error is None:
+            self.end(FINISHED, "complete")
+        else:
+            self.stop(error)
+
+
+def compare_params(held: Mapping[str, str], logged: Mapping[str, str]) -> str:
+    """Compare a run's params with what was logged: ``valid`` or ``invalid: …``.
+
+    Examples
+    --------
+    >>> compare_params({"a": "1", "b": "2"}, {"a": "1"}), compare_params({"a": "1"}, {"a": "2"})
+    ('valid', 'invalid: changed a')
+    """
+    missing = [name for name in logged if name not in held]
     if missing:
-        return f"invalid: missing {', '.join(missing)}"
-    if different:
-        return f"invalid: changed {', '.join(different)}"
-    assert Spec.from_params(params) == spec
-    return "valid"
-
-
-def log_inputs(client: MlflowClient, run_id: str, parts: Sequence[tuple[str, Dataset]]) -> None:
-    """Log dataset entities on a run, each with its context."""
-    from mlflow.entities import DatasetInput, InputTag
-
-    inputs = [
-        DatasetInput(dataset=part._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", context)])
-        for context, part in parts
-    ]
-    client.log_inputs(run_id, inputs)
-
-
-def log_table(client: MlflowClient, run_id: str, table: pd.DataFrame, name: str) -> None:
-    """Log a frame as a CSV artifact."""
-    with TemporaryDirectory() as directory:
-        path = Path(directory) / name
-        table.to_csv(path, index=False)
-        client.log_artifact(run_id, str(path))
-
-
-def set_tags(client: MlflowClient, run_id: str, tags: Mapping[str, Any]) -> None:
-    """Set several tags in one call."""
-    client.log_batch(run_id, tags=_tags(tags))
-
-
-def _tags(tags: Mapping[str, Any]) -> list[RunTag]:
-    return [RunTag(name, str(value)) for name, value in tags.items()]
-
-
-def _metrics(values: Mapping[str, float], step: int = 0) -> list[Metric]:
-    now = int(time.time() * 1000)
-    return [Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)]
-
-
-def _plottable(spec: Spec) -> dict[str, float]:
-    """Numeric fields that people plot, as metrics: params sort as text."""
-    a, t = spec.architecture, spec.training
-    return {
-        "hp/n_params": spec.n_params,
-        "hp/log10_n_params": math.log10(spec.n_params),
-        "hp/d_model": a.d_model,
-        "hp/n_layers": a.n_layers,
-        "hp/n_heads": a.n_heads,
-        "hp/d_ff": a.d_ff,
-        "hp/log10_learning_rate": math.log10(t.learning_rate),
-        "hp/dropout": t.dropout,
-    }
+        return f"{INVALID}: missing {', '.join(missing)}"
+    changed = [name for name, value in logged.items() if held[name] != value]
+    return f"{INVALID}: changed {', '.join(changed)}" if changed else VALID

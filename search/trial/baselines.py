@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from mlflow.entities import Param
 from rich.table import Table
 
 from model.baselines import BASELINES, Baseline, fit_baseline
@@ -21,15 +20,14 @@ from model.spec.migrations import RECORD_SCHEMA, identity
 from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
-from pipeline.exceptions import RecordError, describe_error
+from pipeline.exceptions import describe_error
 from search.results.trials_table import trials_table
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.tracking.locks import study_lock
-from search.tracking.provenance import code_tags
-from search.tracking.run import TrialRecord, library_tags
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
-from search.tracking.tags import BASELINE_ROLE, FINISHED, PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_ROLE
+from search.tracking.tags import BASELINE_ROLE, FINISHED, TRIAL_ROLE
 from search.trial.inputs import dataset_entities, pooled_entities
 
 if TYPE_CHECKING:
@@ -147,47 +145,25 @@ class _Fit:
 
 
 def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
-    run = study.client.create_run(
-        study.experiment_id,
-        run_name=baseline.name,
-        tags={
-            PARENT: study.run_id,
-            ROLE: BASELINE_ROLE,
-            STUDY: study.plan.study,
-            **code_tags(),
-            **library_tags(),
-        },
-    )
-    written = TrialRecord(study.client, run.info.run_id)
+    writer = study.start_run(baseline.name, role=BASELINE_ROLE)
     try:
-        _log_params(written, baseline_params(study, baseline))
+        writer.log_params(baseline_params(study, baseline))
         entities = dataset_entities(fit.dataset, study.data_root, fit.windows)
         plan, length = study.plan, fit.windows.context_length
         entities += pooled_entities(fit.pooled, study.data_root, plan.target, plan.split, length)
-        written.log_inputs(entities)
-        _fit_and_conclude(written, study, baseline, fit)
+        writer.log_inputs(entities)
+        _fit_and_conclude(writer, study, baseline, fit)
     except KeyboardInterrupt:
-        written.interrupt()
+        writer.interrupt()
         raise
     except Exception as error:
-        written.fail(error)
-        return Logged(name=baseline.name, run_id=written.run_id, reused=False, metrics={}, error=describe_error(error))
-    metrics = study.client.get_run(written.run_id).data.metrics
-    return Logged(name=baseline.name, run_id=written.run_id, reused=False, metrics=dict(metrics))
+        writer.fail(error)
+        return Logged(name=baseline.name, run_id=writer.run_id, reused=False, metrics={}, error=describe_error(error))
+    metrics = study.client.get_run(writer.run_id).data.metrics
+    return Logged(name=baseline.name, run_id=writer.run_id, reused=False, metrics=dict(metrics))
 
 
-def _log_params(written: TrialRecord, params: dict[str, str]) -> None:
-    """Log the params and prove that they read back."""
-    written.client.log_batch(written.run_id, params=[Param(name, value) for name, value in params.items()])
-    held = written.client.get_run(written.run_id).data.params
-    changed = [name for name, value in params.items() if held.get(name) != value]
-    state = f"invalid: changed {', '.join(changed)}" if changed else "valid"
-    written.client.set_tag(written.run_id, RECORD_STATE, state)
-    if changed:
-        raise RecordError(f"run {written.run_id} must read back as what was logged, got {state}; check the store")
-
-
-def _fit_and_conclude(written: TrialRecord, study: Study, baseline: Baseline, fit: _Fit) -> None:
+def _fit_and_conclude(writer: RunWriter, study: Study, baseline: Baseline, fit: _Fit) -> None:
     started = time.monotonic()
     fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, pooled=fit.pooled)
     rows = fit.windows.rows.validation
@@ -195,12 +171,12 @@ def _fit_and_conclude(written: TrialRecord, study: Study, baseline: Baseline, fi
     p = fitted.predict_rows(fit.dataset, rows)
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
-    written.client.set_tag(written.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
+    writer.client.set_tag(writer.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
     with TemporaryDirectory() as directory:
         (Path(directory) / "predictions").mkdir()
         validation = pd.DataFrame({"date": fit.dataset.dates[rows], "y": y, "p": p})
         validation.to_parquet(Path(directory) / "predictions" / "val.parquet", index=False)
-        written.conclude(evaluate(y, p), figures, Path(directory))
+        writer.conclude(evaluate(y, p), figures, Path(directory))
 
 
 def _carry_skill(study: Study, logged: list[Logged]) -> None:
@@ -212,7 +188,7 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
     for run in study.runs(TRIAL_ROLE, status=FINISHED):
         skill = skill_over(run.data.metrics["best/loss"], best)
         if run.data.metrics.get(SKILL_OVER) != skill:
-            TrialRecord(study.client, run.info.run_id).log({SKILL_OVER: skill})
+            RunWriter(study.client, run.info.run_id).log({SKILL_OVER: skill})
             study.client.set_tag(run.info.run_id, "baseline.best", losses[best])
 
 

@@ -18,7 +18,7 @@ from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import Split, training_rows
 from pipeline.splits.target import Target
 from search.study.study import Study
-from search.tracking.run import TrialRecord, log_inputs, set_tags
+from search.tracking.run import RunWriter
 
 
 def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> list[tuple[str, MarketDataset]]:
@@ -57,7 +57,8 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
     rates = base_rates(windows.y_host_D.astype(np.float64), replace(windows.rows, test=windows.rows.test[:0]))
     metrics = {f"data/base_rate_{name}": rate.rate for name, rate in rates.items()}
     days = {f"data/days_{name}": float(len(rows)) for name, rows in windows.rows.parts.items()}
-    TrialRecord(client, run_id).log({**metrics, **days})
+    writer = RunWriter(client, run_id)
+    writer.log({**metrics, **days})
     drift = drift_report(dataset, windows.rows)
     client.log_text(run_id, drift.text(), "data/drift.md")
     client.log_text(run_id, drift.table.to_csv(), "data/drift.csv")
@@ -67,7 +68,7 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
         if snapshot.digest in used and path.exists():
             client.log_text(run_id, path.read_text(), f"data/checks-{snapshot.ticker.strip('^')}.txt")
     shifted = ", ".join(drift.shifted) or "none"
-    set_tags(client, run_id, {"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
+    writer.set_tags({"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
     entities = dataset_entities(dataset, root, windows)
     entities += pooled_entities(pooled, root, plan.target, plan.split, context_length)
-    log_inputs(client, run_id, entities)
+    writer.log_inputs(entities)

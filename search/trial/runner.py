@@ -28,7 +28,8 @@ from pipeline.exceptions import PatchscaleError, describe_error
 from search.space.ranks import TRAINING
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
-from search.tracking.run import TrialRecord
+from search.study.trial_run import log_epoch, resume_trial, start_trial
+from search.tracking.run import RunWriter
 from search.trial.inputs import dataset_entities, pooled_entities
 
 Report = Callable[[dict[str, Any]], None]
@@ -87,7 +88,7 @@ class TrialRunner:
             self._run(trial)
 
     def _run(self, trial: optuna.Trial) -> None:
-        record: TrialRecord | None = None
+        record: RunWriter | None = None
         try:
             spec = self._spec(trial)
             if self._reuse(trial, spec):
@@ -141,27 +142,18 @@ class TrialRunner:
         trial.set_user_attr("spec_hash", spec.hash)
         return spec
 
-    def _start_record(self, trial: optuna.Trial, spec: Spec) -> TrialRecord:
+    def _start_record(self, trial: optuna.Trial, spec: Spec) -> RunWriter:
         earlier = trial.user_attrs.get("resume_run")
-        resumed = earlier and TrialRecord.resume(self.study.client, earlier, number=trial.number, spec=spec)
+        resumed = earlier and resume_trial(self.study, earlier, trial.number, spec)
         if resumed:
             trial.set_user_attr("run_id", resumed.run_id)
             return resumed
         tags = {name: str(value) for name, value in trial.user_attrs.items() if name in ("forced", "retry_of")}
-        record = TrialRecord.start(
-            self.study.client,
-            experiment_id=self.study.experiment_id,
-            parent_run_id=self.study.run_id,
-            study=self.study.plan.study,
-            number=trial.number,
-            spec=spec,
-            device=self.device.type,
-            tags=tags,
-        )
+        record = start_trial(self.study, trial.number, spec, device=self.device.type, tags=tags)
         trial.set_user_attr("run_id", record.run_id)
         return record
 
-    def _train(self, trial: optuna.Trial, spec: Spec, record: TrialRecord) -> float:
+    def _train(self, trial: optuna.Trial, spec: Spec, record: RunWriter) -> float:
         windows = make_windows(
             self.dataset,
             spec.target,
@@ -211,7 +203,7 @@ class TrialRunner:
         state.unlink(missing_ok=True)
         return evaluation.loss
 
-    def _resume(self, trainer: Trainer, state: Path, record: TrialRecord) -> None:
+    def _resume(self, trainer: Trainer, state: Path, record: RunWriter) -> None:
         """Go on after the last epoch that was saved; from the start if what was saved can't be used."""
         if not state.exists():
             return
@@ -224,9 +216,9 @@ class TrialRunner:
             self.study.client.set_tag(record.run_id, "resume.after_epoch", str(trainer.epoch))
 
     def _after_epoch(
-        self, trial: optuna.Trial, trainer: Trainer, record: TrialRecord, result: EpochResult, state: Path
+        self, trial: optuna.Trial, trainer: Trainer, record: RunWriter, result: EpochResult, state: Path
     ) -> None:
-        record.epoch(result)
+        log_epoch(record, result)
         state.parent.mkdir(parents=True, exist_ok=True)
         save_training(state, trainer)
         self.report(

@@ -10,15 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from mlflow.entities import Param
 
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
 from search.study.study import Study
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.provenance import code_tags
-from search.tracking.run import TrialRecord, library_tags
-from search.tracking.tags import FINISHED, PARENT, REASON, RECORD_STATE, ROLE, STUDY, VALID, WALK_FORWARD_ROLE
+from search.tracking.run import RunWriter
+from search.tracking.tags import FINISHED, RECORD_STATE, VALID, WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH, hash_of
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.subject import Subject
@@ -88,7 +87,7 @@ class WalkForwardRun:
 
     def __init__(self, study: Study, run_id: str) -> None:
         self.study, self.run_id = study, run_id
-        self.record = TrialRecord(study.client, run_id)
+        self.writer = RunWriter(study.client, run_id)
 
     @classmethod
     def open(
@@ -103,38 +102,18 @@ class WalkForwardRun:
         """
         earlier = _find_interrupted(study, params)
         if earlier is not None:
-            study.client.update_run(earlier.info.run_id, status="RUNNING")
-            study.client.set_tag(earlier.info.run_id, REASON, "resumed")
-            return cls(study, str(earlier.info.run_id))
-        run = study.client.create_run(
-            study.experiment_id,
-            run_name=f"walk-forward {params[FIRST_YEAR]}-{params[LAST_YEAR]} {subject.name}",
-            tags={
-                PARENT: study.run_id,
-                ROLE: WALK_FORWARD_ROLE,
-                STUDY: study.plan.study,
-                SUBJECT: subject.name,
-                **code_tags(),
-                **library_tags(),
-            },
-        )
-        written = cls(study, str(run.info.run_id))
+            resumed = cls(study, str(earlier.info.run_id))
+            resumed.writer.resume()
+            return resumed
+        name = f"walk-forward {params[FIRST_YEAR]}-{params[LAST_YEAR]} {subject.name}"
+        writer = study.start_run(name, role=WALK_FORWARD_ROLE, tags={SUBJECT: subject.name})
         try:
-            written._log_params(params)
-            written.record.log_inputs(inputs)
+            writer.log_params(params)
+            writer.log_inputs(inputs)
         except BaseException as error:
-            written.end(error)
+            writer.stop(error)
             raise
-        return written
-
-    def _log_params(self, params: Mapping[str, str]) -> None:
-        client = self.study.client
-        client.log_batch(self.run_id, params=[Param(name, value) for name, value in params.items()])
-        held = client.get_run(self.run_id).data.params
-        changed = [name for name, value in params.items() if held.get(name) != value]
-        client.set_tag(self.run_id, RECORD_STATE, f"invalid: changed {', '.join(changed)}" if changed else "valid")
-        if changed:
-            raise RecordError(f"run {self.run_id} must read back as what was logged, got others in {changed[0]}")
+        return cls(study, writer.run_id)
 
     def kept(self) -> dict[str, Outcome]:
         """Read what earlier commands finished, by job; a file that was cut off while it was written is none."""
@@ -160,14 +139,7 @@ class WalkForwardRun:
             days.to_parquet(path, index=False)
             years.to_csv(Path(directory) / "walkforward_years.csv", index=False)
             evaluation = evaluate(days["y"].to_numpy(), days["p"].to_numpy())
-            self.record.conclude(evaluation, figures, Path(directory))
-
-    def end(self, error: BaseException) -> None:
-        """End the run by cause: FAILED with the traceback, or KILLED where somebody stopped it."""
-        if isinstance(error, Exception):
-            self.record.fail(error)
-        else:
-            self.record.interrupt()
+            self.writer.conclude(evaluation, figures, Path(directory))
 
 
 def read_days(study: Study, run: Run) -> pd.DataFrame:

@@ -131,7 +131,7 @@ def walk_forward(
         run.conclude(days, years, _figures(subject, days, overlap, outcomes))
     except BaseException as error:
         signals.only_note()
-        run.end(error)
+        run.writer.stop(error)
         raise
     return run.run_id
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.legacy.parse.csv import parse_csv
 from search.legacy.parse.json import parse_json_trials
@@ -28,12 +27,12 @@ from search.tracking.board import board_link, save_board
 from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.reader import matching
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_tracking, prepare_home
-from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, PARENT, ROLE, STUDY
+from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
 
 Parser = Callable[[SourceFile, FileReport], list[LegacyTrial]]
 PARSERS: dict[str, Parser] = {"csv": parse_csv, "json": parse_json_trials, "log": parse_log}
@@ -155,13 +154,17 @@ class _Importer:
 
     def _write(self, experiment_id: str, parent_id: str, source: SourceFile, trial: LegacyTrial) -> None:
         """Write one run in three calls; interrupted in between, it stays RUNNING and is replaced next time."""
-        from mlflow.entities import Param
-
-        tags = {PARENT: parent_id, **trial_tags(trial, source.name)}
-        run = self.client.create_run(experiment_id, run_name=run_name(trial), tags=tags)
-        params = [Param(name, value) for name, value in trial_params(trial).items()]
-        self.client.log_batch(run.info.run_id, params=params, metrics=_metrics(trial))
-        self.client.set_terminated(run.info.run_id, trial.outcome.status)
+        writer = RunWriter.create(
+            self.client,
+            experiment_id,
+            run_name(trial),
+            role=LEGACY_TRIAL_ROLE,
+            parent=parent_id,
+            tags=trial_tags(trial, source.name),
+            versions={},
+        )
+        writer.log(trial_metrics(trial), params=trial_params(trial))
+        writer.end(trial.outcome.status)
 
     def _experiment(self, name: str) -> str:
         if name not in self.experiments:
@@ -173,18 +176,13 @@ class _Importer:
 
     def _parent(self, experiment_id: str, name: str, source: SourceFile, first: LegacyTrial, identity: str) -> str:
         study = None if first.form == "csv" else first.study
-        tags = {ORIGIN: LEGACY, ROLE: LEGACY_STUDY_ROLE, SOURCE: identity, NOTE: ABOUT, "legacy.file": source.name}
-        named = {STUDY: study} if study is not None else {}
-        run: Any = self.client.create_run(
+        writer = RunWriter.create(
+            self.client,
             experiment_id,
-            run_name=study or f"{source.name} {name.removeprefix(EXPERIMENT)}",
-            tags={**tags, **named, **code_tags()},
+            study or f"{source.name} {name.removeprefix(EXPERIMENT)}",
+            role=LEGACY_STUDY_ROLE,
+            study=study or "",
+            tags={ORIGIN: LEGACY, SOURCE: identity, NOTE: ABOUT, "legacy.file": source.name},
+            versions=code_tags(),
         )
-        return str(run.info.run_id)
-
-
-def _metrics(trial: LegacyTrial) -> list[Metric]:
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    return [Metric(name, value, now, 0) for name, value in trial_metrics(trial).items()]
+        return writer.run_id

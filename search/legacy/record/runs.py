@@ -7,7 +7,7 @@ import math
 from search.legacy.recover.architecture import UNKNOWN
 from search.legacy.recover.fields import printable
 from search.legacy.recover.trial import FINISHED, LegacyTrial
-from search.tracking.tags import LEGACY_TRIAL_ROLE, REASON, ROLE, STUDY, TRIAL_NUMBER
+from search.tracking.tags import REASON, STUDY, TRIAL_NUMBER
 
 ORIGIN, LEGACY = "origin", "legacy"
 FINGERPRINT, START, SOURCE = "legacy.fingerprint", "legacy.start", "legacy.source"
@@ -48,7 +48,6 @@ def trial_tags(trial: LegacyTrial, file: str) -> dict[str, str]:
     }
     return {
         ORIGIN: LEGACY,
-        ROLE: LEGACY_TRIAL_ROLE,
         REASON: outcome.reason,
         FINGERPRINT: trial.fingerprint,
         "legacy.file": file,

@@ -15,7 +15,7 @@ from search.registry.packaging.best_trial import choose_trial
 from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, now
 from search.registry.versions.versions import require_tag, version_name
 from search.study.study import load_study
-from search.tracking.run import set_tags
+from search.tracking.run import RunWriter
 from search.tracking.tags import STUDY, TRIAL_NUMBER
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def collect_track_record(
 def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:
     """Keep the gate's answer with all its figures as ``gate/TIME.json``, and in short as tags."""
     client.log_dict(run_id, gate.to_dict(), f"gate/{now().replace(':', '')[:17]}.json")
-    set_tags(client, run_id, gate_tags(gate))
+    RunWriter(client, run_id).set_tags(gate_tags(gate))
 
 
 def gate_tags(gate: Gate) -> dict[str, str]:

@@ -14,7 +14,6 @@ from pipeline.datasets.raw_bars import raw_bars
 from search.evidence.text import difference_text, interval_text
 from search.registry.holdout.sealed_days import TestScores, score_test_days, sealed_windows
 from search.registry.packaging.ask_version import ask_version
-from search.registry.versions.child_run import child_run
 from search.registry.versions.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.results.card import update_card
 from search.results.holdout import count_openings, count_version_openings, record_opening
@@ -23,7 +22,7 @@ from search.study.study import Study, load_study
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.locks import registry_lock
 from search.tracking.reader import find_runs, matching
-from search.tracking.run import TrialRecord
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_tracking
 from search.tracking.tags import FINISHED, ROLE, STUDY, TEST_ROLE
 
@@ -73,11 +72,11 @@ def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
     opening = record_opening(study, version_name(version))
     name = version_name(version)
     tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
-    with child_run(study, role=TEST_ROLE, name=f"test {name}", tags=tags) as run_id:
+    with study.start_run(f"test {name}", role=TEST_ROLE, tags=tags) as writer:
         as_is = require_tag(version, AS_IS) == "true"
         scores = score_test_days(study, p, as_is=as_is, opening=opening)
         text = result_text(name, scores)
-        _log(study, run_id, scores, text)
+        _log(writer, scores, text)
     return text
 
 
@@ -96,19 +95,18 @@ def result_text(name: str, scores: TestScores) -> str:
     return "\n".join(lines)
 
 
-def _log(study: Study, run_id: str, scores: TestScores, text: str) -> None:
+def _log(writer: RunWriter, scores: TestScores, text: str) -> None:
     """Log metrics, predictions and the text that a later command shows again."""
-    client = study.client
     figures = {f"test/{metric}": interval.value for metric, interval in scores.scores["version"].items()}
     best = scores.differences[scores.best_baseline]
     against = {f"test/less_best_baseline_{name}": getattr(best, name) for name in ("value", "p_value", "detectable")}
-    TrialRecord(client, run_id).log({**figures, **against, "test/days": float(len(scores.table))})
-    client.log_text(run_id, text, RESULT)
-    client.log_dict(run_id, _figures(scores), "result.json")
+    writer.log({**figures, **against, "test/days": float(len(scores.table))})
+    writer.client.log_text(writer.run_id, text, RESULT)
+    writer.client.log_dict(writer.run_id, _figures(scores), "result.json")
     with TemporaryDirectory() as directory:
         path = Path(directory) / "test.parquet"
         scores.table.to_parquet(path, index=False)
-        client.log_artifact(run_id, str(path), "predictions")
+        writer.client.log_artifact(writer.run_id, str(path), "predictions")
 
 
 def _figures(scores: TestScores) -> dict[str, Any]:

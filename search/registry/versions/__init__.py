@@ -1,1 +1,1 @@
-"""What a version is called and what it leaves: versions → aliases; child_run (the run of a registry's command)."""
+"""What a version is called and what it leaves: versions → aliases."""

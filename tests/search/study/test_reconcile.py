@@ -4,7 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.space.ranks import SearchSpace
-from search.study.reconcile import MAX_RETRIES, reconcile
+from search.study.reconcile import MAX_RETRIES, close_stale, reconcile
 from search.study.study import open_or_create_study
 from search.trial.runner import TrialRunner
 
@@ -46,7 +46,7 @@ def statuses(study):
     [
         "search.trial.runner.TrialRunner._spec",
         "search.trial.runner.build_model",
-        "search.tracking.run.TrialRecord.conclude",
+        "search.tracking.run.RunWriter.conclude",
     ],
 )
 def test_a_crash_is_closed_and_the_same_trial_queued_again(study, runner, monkeypatch, where):
@@ -175,3 +175,12 @@ def test_an_unusable_state_is_refused_and_the_trial_starts_anew(study, runner, m
     run = study.client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert "must be a training state" in run.data.tags["resume.refused"]
+
+
+def test_what_a_kill_left_running_is_closed(make_study):
+    study = make_study(1)
+    run_id = study.start_run("x", role="work").run_id
+    close_stale(study, "work")
+    run = study.client.get_run(run_id)
+    assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "killed")
+    assert run.data.tags["mlflow.parentRunId"] == study.run_id

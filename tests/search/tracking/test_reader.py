@@ -16,7 +16,7 @@ from search.results.trials_table import trials_table
 from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.tracking.reader import PAGE, find_experiments, find_runs, matching
-from search.tracking.run import TrialRecord
+from search.tracking.run import RunWriter
 from search.tracking.stores import SQLITE, open_tracking
 from search.tracking.tags import BASELINE_ROLE, KILLED, LEGACY_TRIAL_ROLE, RUNNING, TRIAL_ROLE
 from search.trial.baselines import SKILL_OVER, Logged, _carry_skill
@@ -113,14 +113,14 @@ def test_1200_runs_that_say_running_are_found_and_ended_each(crowded, stores, ch
     change(f"UPDATE runs SET status = '{RUNNING}' WHERE run_uuid IN (SELECT run_uuid FROM tags WHERE value = 'trial')")
     assert any(f"runs: {COUNT + 1} say RUNNING" in line for _, line in verify(stores, tmp_path))
     ended = set()
-    monkeypatch.setattr(TrialRecord, "interrupt", lambda self, reason="": ended.add(self.run_id))
+    monkeypatch.setattr(RunWriter, "interrupt", lambda self, reason="": ended.add(self.run_id))
     done = reconcile(crowded)
     assert len(ended) == COUNT and sum("said RUNNING" in line for line in done) == COUNT
 
 
 def test_1200_finished_trials_carry_their_skill_over_the_best_baseline(crowded, monkeypatch):
     carried = {}
-    monkeypatch.setattr(TrialRecord, "log", lambda self, values: carried.setdefault(self.run_id, values[SKILL_OVER]))
+    monkeypatch.setattr(RunWriter, "log", lambda self, values: carried.setdefault(self.run_id, values[SKILL_OVER]))
     monkeypatch.setattr(crowded.client, "set_tag", lambda *arguments: None)
     _carry_skill(crowded, [Logged(name="base rate", run_id="", reused=True, metrics={"best/loss": 0.5})])
     assert len(carried) == COUNT and len(set(carried.values())) == 1

@@ -1,24 +1,11 @@
-from dataclasses import replace
-
 import pytest
+from mlflow.entities import Param
 
-from model.spec.spec import Spec
 from pipeline.exceptions import RecordError
-from search.space.ranks import SearchSpace
-from search.tracking.run import TrialRecord, check_record
+from search.tracking.provenance import code_tags, library_tags
+from search.tracking.run import RunWriter
 from search.tracking.stores import open_tracking
-from search.tracking.tags import REASON, RECORD_STATE, TRIAL_NUMBER
-
-FIELDS = ["n_heads", "d_model", "n_layers", "d_ff", "n_params", "budget", "horizon", "threshold", "tier", "dataset"]
-FIELDS += ["context_length", "patch_length", "stride", "learning_rate", "weight_decay", "warmup_fraction", "dropout"]
-FIELDS += ["batch_size", "clip_norm", "beta1", "beta2", "epsilon", "max_epochs", "patience", "seed", "snapshots"]
-FIELDS += ["train_start", "train_end", "validation_start", "validation_end", "test_start", "test_end"]
-
-
-@pytest.fixture
-def spec(planned):
-    plan, _, _ = planned
-    return plan.spec(SearchSpace(plan.grid()).grid.architectures[0], {"learning_rate": 0.1 + 0.2})
+from search.tracking.tags import REASON
 
 
 @pytest.fixture
@@ -27,53 +14,65 @@ def client(stores):
 
 
 @pytest.fixture
-def start(client, spec):
+def start(client):
+    """Start a run below another, with a tag of its own."""
     experiment = client.create_experiment("e")
-    parent = client.create_run(experiment).info.run_id
-    arguments = {"experiment_id": experiment, "parent_run_id": parent, "study": "s", "number": 3, "device": "cpu"}
-    return lambda **changed: TrialRecord.start(client, spec=spec, **{**arguments, **changed})
+    return lambda **options: RunWriter.create(
+        client, experiment, "x", role="trial", study="s", parent="p", tags={"a": "b"}, **options
+    )
 
 
-@pytest.mark.lesson("L1")
-def test_what_is_logged_is_read_back_and_equals_itself(client, start, spec):
-    run = client.get_run(start().run_id)
-    assert set(FIELDS) <= set(run.data.params)
-    assert Spec.from_params(run.data.params) == spec
-    assert run.data.tags[RECORD_STATE] == "valid"
+def ended(writer):
+    run = writer.client.get_run(writer.run_id)
+    return run.info.status, run.data.tags[REASON], run.data.tags["mlflow.parentRunId"]
 
 
-@pytest.mark.lesson("L1")
-@pytest.mark.parametrize("dropped", ["n_heads", "warmup_fraction", "test_end", "n_params"])
-def test_a_dropped_field_marks_the_run_invalid_and_stops_the_trial(client, start, monkeypatch, dropped):
-    whole = Spec.params
-    monkeypatch.setattr(client, "log_batch", _without(client.log_batch, dropped))
-    with pytest.raises(RecordError, match=f"missing {dropped}"):
-        start()
-    assert Spec.params is whole
-    (run,) = client.search_runs(["1"], "tags.`run.role` = 'trial'")
-    assert run.data.tags[RECORD_STATE] == f"invalid: missing {dropped}"
-    assert run.info.status == "FAILED"
+def test_a_run_says_whose_it_is_and_what_made_it(client, start):
+    own = {"run.role": "trial", "study.name": "s", "mlflow.parentRunId": "p", "a": "b", "mlflow.runName": "x"}
+    held = client.get_run(start().run_id).data.tags
+    assert held == {**held, **own, **code_tags(), **library_tags()}
+    bare = client.get_run(start(versions={}).run_id).data.tags
+    assert bare == {**bare, **own} and not {*code_tags(), *library_tags()} & set(bare)
 
 
-def _without(log_batch, name):
-    def lossy(run_id, **entities):
-        entities["params"] = [p for p in entities.get("params", ()) if p.key != name]
-        return log_batch(run_id, **entities)
-
-    return lossy
-
-
-def test_a_changed_field_is_invalid(spec):
-    changed = replace(spec, seed=1).params()
-    assert check_record(changed, spec).startswith("invalid: changed seed")
+@pytest.mark.lesson("L3")
+def test_params_that_do_not_read_back_mark_the_run_invalid(start, monkeypatch):
+    whole, lossy = start(), start()
+    assert whole.log_params({"a": "1", "b": "2"}, {"m": 0.5}) == {"a": "1", "b": "2"}
+    monkeypatch.setattr("search.tracking.run.Param", lambda name, value: Param(name, value + "?"))
+    with pytest.raises(RecordError, match="must read back as what was logged, got invalid: changed a, b"):
+        lossy.log_params({"a": "1", "b": "2"})
+    tags = [each.client.get_run(each.run_id).data.tags["record.state"] for each in (whole, lossy)]
+    assert tags == ["valid", "invalid: changed a, b"]
 
 
-@pytest.mark.lesson("L9")
-def test_code_and_libraries_are_tagged(client, start):
-    tags = client.get_run(start().run_id).data.tags
-    assert {"git.commit", "git.dirty", "version.torch", "version.mlflow", "version.optuna"} <= set(tags)
-    assert tags["run.role"] == "trial"
-    assert tags[TRIAL_NUMBER] == "3"
+def test_a_run_that_is_resumed_runs_under_its_new_name(client, start):
+    writer = start()
+    writer.interrupt()
+    assert ended(writer) == ("KILLED", "interrupted", "p")
+    writer.resume("y", {"a": 7})
+    run = client.get_run(writer.run_id)
+    assert (run.info.status, run.info.run_name) == ("RUNNING", "y")
+    assert (run.data.tags["a"], run.data.tags[REASON]) == ("7", "resumed")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (None, "FINISHED", "complete"),
+        (ValueError("no"), "FAILED", "ValueError: no"),
+        (KeyboardInterrupt(), "KILLED", "interrupted"),
+    ],
+    ids=["finished", "failed", "killed"],
+)
+def test_a_run_ends_as_its_work_ended(start, error, status, reason):
+    try:
+        with start() as writer:
+            if error is not None:
+                raise error
+    except (ValueError, KeyboardInterrupt):
+        assert error is not None
+    assert ended(writer) == (status, reason, "p")
 
 
 def test_status_says_the_cause(client, start):

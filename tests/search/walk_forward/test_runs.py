@@ -78,7 +78,7 @@ def test_what_is_kept_is_read_back_and_a_file_cut_off_is_none(study, run):
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143), ValueError("no luck")])
 def test_an_ended_run_is_gone_on_with_and_a_finished_one_is_not(study, subject, params, run, error):
-    run.end(error)
+    run.writer.stop(error)
     assert status(study, run.run_id) == ("FAILED" if isinstance(error, ValueError) else "KILLED")
     again = WalkForwardRun.open(study, subject, params, [])
     assert again.run_id == run.run_id and status(study, run.run_id) == "RUNNING"
@@ -92,7 +92,7 @@ def test_an_ended_run_is_gone_on_with_and_a_finished_one_is_not(study, subject, 
 
 @pytest.mark.lesson("L9")
 def test_a_run_of_other_code_is_not_gone_on_with(study, subject, params, run):
-    run.end(KeyboardInterrupt())
+    run.writer.stop(KeyboardInterrupt())
     study.client.set_tag(run.run_id, "git.commit", "0" * 40)
     assert WalkForwardRun.open(study, subject, params, []).run_id != run.run_id
 
@@ -110,7 +110,7 @@ def test_a_record_that_does_not_read_back_is_failed(study, subject, params, monk
 
     from pipeline.exceptions import RecordError
 
-    monkeypatch.setattr("search.walk_forward.runs.Param", lambda name, value: Param(name, value + "?"))
+    monkeypatch.setattr("search.tracking.run.Param", lambda name, value: Param(name, value + "?"))
     with pytest.raises(RecordError, match="must read back"):
         WalkForwardRun.open(study, subject, params, [])
     (run,) = study.runs(WALK_FORWARD_ROLE)

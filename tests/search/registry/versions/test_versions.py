@@ -42,7 +42,7 @@ def test_a_version_is_found_by_number_and_by_alias(shelf):
 
 
 def test_every_version_is_found_beyond_a_page(shelf, monkeypatch):
-    monkeypatch.setattr("search.registry.versions.versions.PAGE", 2)
+    monkeypatch.setattr("search.tracking.reader.PAGE", 2)
     shelf.add("a", 3)
     shelf.add("b", 2)
     assert sorted(map(version_name, every_version(shelf))) == ["a/1", "a/2", "a/3", "b/1", "b/2"]
