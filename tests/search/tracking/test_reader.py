@@ -56,9 +56,9 @@ def change(stores):
 
 
 @pytest.fixture
-def crowded(stores, make_study, run_trials):
+def crowded(stores, make_study, make_trained):
     """A study of one trial, copied until both stores hold 1,200 of it."""
-    study = run_trials(make_study(1), 1)
+    study = make_trained(1, 1)
     (trial,) = study.finished()
     run, first = trial.user_attrs["run_id"], len(study.schedule.trials)
     with closing(sqlite3.connect(stores.tracking_uri.removeprefix(SQLITE))) as connection, connection:
