@@ -10,7 +10,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("measure_bits.py")
 REFERENCE = Path(__file__).with_name("bits-2026-11-25.json")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

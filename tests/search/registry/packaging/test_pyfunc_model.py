@@ -86,7 +86,7 @@ def server(case, tmp_path_factory, template):
 
 
 def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 1500
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
@@ -103,7 +103,7 @@ def ask(server):
     def post(data: bytes, content_type: str = JSON):
         request = urllib.request.Request(server, data=data, headers={"Content-Type": content_type})
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=1500) as answer:
                 return answer.status, json.loads(answer.read())["predictions"]
         except urllib.error.HTTPError as error:
             text = error.read().decode()
