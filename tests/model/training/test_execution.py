@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.spec.spec import Spec
@@ -43,7 +43,6 @@ def test_less_memory_means_recomputation_then_smaller_micro_batches(large: Calla
 
 @pytest.mark.lesson("L33")
 @given(room=st.floats(0.5, 100), device=st.sampled_from([CPU, GPU]))
-@settings(deadline=None)
 def test_what_is_chosen_fits_and_only_what_can_not_fit_is_refused(
     large: Callable[..., Spec], room: float, device: torch.device
 ) -> None:
