@@ -46,7 +46,7 @@ def issues_in_words(audit: Audit) -> list[str]:
     --------
     >>> audit = Audit(study="s", finished=7, target=8, values={}, extremes={"a": True, "b": False},
     ...               not_in_grid={"n_layers": [160, 180]}, duplicates=("d8-L2-h1-ff32 in trials 1, 3",), invalid=(),
-    ...               disagreements=(), failed=1, interrupted=2, gaps=())
+    ...               disagreements=(), failed=1, interrupted=2, record_schemas={}, gaps=())
     >>> for issue in issues_in_words(audit): print(issue)
     1 of 2 extremes
     L=160, 180 not in grid

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from model.spec.migrations import SCHEMA
 from search.audit.audit import Audit
 from search.audit.text import audit_in_words, issues_in_words
 
@@ -49,6 +50,13 @@ def test_trials_that_went_wrong_are_said_although_nothing_is_missing():
     found = replace(WHOLE, failed=1, interrupted=2)
     assert "1 trials failed, 2 interrupted wait to be run again" in audit_in_words(found)
     assert issues_in_words(found)[1:] == ["1 failed trial", "2 interrupted trials to run again"]
+
+
+def test_records_of_an_older_schema_are_counted_and_those_of_today_are_not():
+    lines = audit_in_words(replace(WHOLE, record_schemas={SCHEMA - 1: 3, SCHEMA: 2}))
+    assert [line for line in lines if line.startswith("record.schema")] == [
+        f"record.schema {SCHEMA - 1} in 3 trials, read with what such records lack"
+    ]
 
 
 @pytest.mark.parametrize("name", ["duplicates", "invalid", "disagreements"])
