@@ -86,7 +86,7 @@ def test_depths_that_the_grid_can_not_hold_are_named(make_study, stores, planned
 
     grid = make_grid(Budget(text="2M"), n_features=planned[0].n_features)
     axes = {f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES}
-    make_study(3, budget="2M", grid_hash=grid.hash, **axes)
+    make_study(3, budget="2M", grid_hash=grid.hash, space_hash=SearchSpace(grid).hash, **axes)
     assert state_of(stores)["issues"] == ["0 of 6 extremes", "L=24 not in grid"]
 
 
