@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from search.study.study import Study
 
 MAY_DIFFER = (
-    *("study", "budget", "tolerance", "grid_hash", "seed", "min_head_dim"),
+    *("study", "budget", "tolerance", "grid_hash", "space_hash", "seed", "min_head_dim"),
     *("d_model_axis", "n_layers_axis", "n_heads_axis", "ff_ratio_axis"),
 )
 

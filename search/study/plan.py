@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -84,19 +84,30 @@ class Plan:
 
     def grid(self) -> Grid:
         """Architectures of the budget; asserts that they are the ones of the plan."""
-        axes = Axes(
-            **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
-            min_head_dim=self.min_head_dim,
-        )
-        settings = {"instance_norm": self.instance_norm, **read_fields(Architecture, read_values(self.fixed_settings))}
-        budget = Budget(text=self.budget, tolerance=self.tolerance)
-        grid = _grid(budget, axes, self.n_features, tuple(sorted(settings.items())))
+        grid = self._enumerate()
         if grid.hash != self.grid_hash:
             raise InputError(
                 f"study {self.study} was made on grid {self.grid_hash}, got grid {grid.hash} from this code; "
                 "start a new study with --study NAME"
             )
         return grid
+
+    def with_settings(self, fixed_settings: str) -> Plan:
+        """Return the plan with the fixed settings of a study that is there: no option names them, it keeps its own."""
+        if fixed_settings == self.fixed_settings:
+            return self
+        kept = replace(self, fixed_settings=fixed_settings)
+        grid = kept._enumerate()
+        return replace(kept, grid_hash=grid.hash, space_hash=SearchSpace(grid).hash)
+
+    def _enumerate(self) -> Grid:
+        axes = Axes(
+            **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
+            min_head_dim=self.min_head_dim,
+        )
+        settings = {"instance_norm": self.instance_norm, **read_fields(Architecture, read_values(self.fixed_settings))}
+        budget = Budget(text=self.budget, tolerance=self.tolerance)
+        return _grid(budget, axes, self.n_features, tuple(sorted(settings.items())))
 
     def space(self) -> SearchSpace:
         """Return what the sampler draws from: the ranges that the study was made with, or none.

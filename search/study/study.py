@@ -146,15 +146,11 @@ def open_or_create_study(
         del existing[plan.study]
     if plan.study in existing:
         study = load_study(stores, plan.study, client=client, storage=storage)
-        differences = study.plan.differences(plan)
-        if differences:
-            raise StoreError(
-                f"study {plan.study} can only be continued as it was made, got {'; '.join(differences)}; "
-                "repeat the first command, or start a new study with --study NAME"
-            )
+        _require_same(study.plan, plan, "continued")
     else:
         earlier = find_parent_run(client, plan)
-        study = _create(client, storage, stores, plan, trials, data_root, earlier)
+        asked = plan.with_settings(earlier[1].fixed_settings) if earlier else plan
+        study = _create(client, storage, stores, asked, trials, data_root, earlier[0] if earlier else None)
     study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
     study.schedule.set_user_attr(SAMPLER, sampler)
     RunWriter(client, study.run_id).set_tags({"study.sampler": sampler})
@@ -195,8 +191,17 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         ) from error
 
 
-def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
-    """Run of a study of this name whose schedule was lost; None if there is none.
+def _require_same(stored: Plan, plan: Plan, how: str) -> None:
+    different = stored.differences(plan.with_settings(stored.fixed_settings))
+    if different:
+        raise StoreError(
+            f"study {plan.study} can only be {how} as it was made, got {'; '.join(different)}; "
+            "repeat the first command, or start a new study with --study NAME"
+        )
+
+
+def find_parent_run(client: MlflowClient, plan: Plan) -> tuple[str, Plan] | None:
+    """Run of a study of this name whose schedule was lost, and its plan; None if there is none.
 
     Raises
     ------
@@ -206,13 +211,9 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> str | None:
     runs = _parent_runs(client, plan)
     if not runs:
         return None
-    different = read_plan(runs[0].data.params).differences(plan)
-    if different:
-        raise StoreError(
-            f"study {plan.study} can only be restored as it was made, got {'; '.join(different)}; "
-            "repeat the first command, or start a new study with --study NAME"
-        )
-    return str(runs[0].info.run_id)
+    stored = read_plan(runs[0].data.params)
+    _require_same(stored, plan, "restored")
+    return str(runs[0].info.run_id), stored
 
 
 def _create(

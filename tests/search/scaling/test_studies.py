@@ -11,6 +11,7 @@ from search.scaling.text import scaling_to_dict
 from search.scaling.verdict import verdict_of
 from search.space.axes import AXIS_NAMES, axis_text
 from search.space.grid import make_grid
+from search.space.ranks import SearchSpace
 
 QUICK = ("--resamples", "200")
 
@@ -22,7 +23,8 @@ def of_budget(make_study, planned, run_trials):
     def make(budget, trials, **changed):
         grid = make_grid(Budget(text=budget), n_features=planned[0].n_features)
         axes = {f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES}
-        named = {"study": f"S-{budget}", "budget": budget, "grid_hash": grid.hash, **axes, **changed}
+        hashes = {"grid_hash": grid.hash, "space_hash": SearchSpace(grid).hash}
+        named = {"study": f"S-{budget}", "budget": budget, **hashes, **axes, **changed}
         return run_trials(make_study(trials, **named), trials)
 
     return make

@@ -85,13 +85,18 @@ def test_a_study_is_not_continued_in_other_ranges_and_they_are_named(make_study,
         load_study(stores, study.plan.study).plan.space()
 
 
+@pytest.mark.lesson("L36")
 @pytest.mark.lesson("L37")
-def test_what_no_study_searches_is_the_studys_own_too(make_study, stores, planned):
+def test_a_study_keeps_the_settings_that_no_option_names(make_study, stores, planned):
+    """Whatever their standard value is by then: one study never holds two."""
     study = make_study(2)
     held = json.loads(study.schedule.user_attrs[PLAN])
-    held["fixed_settings"] = held["fixed_settings"].replace("beta2=0.95", "beta2=0.9")
-    study.schedule.set_user_attr(PLAN, json.dumps(held))
-    there = load_study(stores, study.plan.study).plan
-    assert there.spec(there.grid().architectures[0], {}).training.beta2 == 0.9
-    with pytest.raises(StoreError, match=r"got beta2 0.9 there, 0.95 here; repeat"):
-        make_study(2)
+    plan = planned[0].with_settings(
+        held["fixed_settings"].replace("beta2=0.95", "beta2=0.9").replace("stride=5", "stride=4")
+    )
+    assert plan.grid_hash != planned[0].grid_hash
+    study.schedule.set_user_attr(PLAN, json.dumps(plan_params(plan)))
+    continued = make_study(3).plan
+    assert continued == plan == load_study(stores, plan.study).plan
+    spec = continued.spec(continued.grid().architectures[0], {})
+    assert (spec.training.beta2, spec.architecture.stride) == (0.9, 4)
