@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -63,24 +63,10 @@ class Outcome:
     seconds: float
     p: tuple[float, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON, which keeps every bit of a float."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, held: dict[str, Any]) -> Outcome:
-        """Inverse of :meth:`to_dict`."""
+        """Inverse of ``asdict``, also by way of JSON, which keeps every bit of a float."""
         return cls(n_epochs=int(held["n_epochs"]), seconds=float(held["seconds"]), p=tuple(map(float, held["p"])))
-
-
-class Forecaster(Protocol):
-    """What makes the forecasts of a walk-forward."""
-
-    def choosing(self, seed: int) -> list[Job]:
-        """Jobs that come before any forecast."""
-
-    def run(self, job: Job) -> Outcome:
-        """Do a job."""
 
 
 class SpecForecaster:
@@ -99,10 +85,6 @@ class SpecForecaster:
     def __init__(self, spec: Spec, windows: Windows, folds: Sequence[YearFold]) -> None:
         self.spec, self.windows = spec, windows
         self.folds = {fold.year: fold for fold in folds}
-
-    def choosing(self, seed: int) -> list[Job]:
-        """One choice of a number of epochs a year."""
-        return [Job(year=year, seed=seed) for year in self.folds]
 
     def run(self, job: Job) -> Outcome:
         """Choose a number of epochs, or train for it and forecast.
@@ -161,10 +143,6 @@ class BaselineForecaster:
         self.baseline, self.windows, self.datasets, self.horizon = baseline, windows, datasets, horizon
         self.folds = {fold.year: fold for fold in folds}
 
-    def choosing(self, seed: int) -> list[Job]:
-        """None: a baseline chooses inside its training rows."""
-        return []
-
     def run(self, job: Job) -> Outcome:
         """Fit to all rows before the year, and forecast it."""
         started = time.perf_counter()
@@ -173,6 +151,9 @@ class BaselineForecaster:
         fitted = fit_baseline(self.baseline, own, known, horizon=self.horizon, pooled=pooled)
         p = finite(fitted.predict_rows(own, fold.test), job)
         return Outcome(n_epochs=job.n_epochs, seconds=time.perf_counter() - started, p=p)
+
+
+Forecaster = SpecForecaster | BaselineForecaster
 
 
 def finite(p_D: np.ndarray[Any, np.dtype[np.float64]], job: Job) -> tuple[float, ...]:

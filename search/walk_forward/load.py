@@ -56,7 +56,9 @@ def load_walk_forward(
         If a day is of the test split.
     """
     usable = [
-        run for run in _usable(study) if run_ids is None or _role(run) == BASELINE_ROLE or run.info.run_id in run_ids
+        run
+        for run in study.runs(WALK_FORWARD_ROLE, status=FINISHED, tags={RECORD_STATE: VALID})
+        if _is_own(study, run) and (run_ids is None or _role(run) == BASELINE_ROLE or run.info.run_id in run_ids)
     ]
     years = years or _most_common_years(usable)
     chosen = _one_each([run for run in usable if years_of(run) == years])
@@ -69,8 +71,9 @@ def load_walk_forward(
     models = [
         ForecastRun(name=run.data.tags[SUBJECT], role=_role(run), run=run, n_params=_n_params(run)) for run in chosen
     ]
-    read = [(model, read_days(study, model.run)) for model in models]
-    found = join_forecasts(read, horizon=study.plan.target.horizon)
+    found = join_forecasts(
+        [(model, read_days(study, model.run)) for model in models], horizon=study.plan.target.horizon
+    )
     require_unsealed(found.dates_D, study.plan.split, "a walk-forward")
     return found
 
@@ -78,11 +81,6 @@ def load_walk_forward(
 def years_of(run: Run) -> tuple[int, int]:
     """First and last test year of a walk-forward's run."""
     return int(run.data.params[FIRST_YEAR]), int(run.data.params[LAST_YEAR])
-
-
-def _usable(study: Study) -> list[Run]:
-    runs = study.runs(WALK_FORWARD_ROLE, status=FINISHED, tags={RECORD_STATE: VALID})
-    return [run for run in runs if _is_own(study, run)]
 
 
 def _is_own(study: Study, run: Run) -> bool:

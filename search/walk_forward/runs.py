@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -50,11 +50,6 @@ class Settings:
     first_year: int
     last_year: int
     seeds: int
-
-    @property
-    def years(self) -> tuple[int, int]:
-        """First and last test year."""
-        return self.first_year, self.last_year
 
 
 def walk_forward_params(study: Study, subject: Subject, settings: Settings) -> dict[str, str]:
@@ -100,7 +95,9 @@ class WalkForwardRun:
         RecordError
             If what MLflow holds is not what was logged; the run is then marked invalid.
         """
-        earlier = _find_interrupted(study, params)
+        interrupted = (run for run in _valid_runs(study, params) if run.info.status != FINISHED)
+        code = code_tags().items()
+        earlier = next((run for run in interrupted if code <= run.data.tags.items()), None)
         if earlier is not None:
             resumed = cls(study, str(earlier.info.run_id))
             resumed.writer.resume()
@@ -129,7 +126,7 @@ class WalkForwardRun:
 
     def keep(self, job: Job, outcome: Outcome) -> None:
         """Keep what a job found, so that it is not done again."""
-        self.study.client.log_text(self.run_id, json.dumps(outcome.to_dict()), f"{FOLDS}/{job.name}.json")
+        self.study.client.log_text(self.run_id, json.dumps(asdict(outcome)), f"{FOLDS}/{job.name}.json")
 
     def conclude(self, days: pd.DataFrame, years: pd.DataFrame, figures: Mapping[str, float]) -> None:
         """Log predictions, the table of years and the pooled evaluation, and end the run FINISHED."""
@@ -157,12 +154,6 @@ def read_days(study: Study, run: Run) -> pd.DataFrame:
         return pd.read_parquet(path)
 
 
-def _find_interrupted(study: Study, params: Mapping[str, str]) -> Run | None:
-    interrupted = (run for run in _valid_runs(study, params) if run.info.status != FINISHED)
-    code = code_tags().items()
-    return next((run for run in interrupted if code <= run.data.tags.items()), None)
-
-
 def _valid_runs(study: Study, params: Mapping[str, str]) -> list[Run]:
     wanted = {SETTINGS_HASH: params[SETTINGS_HASH]}
     return study.runs(WALK_FORWARD_ROLE, tags={RECORD_STATE: VALID}, params=wanted)
@@ -170,7 +161,6 @@ def _valid_runs(study: Study, params: Mapping[str, str]) -> list[Run]:
 
 def _read(path: Path) -> Outcome | None:
     try:
-        held: dict[str, Any] = json.loads(path.read_text())
-        return Outcome.from_dict(held)
+        return Outcome.from_dict(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError):
         return None

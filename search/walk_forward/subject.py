@@ -135,14 +135,11 @@ def _of_run(stores: Stores, run_id: str, study: str) -> tuple[Study, list[Subjec
 def _require_own(study: Study, spec: Spec, what: str) -> None:
     """Refuse a spec of other data, another target or split: its days would be others."""
     plan = study.plan
-    pairs = ((spec.data, plan.data), (spec.target, plan.target), (spec.split, plan.split))
-    different = [
-        f"{name} {value}, the study has {theirs[name]}"
-        for own, other in pairs
-        for theirs in (dict(flatten(other)),)
-        for name, value in flatten(own)
-        if value != theirs[name]
-    ]
+    own, theirs = (
+        {name: value for part in (each.data, each.target, each.split) for name, value in flatten(part)}
+        for each in (spec, plan)
+    )
+    different = [f"{name} {own[name]}, the study has {theirs[name]}" for name in own if own[name] != theirs[name]]
     if different:
         raise InputError(
             f"a spec must have the data, target and split of study {plan.study}, got {what} with "

@@ -16,6 +16,7 @@ from search.evidence.text import interval_text, number_text
 from search.tracking.tags import BASELINE_ROLE
 
 COMPARED = ("loss", "roc_auc")
+YEARLY = ("n_days", "base_rate", "loss", "base_rate_loss", "roc_auc")
 SHOWN_METRICS = {"loss": "log loss", "roc_auc": "AUC"}
 
 
@@ -52,9 +53,7 @@ def span(forecasts: Forecasts) -> str:
 def pooled_table(forecasts: Forecasts, title: str) -> Table:
     """Score of every model on all days, with 95 % intervals by the stationary bootstrap."""
     table = Table(title=f"{title}, {span(forecasts)}", caption="95 % intervals: stationary bootstrap over days")
-    table.add_column("model", no_wrap=True)
-    for name in ("AUC", "log loss", "base-rate loss", "Brier"):
-        table.add_column(name, justify="right", no_wrap=True)
+    _add_columns(table, "model", "AUC", "log loss", "base-rate loss", "Brier")
     y_D = forecasts.y_D
     base_rate_loss = evaluate(y_D, np.full(len(y_D), 0.5)).base_rate_loss
     blocks = [block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD]
@@ -75,9 +74,7 @@ def difference_table(forecasts: Forecasts, title: str) -> Table | None:
         caption="p: one-sided, the model is better; detectable: smallest true difference that these days show "
         "with 80 % power at 5 %",
     )
-    table.add_column("model", no_wrap=True)
-    for name in ("metric", "difference", "p", "detectable"):
-        table.add_column(name, justify="right", no_wrap=True)
+    _add_columns(table, "model", "metric", "difference", "p", "detectable")
     for row, name in enumerate(forecasts.names):
         for metric in COMPARED if row != best else ():
             found = forecasts.difference(row, best, metric=metric)
@@ -103,6 +100,12 @@ def yearly_table(forecasts: Forecasts, metric: str, optimistic: Sequence[int]) -
     return table
 
 
+def _add_columns(table: Table, left: str, *figures: str) -> None:
+    table.add_column(left, no_wrap=True)
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
+
+
 def year_frame(forecasts: Forecasts) -> pd.DataFrame:
     """Score every model in every year, beside the base rate's loss in it."""
     rows = []
@@ -110,16 +113,6 @@ def year_frame(forecasts: Forecasts) -> pd.DataFrame:
         inside_D = np.asarray(forecasts.dates_D.year == year)
         for name, role, p_D in zip(forecasts.names, forecasts.roles, forecasts.p_MD[:, inside_D], strict=True):
             found = evaluate(forecasts.y_D[inside_D], p_D)
-            rows.append(
-                {
-                    "year": int(year),
-                    "model": name,
-                    "role": role,
-                    "n_days": found.n_days,
-                    "base_rate": found.base_rate,
-                    "loss": found.loss,
-                    "base_rate_loss": found.base_rate_loss,
-                    "roc_auc": found.roc_auc,
-                }
-            )
+            scores = {score: getattr(found, score) for score in YEARLY}
+            rows.append({"year": int(year), "model": name, "role": role, **scores})
     return pd.DataFrame(rows)

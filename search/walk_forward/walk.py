@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from search.walk_forward.workers import JobPool, Results, run_here
 from search.workers.pool import Workforce
 from search.workers.signals import Signals
 
+Do = Callable[[Iterable[Job]], Results]
 BEFORE_CHOICE = "unseen"
 """Prefix of metrics over the years that do not overlap the days on which the spec was chosen."""
 
@@ -171,39 +173,33 @@ def _seeds(subject: Subject, settings: Settings) -> list[int]:
 
 
 @contextmanager
-def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Workforce) -> Iterator[_Do]:
+def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Workforce) -> Iterator[Do]:
     """Give what does jobs: this process, or worker processes; a baseline's take seconds and are done here."""
     if workforce.n_workers == 1 or subject.spec is None:
         if data.windows.x_DF.device.type == "cpu":
             torch.set_num_threads(1)
-        yield _Do(forecaster=make_forecaster(study, subject, data))
+        yield partial(run_here, make_forecaster(study, subject, data))
         return
     with JobPool(study.plan.study, workforce, subject, data.years) as workers:
-        yield _Do(forecaster=make_forecaster(study, subject, data), workers=workers)
+        yield workers.run
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Do:
-    """Does jobs here or elsewhere."""
-
-    forecaster: Forecaster
-    workers: JobPool | None = None
-
-    def __call__(self, jobs: Sequence[Job]) -> Results:
-        return run_here(self.forecaster, jobs) if self.workers is None else self.workers.run(jobs)
+def choosing(subject: Subject, years: Iterable[int], seed: int) -> list[Job]:
+    """Jobs that come before any forecast: a year's number of epochs; a baseline chooses inside its training rows."""
+    return [] if subject.spec is None else [Job(year=year, seed=seed) for year in years]
 
 
 def _do_all(
-    run: WalkForwardRun, subject: Subject, data: WalkForwardData, settings: Settings, do: _Do, progress: WalkProgress
+    run: WalkForwardRun, subject: Subject, data: WalkForwardData, settings: Settings, do: Do, progress: WalkProgress
 ) -> dict[str, Outcome]:
     """Choose the numbers of epochs, then forecast with them; what is kept is not done again."""
     seeds, outcomes = _seeds(subject, settings), run.kept()
     n_train = {fold.year: len(fold.train) for fold in data.folds}
     most = 1 if subject.spec is None else subject.spec.training.max_epochs
-    choosing = do.forecaster.choosing(seeds[0])
+    first = choosing(subject, n_train, seeds[0])
     progress.begin(
         subject.name,
-        work={job.name: n_train[job.year] * most for job in choosing}
+        work={job.name: n_train[job.year] * most for job in first}
         | {Job(year=y, seed=s, n_epochs=1).name: n * most for y, n in n_train.items() for s in seeds},
         kept=outcomes,
     )
@@ -214,8 +210,8 @@ def _do_all(
             outcomes[job.name] = outcome
             progress.done(job, outcome)
 
-    do_missing(choosing)
-    epochs = {job.year: outcomes[job.name].n_epochs for job in choosing}
+    do_missing(first)
+    epochs = {job.year: outcomes[job.name].n_epochs for job in first}
     do_missing([Job(year=year, seed=seed, n_epochs=epochs.get(year, 1)) for year in n_train for seed in seeds])
     return outcomes
 

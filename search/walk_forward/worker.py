@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from search.workers.worker import Orders, serve
@@ -25,7 +26,7 @@ def do_jobs(study: Study, device: str, orders: Orders) -> Callable[[Any], None]:
 
     def do(order: Any) -> None:
         try:
-            event = {"event": "done", **forecaster.run(Job(**order)).to_dict()}
+            event = {"event": "done", **asdict(forecaster.run(Job(**order)))}
         except Exception as error:
             event = {"event": "failed", "error": describe_error(error)}
         orders.report(event)

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from pipeline.exceptions import TrainingError
 from pipeline.splits.splits import SplitRows
 from search.walk_forward.folds import year_folds
 from search.walk_forward.forecast import BaselineForecaster, Job, Outcome, SpecForecaster
+from search.walk_forward.subject import Subject
+from search.walk_forward.walk import choosing
 
 
 def windows_and_folds(plan, datasets, first=2014, last=2016):
@@ -84,7 +86,7 @@ def test_a_baseline_s_forecasts_know_nothing_after_their_training_ends(pooled, p
     job = Job(year=2014, seed=0, n_epochs=1)
     changed = changed_after(windows, folds[0], len(datasets[0].dates))
     forecasters = [BaselineForecaster(BASELINES[name], each, folds, datasets, horizon=1) for each in (windows, changed)]
-    assert not forecasters[0].choosing(0)
+    assert not choosing(Subject(name=name, baseline=BASELINES[name]), [2014], 0)
     one, other = (timeless(each.run(job)) for each in forecasters)
     assert one == other and len(one[1]) == len(folds[0].test)
 
@@ -102,7 +104,7 @@ def test_a_forecast_is_the_refit_on_all_rows_before_the_year(planned, plan, spec
 
 def test_an_outcome_survives_json_bit_for_bit():
     outcome = Outcome(n_epochs=3, seconds=0.1, p=tuple(np.random.default_rng(0).random(50).tolist()))
-    assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
+    assert Outcome.from_dict(json.loads(json.dumps(asdict(outcome)))) == outcome
 
 
 @pytest.mark.lesson("L25")
