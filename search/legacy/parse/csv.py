@@ -61,19 +61,16 @@ def _rows(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line on which each begins."""
     reader = csv.reader(_bounded_lines(source), strict=True)
     line = 1
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise InputError(
-                f"a legacy CSV must be well-formed, got {error} in {source.name} line {line}; it is half-written or "
-                "damaged, take the original"
-            ) from error
-        if row:
-            yield line, row
-        line = reader.line_num + 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"a legacy CSV must be well-formed, got {error} in {source.name} line {line}; it is half-written or "
+            "damaged, take the original"
+        ) from error
 
 
 def _bounded_lines(source: SourceFile) -> Iterator[str]:
@@ -89,16 +86,14 @@ def _trial(row: dict[str, str], line: int) -> LegacyTrial:
     fields = Fields(hyperparameters, stated)
     fields.flags.extend(unreadable)
     run_type = fields.text("run_type")
-    study = fields.text("experiment")
-    dry_run = any("dry" in text.lower() for text in (run_type, row.get("status")) if text is not None)
     return build_trial(
         fields,
         form="csv",
         where=f"line {line}",
         content=canonical({**stated, HYPERPARAMETERS: hyperparameters or row.get(HYPERPARAMETERS)}),
-        study=study,
+        study=fields.text("experiment"),
         look_up=run_type in (None, "hpo"),
-        dry_run=dry_run,
+        dry_run=any("dry" in text.lower() for text in (run_type, row.get("status")) if text is not None),
         notes={name: printable(row.get(name, "")) for name in NOTES},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from search.legacy.recover.fields import NUMBER
+from search.legacy.recover.fields import NUMBER, read_number
 
 _SPACE = r"[ \t]*"
 _TEXT = r"'[^'\\{}]{0,200}'|\"[^\"\\{}]{0,200}\""
@@ -47,8 +47,7 @@ def _value(text: str) -> str | float | int | bool | None:
         return WORDS[text]
     if text[0] in "'\"":
         return text[1:-1]
-    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,15}", text) else float(text) if _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(NUMBER, text, re.IGNORECASE) is not None
+    if re.fullmatch(r"[+-]?[0-9]{1,15}", text):
+        return int(text)
+    number = read_number(text)
+    return text if number is None else number

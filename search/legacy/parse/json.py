@@ -56,14 +56,13 @@ def _trial(entry: dict[str, Any], wrapper: dict[str, Any], line: int) -> LegacyT
     extreme = forced.pop("extreme", None)
     shared: dict[str, Any] = {key: wrapper[key] for key in ("experiment", "budget", "horizon") if key in wrapper}
     fields = Fields(entry, params, forced, attributes, shared)
-    study = Fields(entry, shared).text("experiment")
     form = "json list" if not wrapper else f"json {RECOVERY if wrapper.get('generated_from') == RECOVERY else 'study'}"
     return build_trial(
         fields,
         form=form,
         where=f"line {line}",
         content=canonical({**entry, **{f"study.{key}": value for key, value in shared.items()}}),
-        study=study,
+        study=Fields(entry, shared).text("experiment"),
         value_is_loss=bool(wrapper),
         look_up=bool(wrapper),
         dry_run=any(each.get("dry_run") is True for each in (entry, attributes, wrapper)),

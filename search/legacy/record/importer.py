@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,7 @@ from search.legacy.parse.json import parse_json_trials
 from search.legacy.parse.log import parse_log
 from search.legacy.parse.source import SourceFile, read_source
 from search.legacy.record.present import Present, look_up
-from search.legacy.record.runs import (
-    LEGACY,
-    ORIGIN,
-    SOURCE,
-    run_name,
-    trial_metrics,
-    trial_params,
-    trial_tags,
-)
+from search.legacy.record.runs import LEGACY, ORIGIN, SOURCE, run_name, trial_metrics, trial_params, trial_tags
 from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial, digest
 from search.study.study import find_or_create_experiment
@@ -96,16 +89,16 @@ def experiment_name(trial: LegacyTrial) -> str:
     return f"{EXPERIMENT}{'unknown-horizon' if trial.horizon is None else f'h{trial.horizon}'}"
 
 
+@dataclass(slots=True)
 class _Importer:
     """Writes the trials of one import."""
 
-    def __init__(self, client: MlflowClient, stores: Stores, present: Present, advance: Callable[[], None]) -> None:
-        self.client = client
-        self.stores = stores
-        self.present = present
-        self.advance = advance
-        self.experiments: dict[str, str] = {}
-        self.seen: set[str] = set()
+    client: MlflowClient
+    stores: Stores
+    present: Present
+    advance: Callable[[], None]
+    experiments: dict[str, str] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
 
     def add(self, source: SourceFile, report: FileReport) -> None:
         """Write one file's trials, a parent run a study of each horizon."""
@@ -117,12 +110,8 @@ class _Importer:
                 continue
             self.seen.add(trial.fingerprint)
             groups.setdefault((experiment_name(trial), trial.group), []).append(trial)
-        parents = [
-            parent
-            for (name, group), trials in groups.items()
-            if (parent := self._add_group(source, report, name, group, trials)) is not None
-        ]
-        for parent in parents:
+        parents = [self._add_group(source, report, name, group, trials) for (name, group), trials in groups.items()]
+        for parent in filter(None, parents):
             self.client.log_text(parent, "\n".join(report.text(None)) + "\n", f"import-{source.digest[:12]}.txt")
 
     def _add_group(
@@ -139,9 +128,7 @@ class _Importer:
         parent = self.present.parent([run for _, run, _ in found if run is not None], identity, experiment_id)
         if not missing and (parent is None or parent.info.status != "RUNNING"):
             return None
-        parent_id = (
-            parent.info.run_id if parent is not None else self._parent(experiment_id, name, source, trials[0], identity)
-        )
+        parent_id = parent.info.run_id if parent else self._parent(experiment_id, name, source, trials[0], identity)
         for trial, outdated in missing:
             if outdated is not None:
                 self.client.delete_run(outdated.info.run_id)
@@ -176,7 +163,7 @@ class _Importer:
 
     def _parent(self, experiment_id: str, name: str, source: SourceFile, first: LegacyTrial, identity: str) -> str:
         study = None if first.form == "csv" else first.study
-        writer = RunWriter.create(
+        return RunWriter.create(
             self.client,
             experiment_id,
             study or f"{source.name} {name.removeprefix(EXPERIMENT)}",
@@ -184,5 +171,4 @@ class _Importer:
             study=study or "",
             tags={ORIGIN: LEGACY, SOURCE: identity, NOTE: ABOUT, "legacy.file": source.name},
             versions=code_tags(),
-        )
-        return writer.run_id
+        ).run_id

@@ -57,10 +57,9 @@ class Present:
     def parent(self, runs: Sequence[Any], source: str, experiment_id: str) -> Any:
         """Find the parent run that a file's trials have or had; None if there is none."""
         ids = [run.data.tags.get(PARENT) for run in runs if run.info.experiment_id == experiment_id]
-        adopted = next((self.parents[each] for each in ids if each in self.parents), None)
-        if adopted is not None:
-            return adopted
-        return next((run for run in self.parents.values() if run.data.tags.get(SOURCE) == source), None)
+        adopted = [self.parents[each] for each in ids if each in self.parents]
+        own = [run for run in self.parents.values() if run.data.tags.get(SOURCE) == source]
+        return next(iter(adopted + own), None)
 
 
 def look_up(client: MlflowClient) -> Present:

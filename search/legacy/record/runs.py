@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from search.legacy.recover.architecture import UNKNOWN
+from search.legacy.recover.architecture import DIMENSIONS, UNKNOWN
 from search.legacy.recover.fields import printable
 from search.legacy.recover.trial import FINISHED, LegacyTrial
 from search.tracking.tags import REASON, STUDY, TRIAL_NUMBER
@@ -13,7 +13,6 @@ ORIGIN, LEGACY = "origin", "legacy"
 FINGERPRINT, START, SOURCE = "legacy.fingerprint", "legacy.start", "legacy.source"
 N_HEADS = "legacy.n_heads"
 MAX_TAG = 5000
-DIMENSIONS = ("d_model", "n_layers", "n_heads", "d_ff", "n_params")
 
 
 def run_name(trial: LegacyTrial) -> str:

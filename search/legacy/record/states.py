@@ -30,21 +30,20 @@ def legacy_states(client: MlflowClient) -> list[dict[str, Any]]:
 
 
 def _state(parent: Any, trials: list[Any]) -> dict[str, Any]:
-    losses = [
-        run.data.metrics["best/loss"]
-        for run in trials
-        if run.info.status == FINISHED and "best/loss" in run.data.metrics
-    ]
+    finished = [run.data.metrics for run in trials if run.info.status == FINISHED]
     unknown = sum(run.data.tags.get(N_HEADS) == UNKNOWN for run in trials)
     interrupted = parent.info.status != FINISHED
-    issues = [f"{len(trials)} imported trials", f"n_heads unknown in {unknown} imported trials" if unknown else ""]
-    issues.append("import interrupted: repeat it" if interrupted else "")
+    issues = (
+        f"{len(trials)} imported trials",
+        f"n_heads unknown in {unknown} imported trials" if unknown else "",
+        "import interrupted: repeat it" if interrupted else "",
+    )
     return {
         "study": parent.info.run_name,
         "state": "import interrupted" if interrupted else "imported",
         "imported": len(trials),
         "n_heads_unknown": unknown,
-        "best_loss": min(losses, default=None),
+        "best_loss": min((found["best/loss"] for found in finished if "best/loss" in found), default=None),
         "issues": [issue for issue in issues if issue],
         "run_id": parent.info.run_id,
     }

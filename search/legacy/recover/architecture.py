@@ -9,6 +9,7 @@ from search.legacy.recover.grids import FEATURE_COUNTS, RATIOS, Match, grids_tex
 
 STATED, UNKNOWN = "in the source", "unknown"
 MAX_CANDIDATES = 12
+DIMENSIONS = ("d_model", "n_layers", "n_heads", "d_ff", "n_params")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,11 @@ class Stated:
     d_ff: int | None = None
     n_params: int | None = None
     d_ff_ratio: int | None = None
+
+    @property
+    def dimensions(self) -> dict[str, int | None]:
+        """Dimensions and parameter count by name."""
+        return {name: getattr(self, name) for name in DIMENSIONS}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,9 +103,7 @@ def resolve(stated: Stated) -> Resolved:
 
 def untrusted(stated: Stated, reason: str) -> Resolved:
     """Know nothing: the stated fields are kept as text only."""
-    names = ("d_model", "n_layers", "n_heads", "d_ff", "n_params")
-    given = {name: getattr(stated, name) for name in names}
-    text = " ".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    text = " ".join(f"{name}={value}" for name, value in stated.dimensions.items() if value is not None)
     heads = f"{stated.n_heads} (stated, not to be trusted)" if stated.n_heads is not None else ""
     return Resolved(candidates=heads, untrusted=text, flags=(f"architecture not to be trusted: {reason}",))
 
@@ -107,8 +111,7 @@ def untrusted(stated: Stated, reason: str) -> Resolved:
 def _proofs(stated: Stated) -> list[Match]:
     if stated.arch_idx is None:
         return []
-    known = {name: getattr(stated, name) for name in ("d_model", "n_layers", "n_params", "d_ff")}
-    return matches(stated.arch_idx, budget=stated.budget, **known)
+    return matches(stated.arch_idx, budget=stated.budget, **{**stated.dimensions, "n_heads": None})
 
 
 def _proven(stated: Stated, proofs: list[Match]) -> bool:

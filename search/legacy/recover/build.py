@@ -61,14 +61,17 @@ def build_trial(
     stated = Stated(
         budget=budget,
         arch_idx=fields.whole("arch_idx", least=0),
-        d_model=fields.whole("d_model"),
-        n_layers=fields.whole("n_layers"),
-        n_heads=fields.whole("n_heads"),
-        d_ff=fields.whole("d_ff"),
+        **{name: fields.whole(name) for name in ("d_model", "n_layers", "n_heads", "d_ff")},
         n_params=fields.whole("param_count", "n_params"),
         d_ff_ratio=fields.whole("d_ff_ratio"),
     )
-    training = _training(fields)
+    training = {
+        "learning_rate": fields.finite("learning_rate", "lr", least=0),
+        **{name: fields.finite(name, least=0) for name in ("weight_decay", "dropout")},
+        "warmup_steps": fields.whole("warmup_steps", least=0),
+        **{name: fields.whole(name) for name in ("epochs", "batch_size")},
+        "batch": fields.text("batch"),
+    }
     roc_auc = fields.finite("val_auc")
     outcome = _outcome(fields, roc_auc, value_is_loss)
     if dry_run:
@@ -90,7 +93,7 @@ def build_trial(
         number=fields.whole("number", "trial_number", "trial", least=0),
         arch_idx=stated.arch_idx,
         architecture=_architecture(stated, look_up),
-        training=training,
+        training={name: value for name, value in training.items() if value is not None},
         outcome=outcome,
         figures={name: float(value) for name, value in figures.items() if value is not None},
         notes={name: text for name, text in {**(notes or {}), "dry_run": "true" if dry_run else ""}.items() if text},
@@ -98,23 +101,9 @@ def build_trial(
     )
 
 
-def _training(fields: Fields) -> dict[str, int | float | str]:
-    values: dict[str, int | float | str | None] = {
-        "learning_rate": fields.finite("learning_rate", "lr", least=0),
-        "weight_decay": fields.finite("weight_decay", least=0),
-        "dropout": fields.finite("dropout", least=0),
-        "warmup_steps": fields.whole("warmup_steps", least=0),
-        "epochs": fields.whole("epochs"),
-        "batch_size": fields.whole("batch_size"),
-        "batch": fields.text("batch"),
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _architecture(stated: Stated, look_up: bool) -> Resolved:
-    dimensions = {name: getattr(stated, name) for name in ("d_model", "n_layers", "n_heads", "d_ff", "n_params")}
     complete = None not in (stated.d_model, stated.n_layers, stated.n_params)
-    if look_up and stated.arch_idx is None and complete and is_first(budget=stated.budget, **dimensions):
+    if look_up and stated.arch_idx is None and complete and is_first(budget=stated.budget, **stated.dimensions):
         return untrusted(stated, "arch_idx is missing and these are the first entry of its list, a look-up's fallback")
     return resolve(stated)
 
@@ -151,17 +140,13 @@ def _outcome(fields: Fields, roc_auc: float | None, value_is_loss: bool) -> Lega
     error = fields.text("error_message")
     if status == FAILED and error is not None:
         reason = error
-    if value is None:
-        return LegacyOutcome(status=status, reason=reason, objective=objective)
-    if not math.isfinite(value):
+    if value is not None and (not math.isfinite(value) or value == DIVERGED):
         reason = f"value {value} is not finite"
+        if value == DIVERGED:
+            fields.flags.append(f"value {value} is the earlier study's mark of a diverged trial (L25)")
+            reason = f"diverged (value {value})"
         return LegacyOutcome(status=FAILED, reason=reason, objective=objective, value_text=str(value))
-    if value == DIVERGED:
-        fields.flags.append(f"value {value} is the earlier study's mark of a diverged trial (L25)")
-        return LegacyOutcome(
-            status=FAILED, reason=f"diverged (value {value})", objective=objective, value_text=str(value)
-        )
-    if objective == LOSS and value < 0:
+    if objective == LOSS and value is not None and value < 0:
         fields.flags.append(f"value {value} can't be a log loss")
         objective = UNNAMED
     return LegacyOutcome(status=status, reason=reason, objective=objective, value=value)

@@ -74,8 +74,16 @@ class FileReport:
         if self.replaced:
             yield f"  {self.replaced} of them replace an unfinished run"
         yield from _unnamed(self.trials)
-        yield from _listed("recovered n_heads", _by_origin(self.recovered), shown, count=len(self.recovered))
-        yield from _listed("n_heads unknown", _by_candidates(unknown), shown, count=len(unknown))
+        recovered = _grouped(
+            (
+                t.architecture.n_heads_origin.removeprefix("recovered ").strip("()"),
+                f"{t.where} n_heads={t.architecture.n_heads}",
+            )
+            for t in self.recovered
+        )
+        yield from _listed("recovered n_heads", recovered, shown, count=len(self.recovered))
+        candidates = _grouped((t.architecture.candidates or "no candidates", t.where) for t in unknown)
+        yield from _listed("n_heads unknown", candidates, shown, count=len(unknown))
         flagged = [f"{trial.where}: {flag}" for trial in self.flagged for flag in trial.all_flags]
         yield from _listed("flagged", flagged, shown, count=len(self.flagged))
         for reason, ranges in self.skipped.items():
@@ -94,24 +102,13 @@ def _unnamed(trials: Iterable[LegacyTrial]) -> Iterator[str]:
             yield f"  value {shown}: {values.count(objective):,} trials"
 
 
-def _by_origin(trials: Sequence[LegacyTrial]) -> list[str]:
+def _grouped(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Bring places together that share a reason."""
     groups: dict[str, list[str]] = {}
-    for trial in trials:
-        origin = trial.architecture.n_heads_origin.removeprefix("recovered ").strip("()")
-        groups.setdefault(origin, []).append(f"{trial.where} n_heads={trial.architecture.n_heads}")
-    return [f"{origin}: {_cut(places)}" for origin, places in groups.items()]
-
-
-def _by_candidates(trials: Iterable[LegacyTrial]) -> list[str]:
-    groups: dict[str, list[str]] = {}
-    for trial in trials:
-        groups.setdefault(trial.architecture.candidates or "no candidates", []).append(trial.where)
-    return [f"{candidates}: {_cut(places)}" for candidates, places in groups.items()]
-
-
-def _cut(places: list[str]) -> str:
-    more = f", … {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-    return ", ".join(places[:SHOWN]) + more
+    for reason, place in found:
+        groups.setdefault(reason, []).append(place)
+    more = {reason: f", … {len(places) - SHOWN} more" for reason, places in groups.items() if len(places) > SHOWN}
+    return [f"{reason}: {', '.join(places[:SHOWN])}{more.get(reason, '')}" for reason, places in groups.items()]
 
 
 def _listed(heading: str, lines: Sequence[str], shown: int | None, count: int | None = None) -> Iterator[str]:
