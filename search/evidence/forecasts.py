@@ -20,7 +20,7 @@ from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.bootstrap import N_RESAMPLES
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
-from search.results.trial_runs import RecordedTrial, recorded_trials
+from search.results.trial_runs import recorded_trials
 from search.space.ranks import TRAINING
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID
@@ -78,6 +78,10 @@ class Forecasts:
     def losses_MD(self) -> Array:
         """Log loss in nats by model and day."""
         return daily_losses(self.y_D, self.p_MD)
+
+    def has_days_of(self, other: Forecasts) -> bool:
+        """Whether these are of the same days and outcomes."""
+        return self.dates_D.equals(other.dates_D) and np.array_equal(self.y_D, other.y_D)
 
     def of_role(self, role: str) -> Forecasts:
         """Only the trials, or only the baselines; perhaps none."""
@@ -196,31 +200,26 @@ def join_forecasts(read: Sequence[tuple[ForecastRun, pd.DataFrame]], *, horizon:
 
 
 def _trials(study: Study) -> Iterator[ForecastRun]:
+    """Trials that are finished, whose record can be trusted, and whose spec is of the study's plan; each spec once."""
     seen: set[str] = set()
     for trial in recorded_trials(study):
-        if not _is_valid(study, trial) or trial.spec is None or trial.spec.hash in seen:
+        spec = trial.spec
+        if not trial.finished or trial.problem or spec is None or spec.hash in seen:
             continue
-        seen.add(trial.spec.hash)
-        name = f"{TRIAL_ROLE} {trial.number} {trial.spec.architecture.label}"
-        yield ForecastRun(name=name, role=TRIAL_ROLE, run=trial.run, n_params=trial.spec.n_params)
-
-
-def _is_valid(study: Study, trial: RecordedTrial) -> bool:
-    """Whether a trial is finished, its record can be trusted, and its spec is of the study's plan."""
-    spec = trial.spec
-    if not trial.finished or trial.problem or spec is None:
-        return False
-    return spec == study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING})
+        if spec == study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING}):
+            seen.add(spec.hash)
+            name = f"{TRIAL_ROLE} {trial.number} {spec.architecture.label}"
+            yield ForecastRun(name=name, role=TRIAL_ROLE, run=trial.run, n_params=spec.n_params)
 
 
 def _baselines(study: Study) -> Iterator[ForecastRun]:
     newest_first = study.runs(BASELINE_ROLE, status=FINISHED)
     for name, baseline in BASELINES.items():
         settings = baseline_params(study, baseline)[SETTINGS_HASH]
-        fitting = [run for run in newest_first if run.data.params.get(SETTINGS_HASH) == settings]
-        valid = [run for run in fitting if run.data.tags.get(RECORD_STATE) == VALID]
-        if valid:
-            yield ForecastRun(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=valid[0], n_params=None)
+        for run in newest_first:
+            if run.data.params.get(SETTINGS_HASH) == settings and run.data.tags.get(RECORD_STATE) == VALID:
+                yield ForecastRun(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=run, n_params=None)
+                break
 
 
 def _require_same_days(model: ForecastRun, table: pd.DataFrame, first: tuple[ForecastRun, pd.DataFrame]) -> None:

@@ -44,6 +44,11 @@ def daily_losses(y_D: Array, p_MD: Array) -> Array:
     return -np.where(y_D == 1, np.log(kept_MD), np.log1p(-kept_MD))
 
 
+def daily_errors(metric: str, y_D: Array, p_MD: Array) -> Array:
+    """Log loss or squared error by model and day."""
+    return daily_losses(y_D, p_MD) if metric == "loss" else np.square(p_MD - y_D)
+
+
 def score(metric: str, y_D: Array, p_D: Array) -> float:
     """Score of one model on all its days, each once; AUC is NaN if only one class occurs.
 
@@ -75,8 +80,7 @@ def weighted_scores(metric: str, y_D: Array, p_D: Array, weights_RD: Array) -> A
     sign_of(metric)
     if metric == "roc_auc":
         return _weighted_auc(y_D, p_D, weights_RD)
-    by_day_D = daily_losses(y_D, p_D) if metric == "loss" else np.square(p_D - y_D)
-    return _ratio(weights_RD @ by_day_D, weights_RD.sum(axis=1))
+    return _ratio(weights_RD @ daily_errors(metric, y_D, p_D), weights_RD.sum(axis=1))
 
 
 def score_weights(metric: str, y_D: Array, weights_RD: Array) -> Array:
@@ -105,10 +109,8 @@ def daily_scores(metric: str, y_D: Array, p_D: Array) -> Array:
     (0.75, 0.75)
     """
     sign_of(metric)
-    if metric == "loss":
-        return daily_losses(y_D, p_D)
-    if metric == "brier":
-        return np.square(p_D - y_D)
+    if metric != "roc_auc":
+        return daily_errors(metric, y_D, p_D)
     positive_D = y_D == 1
     n_positive, n_negative = int(positive_D.sum()), int((~positive_D).sum())
     if not (n_positive and n_negative):

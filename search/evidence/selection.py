@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import SAME, day_counts, percentile_interval, resampled_days
-from search.evidence.scores import Array, daily_losses, score, score_weights, sign_of, weighted_scores
+from search.evidence.scores import Array, daily_errors, score, score_weights, sign_of, weighted_scores
 
 N_RESAMPLES = 1000
 CLUSTER_DAYS = 40
@@ -178,7 +178,7 @@ def null_best(metric: str, y_D: Array, p_MD: Array, *, block: int, n_shifts: int
         ranks_SM = y_SD @ rankdata(p_MD, axis=1).T
         scores_SM = (ranks_SM - n_positive * (n_positive + 1) / 2) / pairs if pairs else np.full_like(ranks_SM, np.nan)
     else:
-        if_one_MD, if_nought_MD = (_by_day(metric, np.full(n_days, y), p_MD) for y in (1.0, 0.0))
+        if_one_MD, if_nought_MD = (daily_errors(metric, np.full(n_days, y), p_MD) for y in (1.0, 0.0))
         scores_SM = (y_SD @ (if_one_MD - if_nought_MD).T + if_nought_MD.sum(axis=1)) / n_days
     return sign * (sign * scores_SM).max(axis=1)
 
@@ -232,7 +232,3 @@ def _pooled_score(metric: str, y_D: Array, p_MD: Array, chosen_R: Array, outside
 def _defined(scores: Array) -> Array:
     """Put what is undefined last."""
     return np.where(np.isfinite(scores), scores, -np.inf)
-
-
-def _by_day(metric: str, y_D: Array, p_MD: Array) -> Array:
-    return daily_losses(y_D, p_MD) if metric == "loss" else np.square(p_MD - y_D)

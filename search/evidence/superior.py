@@ -100,35 +100,20 @@ def superior_predictive_ability(
     _require_models(losses_MD, len(benchmark_D))
     gain_MD = benchmark_D - losses_MD
     tested = np.flatnonzero(np.abs(gain_MD).max(axis=1) > SAME)
-    if not len(tested):
-        return Superiority(
-            p_value=1.0,
-            p_lower=1.0,
-            p_upper=1.0,
-            superior=tested,
-            n_models=len(losses_MD),
-            block=block,
-            size=size,
-        )
-    counts_RD = day_counts(resampled_days(len(benchmark_D), block=block, n_resamples=n_resamples, seed=seed))
-    error_M = (counts_RD @ gain_MD[tested].T / len(benchmark_D)).std(axis=0)
-    scaled_MD = gain_MD[tested] / np.maximum(error_M, SAME)[:, None]
-    step = StepM(
-        np.zeros(len(benchmark_D)),
-        -scaled_MD.T,
-        size=size,
-        block_size=block,
-        reps=n_resamples,
-        seed=seed,
-    )
-    step.compute()
-    step.spa.compute()
-    p_values = step.spa.pvalues
+    superior, p_values = tested, {"consistent": 1.0, "lower": 1.0, "upper": 1.0}
+    if len(tested):
+        counts_RD = day_counts(resampled_days(len(benchmark_D), block=block, n_resamples=n_resamples, seed=seed))
+        error_M = (counts_RD @ gain_MD[tested].T / len(benchmark_D)).std(axis=0)
+        losses_DM = -(gain_MD[tested] / np.maximum(error_M, SAME)[:, None]).T
+        step = StepM(np.zeros(len(losses_DM)), losses_DM, size=size, block_size=block, reps=n_resamples, seed=seed)
+        step.compute()
+        step.spa.compute()
+        superior, p_values = tested[np.asarray(step.superior_models, dtype=np.int64)], dict(step.spa.pvalues)
     return Superiority(
         p_value=float(p_values["consistent"]),
         p_lower=float(p_values["lower"]),
         p_upper=float(p_values["upper"]),
-        superior=tested[np.asarray(step.superior_models, dtype=np.int64)],
+        superior=superior,
         n_models=len(losses_MD),
         block=block,
         size=size,

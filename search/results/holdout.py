@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import RecordError
@@ -68,8 +69,7 @@ def record_opening(study: Study, model_version: str) -> HoldoutOpening:
 
 def holdout_openings(study: Study) -> list[HoldoutOpening]:
     """Every opening of the study's test split, oldest first."""
-    tags = study.client.get_run(study.run_id).data.tags
-    return _read(tags)
+    return _read(study.client.get_run(study.run_id).data.tags)
 
 
 def count_openings(study: Study) -> int:
@@ -80,14 +80,7 @@ def count_openings(study: Study) -> int:
 def count_openings_elsewhere(study: Study) -> int:
     """How often days of this test split were opened through other studies of the same ticker and target."""
     split = study.plan.split
-    overlapping = (
-        run
-        for run in _studies(study)
-        if run.data.tags[STUDY] != study.plan.study
-        and run.data.params.get("test_start", "") <= str(split.test_end)
-        and run.data.params.get("test_end", "") >= str(split.test_start)
-    )
-    return sum(len(_read(run.data.tags)) for run in overlapping)
+    return sum(len(_read(run.data.tags)) for run in _others(study, split.test_start, split.test_end))
 
 
 def sealed_by_others(study: Study) -> list[str]:
@@ -96,13 +89,7 @@ def sealed_by_others(study: Study) -> list[str]:
     Their seal holds inside them only: what is chosen here has seen their test days.
     """
     split = study.plan.split
-    return sorted(
-        run.data.tags[STUDY]
-        for run in _studies(study)
-        if run.info.run_id != study.run_id
-        and run.data.params.get("test_start", "9999") <= str(split.validation_end)
-        and run.data.params.get("test_end", "") >= str(split.train_start)
-    )
+    return sorted(run.data.tags[STUDY] for run in _others(study, split.train_start, split.validation_end))
 
 
 def holdout_in_words(study: Study) -> str:
@@ -123,9 +110,13 @@ def holdout_in_words(study: Study) -> str:
     )
 
 
-def _studies(study: Study) -> list[Run]:
-    """Run of every study of the same ticker and target."""
-    return find_runs(study.client, [study.experiment_id], matching({ROLE: STUDY_ROLE}))
+def _others(study: Study, start: date, end: date) -> Iterator[Run]:
+    """Yield the runs of other studies of the same ticker and target whose test split holds days from start to end."""
+    for run in find_runs(study.client, [study.experiment_id], matching({ROLE: STUDY_ROLE})):
+        params = run.data.params
+        overlaps = params.get("test_start", "9999") <= str(end) and params.get("test_end", "") >= str(start)
+        if overlaps and run.data.tags[STUDY] != study.plan.study:
+            yield run
 
 
 def _times(count: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,12 +52,3 @@ class Fit:
         if self.name == POWER_LAW:
             return held["E"] + held["A"] * size ** -held["alpha"]
         return held["loss"] * np.exp(held["curvature"] * np.log(size / held["size"]) ** 2)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "name": self.name,
-            "parameters": dict(self.parameters),
-            "aicc": self.aicc,
-            "problem": self.problem,
-        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -105,8 +105,8 @@ class Points:
 
     def rows(self, index: Groups) -> Points:
         """Keep some of the trials."""
-        return Points(
-            budgets=self.budgets,
+        return replace(
+            self,
             budget_T=self.budget_T[index],
             n_params_T=self.n_params_T[index],
             losses_TD=self.losses_TD[index],

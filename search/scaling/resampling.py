@@ -13,8 +13,6 @@ Shapes: R resamples, T trials, D days, B budgets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -27,34 +25,6 @@ from search.scaling.points import Groups, Points
 Array = npt.NDArray[np.float64]
 
 SMALLEST_LOSS = 1e-6
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Resampled:
-    """Estimates of every resample.
-
-    Parameters
-    ----------
-    change_R : ndarray of shape (resamples,)
-        Loss at the largest size less that at the smallest, by a straight line; empty with one budget.
-    power_change_R : ndarray of shape (resamples,)
-        The same by the power law; empty below three budgets.
-    curvature_R, vertex_R : ndarray of shape (resamples,)
-        Of the U-shape; the vertex is a log size, NaN where the curve opens downwards. Empty below three budgets.
-    floor_R, gain_R, alpha_R : ndarray of shape (resamples,)
-        E, A and alpha of the power law; alpha 0 where the losses do not fall. Empty below three budgets.
-    mean_RB : ndarray of shape (resamples, budgets)
-        Mean loss of the budgets' trials.
-    """
-
-    change_R: Array
-    power_change_R: Array
-    curvature_R: Array
-    vertex_R: Array
-    floor_R: Array
-    gain_R: Array
-    alpha_R: Array
-    mean_RB: Array
 
 
 def resample_losses(points: Points, curve: Fit, share_RD: Array, *, seed: int) -> Array:
@@ -116,35 +86,32 @@ def _draw_within(residual_T: Array, budget_T: Groups, counts_B: Groups, n_resamp
     return drawn_RT
 
 
-def refit(points: Points, losses_RT: Array) -> Resampled:
-    """Fit line, U-shape and power law to every resample, as far as the budgets allow."""
-    n_budgets, reference = len(points.budgets), reference_size(points.n_params_T)
+def refit(points: Points, losses_RT: Array) -> dict[str, Array]:
+    """Fit line, U-shape and power law to every resample, as far as the budgets allow.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (resamples,)
+        From two budgets on ``change``, the loss at the largest size less that at the smallest by a straight line. From
+        three on ``power_change``, the same by the power law; its E, A and ``alpha``, 0 where the losses do not fall;
+        ``curvature`` and ``vertex`` of the U-shape, the latter a log size, NaN where the curve opens downwards.
+    """
+    reference = reference_size(points.n_params_T)
     log_size_T, log_loss_RT = np.log(points.n_params_T / reference), np.log(losses_RT)
     delta = huber_delta(np.log(points.loss_T), points.budget_T)
-    none = np.empty(0)
-    change_R = power_change_R = curvature_R = vertex_R = floor_R = gain_R = alpha_R = none
-    if n_budgets > 1:
+    smallest, largest = log_size_T.min(), log_size_T.max()
+    found = {}
+    if len(points.budgets) > 1:
         line_RP, _ = fit_linear(polynomial(log_size_T, 1), log_loss_RT, delta)
-        ends_RE = np.exp(line_RP @ polynomial(np.array([log_size_T.min(), log_size_T.max()]), 1).T)
-        change_R = ends_RE[:, 1] - ends_RE[:, 0]
-    if n_budgets > 2:
+        ends_RE = np.exp(line_RP @ polynomial(np.array([smallest, largest]), 1).T)
+        found["change"] = ends_RE[:, 1] - ends_RE[:, 0]
+    if len(points.budgets) > 2:
         bent_RP, _ = fit_linear(polynomial(log_size_T, 2), log_loss_RT, delta)
-        curvature_R = bent_RP[:, 2]
-        upwards = np.where(curvature_R > 0, curvature_R, np.nan)
-        vertex_R = -bent_RP[:, 1] / (2 * upwards) + np.log(reference)
+        found["curvature"] = bent_RP[:, 2]
+        upwards = np.where(bent_RP[:, 2] > 0, bent_RP[:, 2], np.nan)
+        found["vertex"] = -bent_RP[:, 1] / (2 * upwards) + np.log(reference)
         floor_R, gain_R, alpha_R, _ = fit_power_law(log_size_T, log_loss_RT, delta)
         alpha_R = np.where(gain_R > 0, alpha_R, 0.0)
-        smallest, largest = log_size_T.min(), log_size_T.max()
-        power_change_R = gain_R * (np.exp(-alpha_R * largest) - np.exp(-alpha_R * smallest))
-        gain_R = gain_R * reference**alpha_R
-    mean_RB = np.stack([losses_RT[:, points.budget_T == b].mean(axis=1) for b in range(n_budgets)], axis=1)
-    return Resampled(
-        change_R=change_R,
-        power_change_R=power_change_R,
-        curvature_R=curvature_R,
-        vertex_R=vertex_R,
-        floor_R=floor_R,
-        gain_R=gain_R,
-        alpha_R=alpha_R,
-        mean_RB=mean_RB,
-    )
+        found["power_change"] = gain_R * (np.exp(-alpha_R * largest) - np.exp(-alpha_R * smallest))
+        found |= {"E": floor_R, "A": gain_R * reference**alpha_R, "alpha": alpha_R}
+    return found

@@ -10,7 +10,7 @@ from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE, Fit
 from search.scaling.fitting import fit_curves
 from search.scaling.intervals import detectable, expanded_interval, is_beyond_zero
 from search.scaling.points import Points
-from search.scaling.resampling import Resampled, day_shares, refit, resample_losses
+from search.scaling.resampling import day_shares, refit, resample_losses
 from search.scaling.result import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN, BudgetLoss, Scaling
 from search.scaling.selected import selected_losses
 
@@ -52,25 +52,26 @@ def scaling_of_points(finished: Points, *, horizon: int, n_resamples: int = N_RE
     block = _block(points, horizon)
     share_RD = day_shares(points.n_days, block=block, n_resamples=n_resamples, seed=seed)
     curve = min((fit for fit in fits if not fit.problem), key=lambda fit: fit.aicc)
-    drawn = refit(points, resample_losses(points, curve, share_RD, seed=seed))
+    losses_RT = resample_losses(points, curve, share_RD, seed=seed)
+    drawn = refit(points, losses_RT)
     n_free = _free_trials(points)
     found = _intervals(points, fits, drawn, n_free)
     selected_BD = np.stack(
         [selected_losses(points.losses_TD[points.budget_T == b]) for b in range(len(points.budgets))]
     )
-    finding, chosen = _find(points, fits, drawn, found, n_free)
+    finding, chosen = _find(points, fits, drawn, found)
     return Scaling(
         points=points,
-        budgets=_budgets(finished, points, drawn, selected_BD, share_RD, n_free),
+        budgets=_budgets(finished, points, losses_RT, selected_BD, share_RD, n_free),
         fits=fits,
         unfitted=unfitted,
         finding=finding,
         chosen=chosen,
         selected_change=_over_days(selected_BD[-1] - selected_BD[0], share_RD) if len(selected_BD) > 1 else None,
-        detectable=detectable(drawn.change_R, n_free) if "change" in found and _is_enough(points) else None,
+        detectable=detectable(drawn["change"], n_free) if _is_enough(points) else None,
         change=found.get("power_change" if chosen == POWER_LAW else "change"),
-        floor=found.get("floor"),
-        gain=found.get("gain"),
+        floor=found.get("E"),
+        gain=found.get("A"),
         alpha=found.get("alpha"),
         lowest=found.get("lowest") if chosen == U_SHAPE else None,
         block=block,
@@ -101,38 +102,39 @@ def _is_enough(points: Points) -> bool:
     )
 
 
-def _intervals(points: Points, fits: tuple[Fit, ...], drawn: Resampled, n_free: int) -> dict[str, Interval]:
+def _intervals(points: Points, fits: tuple[Fit, ...], drawn: dict[str, Array], n_free: int) -> dict[str, Interval]:
     """Interval of every figure that so many budgets determine."""
     fitted = {fit.name: fit for fit in fits}
     found = {}
-    changes = {LINE: ("change", drawn.change_R), POWER_LAW: ("power_change", drawn.power_change_R)}
-    for curve, (name, drawn_R) in changes.items():
+    for curve, name in ((LINE, "change"), (POWER_LAW, "power_change")):
         if curve in fitted:
             smallest, largest = fitted[curve].predict([points.n_params_T.min(), points.n_params_T.max()])
-            found[name] = expanded_interval(float(largest - smallest), drawn_R, n_free)
+            found[name] = expanded_interval(float(largest - smallest), drawn[name], n_free)
     if POWER_LAW in fitted:
-        held = fitted[POWER_LAW].parameters
-        figures = {"floor": ("E", drawn.floor_R), "gain": ("A", drawn.gain_R), "alpha": ("alpha", drawn.alpha_R)}
-        found |= {name: expanded_interval(held[key], drawn_R, n_free) for name, (key, drawn_R) in figures.items()}
+        parameters = fitted[POWER_LAW].parameters
+        found |= {name: expanded_interval(value, drawn[name], n_free) for name, value in parameters.items()}
     if U_SHAPE in fitted:
         bent = fitted[U_SHAPE].parameters
-        found["curvature"] = expanded_interval(bent["curvature"], drawn.curvature_R, n_free, BEND_LEVEL)
-        vertex_R = drawn.vertex_R[np.isfinite(drawn.vertex_R)]
+        found["curvature"] = expanded_interval(bent["curvature"], drawn["curvature"], n_free, BEND_LEVEL)
+        vertex_R = drawn["vertex"][np.isfinite(drawn["vertex"])]
         if "size" in bent and len(vertex_R):
             found["lowest"] = expanded_interval(bent["size"], np.exp(np.clip(vertex_R, -600, 600)), n_free)
     return found
 
 
 def _find(
-    points: Points, fits: tuple[Fit, ...], drawn: Resampled, found: dict[str, Interval], n_free: int
+    points: Points, fits: tuple[Fit, ...], drawn: dict[str, Array], found: dict[str, Interval]
 ) -> tuple[str, str]:
     """Choose the lowest AICc among the curves that the intervals support."""
     if not _is_enough(points):
         return UNKNOWN, ""
-    supported = {CONSTANT} | ({LINE} if is_beyond_zero(found["change"]) else set())
-    supported |= {POWER_LAW} if found["change"].high < 0 else set()
-    supported |= {U_SHAPE} if _is_bent(points, drawn, found) else set()
-    chosen = min((fit for fit in fits if fit.name in supported and not fit.problem), key=lambda fit: fit.aicc).name
+    supported = {
+        CONSTANT: True,
+        LINE: is_beyond_zero(found["change"]),
+        POWER_LAW: found["change"].high < 0,
+        U_SHAPE: _is_bent(points, drawn, found),
+    }
+    chosen = min((fit for fit in fits if supported[fit.name] and not fit.problem), key=lambda fit: fit.aicc).name
     if chosen == CONSTANT:
         return NONE_FOUND, chosen
     if chosen == U_SHAPE:
@@ -140,32 +142,31 @@ def _find(
     return FALLS if found["change"].value < 0 else RISES, chosen
 
 
-def _is_bent(points: Points, drawn: Resampled, found: dict[str, Interval]) -> bool:
+def _is_bent(points: Points, drawn: dict[str, Array], found: dict[str, Interval]) -> bool:
     """Whether the curve opens upwards and its lowest point lies inside the sizes, on other days too."""
-    if "lowest" not in found or not np.isfinite(drawn.vertex_R).all():
+    if "lowest" not in found or not np.isfinite(drawn["vertex"]).all():
         return False
     sizes = points.n_params_T
     return found["curvature"].low > 0 and sizes.min() < found["lowest"].low and found["lowest"].high < sizes.max()
 
 
 def _budgets(
-    finished: Points, points: Points, drawn: Resampled, selected_BD: Array, share_RD: Array, n_free: int
+    finished: Points, points: Points, losses_RT: Array, selected_BD: Array, share_RD: Array, n_free: int
 ) -> tuple[BudgetLoss, ...]:
-    rows = []
-    for b, budget in enumerate(points.budgets):
-        mine = points.budget_T == b
-        mean = float(points.loss_T[mine].mean())
-        rows.append(
-            BudgetLoss(
-                budget=budget,
-                n_trials=int(mine.sum()),
-                n_finished=finished.counts[b],
-                n_params=float(np.median(points.n_params_T[mine])),
-                mean=expanded_interval(mean, drawn.mean_RB[:, b], n_free),
-                selected=_over_days(selected_BD[b], share_RD),
-            )
+    mine_BT = points.budget_T == np.arange(len(points.budgets))[:, None]
+    return tuple(
+        BudgetLoss(
+            budget=budget,
+            n_trials=int(mine_T.sum()),
+            n_finished=n_finished,
+            n_params=float(np.median(points.n_params_T[mine_T])),
+            mean=expanded_interval(float(points.loss_T[mine_T].mean()), losses_RT[:, mine_T].mean(axis=1), n_free),
+            selected=_over_days(selected_D, share_RD),
         )
-    return tuple(rows)
+        for budget, n_finished, mine_T, selected_D in zip(
+            points.budgets, finished.counts, mine_BT, selected_BD, strict=True
+        )
+    )
 
 
 def _over_days(series_D: Array, share_RD: Array) -> Interval:

@@ -55,10 +55,9 @@ def points_of(studies: Sequence[Study]) -> Points:
         _require_same_days(study, each, ordered[0], forecasts[0])
     sizes = [Budget(text=study.plan.budget).n_params for study in ordered]
     distinct = sorted(set(sizes))
-    owners = [study for study, each in zip(ordered, forecasts, strict=True) for _ in each.names]
     return Points(
         budgets=tuple(ordered[sizes.index(size)].plan.budget for size in distinct),
-        budget_T=np.array([distinct.index(Budget(text=owner.plan.budget).n_params) for owner in owners]),
+        budget_T=np.repeat([distinct.index(size) for size in sizes], [len(each.names) for each in forecasts]),
         n_params_T=np.array([n for each in forecasts for n in each.n_params], dtype=float),
         losses_TD=np.concatenate([each.losses_MD for each in forecasts]),
         names=tuple(
@@ -93,8 +92,7 @@ def differences(first: Plan, other: Plan) -> list[str]:
 def _require_same_days(study: Study, forecasts: Forecasts, first: Study, first_forecasts: Forecasts) -> None:
     if not forecasts.names:
         raise InputError(f"study {study.plan.study} must have finished trials, got none; run patchscale hpo")
-    same = forecasts.dates_D.equals(first_forecasts.dates_D) and np.array_equal(forecasts.y_D, first_forecasts.y_D)
-    if not same:
+    if not forecasts.has_days_of(first_forecasts):
         raise InputError(
             f"studies must be scored on the same days and outcomes, got {len(forecasts.dates_D)} days of "
             f"{study.plan.study} and {len(first_forecasts.dates_D)} of {first.plan.study}; rerun one of them"

@@ -13,6 +13,7 @@ from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE, Fit
 from search.scaling.result import Scaling
 from search.scaling.verdict import size_text, verdict_of
 
+INTERVALS = ("change", "selected_change", "floor", "gain", "alpha", "lowest")
 FORMULAS = {
     CONSTANT: "L = {E:.4f}",
     LINE: "log L = {intercept:.4f} {slope:+.4f}·log N",
@@ -23,7 +24,11 @@ FORMULAS = {
 
 def scaling_tables(scaling: Scaling) -> tuple[Table, Table]:
     """Losses of the budgets, and the curves."""
-    losses = Table(title="validation loss by measured size", caption=_caption(scaling))
+    caption = (
+        f"of each budget the first {scaling.budgets[0].n_trials} trials; {scaling.points.n_days} days in blocks of "
+        f"about {scaling.block}, {scaling.n_resamples} resamples"
+    )
+    losses = Table(title="validation loss by measured size", caption=caption)
     for name in ("budget", "trials", "parameters", "mean loss [95 %]", "best, chosen on other days [95 %]"):
         losses.add_column(name, justify="left" if name == "budget" else "right")
     for each in scaling.budgets:
@@ -56,15 +61,14 @@ def scaling_to_dict(scaling: Scaling) -> dict[str, Any]:
     """As JSON holds it; what is unknown is null."""
     points = scaling.points
     rows = zip(points.names, points.budget_T, points.n_params_T, points.loss_T, strict=True)
-    names = ("change", "selected_change", "floor", "gain", "alpha", "lowest")
-    intervals = {name: getattr(scaling, name) for name in names}
+    intervals = {name: getattr(scaling, name) for name in INTERVALS}
     figures = {
         "verdict": verdict_of(scaling),
         "finding": scaling.finding,
         "chosen": scaling.chosen,
         "budgets": [asdict(each) for each in scaling.budgets],
-        "fits": [fit.to_dict() for fit in scaling.fits],
-        "unfitted": list(scaling.unfitted),
+        "fits": [asdict(fit) for fit in scaling.fits],
+        "unfitted": scaling.unfitted,
         **{name: each and asdict(each) for name, each in intervals.items()},
         "detectable": scaling.detectable,
         "n_days": points.n_days,
@@ -87,13 +91,6 @@ def formula(fit: Fit) -> str:
     'L = 0.4000 + 2·N^-0.300'
     """
     return FORMULAS[fit.name].format(**fit.parameters)
-
-
-def _caption(scaling: Scaling) -> str:
-    return (
-        f"of each budget the first {scaling.budgets[0].n_trials} trials; {scaling.points.n_days} days in blocks of "
-        f"about {scaling.block}, {scaling.n_resamples} resamples"
-    )
 
 
 def _finite(value: Any) -> Any:

@@ -56,11 +56,6 @@ def is_determined(alpha: Interval) -> bool:
     return alpha.low > ALPHA_RANGE[0] * MARGIN and alpha.high < ALPHA_RANGE[1] / MARGIN
 
 
-def _ends(scaling: Scaling) -> tuple[str, str]:
-    sizes = scaling.points.n_params_T
-    return size_text(sizes.min()), size_text(sizes.max())
-
-
 def _not_enough(scaling: Scaling) -> str:
     counts = ", ".join(f"{each.n_finished} of {each.budget}" for each in scaling.budgets)
     if len(scaling.budgets) < 2:
@@ -86,8 +81,9 @@ def _why_constant(scaling: Scaling) -> str:
 
 def _change(scaling: Scaling) -> str:
     assert scaling.change is not None
-    smallest, largest = _ends(scaling)
-    return f"from N = {smallest} to {largest} the loss changes by {interval_text(scaling.change)}"
+    sizes = scaling.points.n_params_T
+    ends = f"from N = {size_text(sizes.min())} to {size_text(sizes.max())}"
+    return f"{ends} the loss changes by {interval_text(scaling.change)}"
 
 
 def _power(scaling: Scaling) -> str:

@@ -62,10 +62,7 @@ def require_comparable(all_inputs: Sequence[StudyInputs]) -> None:
                     f"studies on one page must share their {what}, got {theirs} in {other.name} and {mine} in "
                     f"{first.name}; report them one by one"
                 )
-        if (
-            not first.forecasts.dates_D.equals(other.forecasts.dates_D)
-            or (first.forecasts.y_D != other.forecasts.y_D).any()
-        ):
+        if not other.forecasts.has_days_of(first.forecasts):
             raise InputError(
                 f"studies on one page must have the same days and outcomes, got others in {other.name} than in "
                 f"{first.name}; report them one by one"

@@ -11,6 +11,7 @@ import pandas as pd
 from model.spec.spec import Spec
 from pipeline.exceptions import InputError, SealedError
 from search.evidence import Forecasts, load_forecasts
+from search.report.layout.format import short_name
 from search.results.holdout import count_openings, count_openings_elsewhere
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.plan import Plan
@@ -72,6 +73,11 @@ class StudyInputs:
     def baselines(self) -> Forecasts:
         """Of the baselines alone."""
         return self.forecasts.of_role("baseline")
+
+    @property
+    def opponent(self) -> str:
+        """Short name of the best baseline."""
+        return short_name(self.forecasts.names[self.forecasts.best("baseline")])
 
     def trial_specs(self) -> list[Spec]:
         """Of the trials, in the order of :attr:`trials`."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.baselines import BASELINES
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence import Difference, Forecasts
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.format import short_name
 from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
 from search.walk_forward.tables import span, without_years
 from search.walk_forward.walk import overlap_years
-
-if TYPE_CHECKING:
-    from search.report.inputs.study_inputs import StudyInputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

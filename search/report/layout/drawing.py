@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from search.report.layout.blocks import WIDTH_INCHES, Figure
 from search.report.layout.palette import Palette
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 DOTS_PER_INCH = 180
 FONT_POINTS = 10.0

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+
+from search.evidence import Difference, Interval
 
 MINUS = "−"
 UNKNOWN = "unknown"
 NOT_APPLICABLE = "–"
-
-
-class Bounded(Protocol):
-    """Anything with a value and the ends of its interval."""
-
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float: ...  # noqa: D102
-    @property
-    def high(self) -> float: ...  # noqa: D102
 
 
 def fixed(value: float | None, digits: int) -> str:
@@ -71,7 +61,7 @@ def between(low: float, high: float, digits: int, *, sign: bool = False) -> str:
     return f"[{write(low, digits)}, {write(high, digits)}]"
 
 
-def with_interval(found: Bounded, digits: int, *, sign: bool = False) -> str:
+def with_interval(found: Interval | Difference, digits: int, *, sign: bool = False) -> str:
     """Write a value with its interval behind it."""
     write = signed if sign else fixed
     return f"{write(found.value, digits)} {between(found.low, found.high, digits, sign=sign)}"

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, p_text, signed, whole
+from search.report.layout.columns import DIFFERENCE_CELLS, count, make_table, number, text
+from search.report.layout.format import fixed, p_text
 from search.report.layout.palette import Palette
 from search.report.statistics.importance import FANOVA, MIN_TRIALS, PED_ANOVA, importances
+from search.report.statistics.measure import Statistics
 from search.report.statistics.shape import ShapeEffect, aspect_octave, retrial_deviation, shape_effect
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
-
 ASPECT, HEADS = "aspect ratio", "head count"
-SMALLEST = "smallest detectable"
 
 
 def architecture_section(inputs: StudyInputs, measured: Statistics) -> Section:
     """Show importances, shape insensitivity, and loss against parameters."""
     effects = shape_effects(inputs, measured)
-    blocks: list[Block] = [
-        *_importance_blocks(inputs),
-        *_shape_blocks(inputs, measured, effects),
-        _size_figure(inputs, measured),
-    ]
     return Section(
-        slug="architecture", title="What matters in the architecture?", short="Architecture", blocks=tuple(blocks)
+        slug="architecture",
+        title="What matters in the architecture?",
+        short="Architecture",
+        blocks=(
+            *_importance_blocks(inputs),
+            *_shape_blocks(inputs, measured, effects),
+            _size_figure(inputs, measured),
+        ),
     )
 
 
@@ -84,10 +80,10 @@ def spaced(values: list[float]) -> list[float]:
     """
     octaves = np.log2(values)
     room, kept = np.ptp(octaves) / 7, [0]
-    for number in range(1, len(values)):
-        if octaves[number] - octaves[kept[-1]] >= room:
-            kept.append(number)
-    return [values[number] for number in kept]
+    for place in range(1, len(values)):
+        if octaves[place] - octaves[kept[-1]] >= room:
+            kept.append(place)
+    return [values[place] for place in kept]
 
 
 def _importance_blocks(inputs: StudyInputs) -> list[Block]:
@@ -184,14 +180,14 @@ def _shape_figure(inputs: StudyInputs, measured: Statistics, effects: dict[str, 
             axes.plot(data[name], data["loss"], "o", color=palette.model, alpha=0.45, ms=4.5, mew=0)
             best = effect.table
             axes.plot(best["value"], best["loss"], "-", color=palette.third, marker="D", ms=4)
-            _band(axes, effect, palette)
+            lowest = float(best["loss"].min())
+            axes.axhspan(lowest, lowest + 2 * effect.standard_error, color=palette.third, alpha=0.15, lw=0)
             axes.set_xscale("log", base=2)
             ticks = spaced(best["value"].tolist())
             axes.set_xticks(ticks, [ratio_text(v) for v in ticks])
             axes.minorticks_off()
             axes.set_xlabel("d_model / n_layers" if name == ASPECT else "attention heads")
-        both[0].set_ylim(*_loss_limits(losses))
-        both[0].set_ylabel("log loss")
+        both[0].set(ylim=_loss_limits(losses), ylabel="log loss")
 
     spreads = "; ".join(f"{name}: spread {effect.spread:.4f}" for name, effect in effects.items())
     return Figure(
@@ -206,11 +202,6 @@ def _shape_figure(inputs: StudyInputs, measured: Statistics, effects: dict[str, 
     )
 
 
-def _band(axes: Axes, effect: ShapeEffect, palette: Palette) -> None:
-    lowest = float(effect.table["loss"].min())
-    axes.axhspan(lowest, lowest + 2 * effect.standard_error, color=palette.third, alpha=0.15, lw=0)
-
-
 def _loss_limits(losses: np.ndarray) -> tuple[float, float]:
     """Keep the good nine tenths in sight."""
     low, high = float(losses.min()), float(np.quantile(losses, 0.9))
@@ -219,31 +210,24 @@ def _loss_limits(losses: np.ndarray) -> tuple[float, float]:
 
 
 def _shape_table(name: str, effect: ShapeEffect, base_rate_loss: float) -> Table:
-    rows = tuple(
-        (
-            ratio_text(row["value"]),
-            whole(row["n_trials"]),
-            row["name"],
-            fixed(row["loss"], 4),
-            fixed(base_rate_loss, 4),
-            *_difference_cells(row),
-        )
-        for row in effect.table.to_dict("records")
+    data = effect.table.assign(base_rate_loss=base_rate_loss)
+    apart = data[["difference", "low", "high", "detectable"]].set_axis(
+        ["difference_value", "difference_low", "difference_high", "difference_detectable"], axis=1
     )
-    return Table(
-        name=name.replace(" ", "_"),
-        caption=f"Best trial at each {name}, and its distance from the lowest loss of all with a 95 % interval.",
-        head=(name, "trials", "best trial", "log loss", "base-rate loss", "difference", SMALLEST),
-        rows=rows,
-        data=effect.table.assign(base_rate_loss=base_rate_loss),
+    return make_table(
+        name.replace(" ", "_"),
+        f"Best trial at each {name}, and its distance from the lowest loss of all with a 95 % interval.",
+        {
+            name: lambda row: ratio_text(row["value"]),
+            "trials": count("n_trials"),
+            "best trial": text("name"),
+            "log loss": number("loss", 4),
+            "base-rate loss": number("base_rate_loss", 4),
+            **DIFFERENCE_CELLS,
+        },
+        data,
+        shown=data.join(apart[apart["difference_value"] != 0]),
     )
-
-
-def _difference_cells(row: dict[str, float]) -> tuple[str, str]:
-    if row["difference"] == 0:
-        return NOT_APPLICABLE, NOT_APPLICABLE
-    interval = between(row["low"], row["high"], 4, sign=True)
-    return f"{signed(row['difference'], 4)} {interval}", fixed(row["detectable"], 4)
 
 
 def _size_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
@@ -258,9 +242,12 @@ def _size_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
         axes.plot(data["n_params"], data["loss"], "o", color=palette.model, alpha=0.55, ms=5, mew=0, label="trial")
         axes.axhline(baseline, color=palette.baseline, ls="--", label="best baseline")
         low, high = _loss_limits(losses)
-        axes.set_ylim(min(low, baseline - 0.05 * (high - low)), max(high, baseline + 0.05 * (high - low)))
-        axes.set_xlabel("parameters, counted")
-        axes.set_ylabel("log loss")
+        room = 0.05 * (high - low)
+        axes.set(
+            xlabel="parameters, counted",
+            ylabel="log loss",
+            ylim=(min(low, baseline - room), max(high, baseline + room)),
+        )
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.locator_params(axis="x", nbins=5)
         axes.legend(loc="best")

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
 from model.spec.budget import Budget
-from search.evidence import paired_difference
+from search.evidence import Difference, paired_difference
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.columns import difference_cells, difference_columns
-from search.report.layout.format import fixed, short_name, whole
+from search.report.layout.columns import DIFFERENCE_CELLS, count, difference_columns, make_table, model, number, text
+from search.report.layout.format import fixed
 from search.report.layout.palette import Palette
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.evidence import Difference
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
+from search.report.statistics.measure import Statistics
 
 
 def in_order(all_inputs: Sequence[StudyInputs]) -> list[StudyInputs]:
@@ -88,34 +83,20 @@ def budgets_section(all_inputs: Sequence[StudyInputs], measured: Statistics) -> 
 
 
 def _table(data: pd.DataFrame) -> Table:
-    rows = tuple(
-        (
-            row["study"],
-            whole(row["n_trials"]),
-            short_name(row["best_trial"]),
-            whole(row["n_params"]),
-            fixed(row["loss"], 4),
-            fixed(row["base_rate_loss"], 4),
-            *difference_cells(row),
-        )
-        for row in data.to_dict("records")
-    )
-    return Table(
-        name="budgets",
-        caption="Best trial of each study, and its log loss less that of the next smaller budget's best on the same "
-        "days, with 95 % intervals.",
-        head=(
-            "study",
-            "trials",
-            "best trial",
-            "parameters",
-            "log loss",
-            "base-rate loss",
-            "difference",
-            "smallest detectable",
-        ),
-        rows=rows,
-        data=data,
+    return make_table(
+        "budgets",
+        "Best trial of each study, and its log loss less that of the next smaller budget's best on the same days, with "
+        "95 % intervals.",
+        {
+            "study": text("study"),
+            "trials": count("n_trials"),
+            "best trial": model("best_trial"),
+            "parameters": count("n_params"),
+            "log loss": number("loss", 4),
+            "base-rate loss": number("base_rate_loss", 4),
+            **DIFFERENCE_CELLS,
+        },
+        data,
     )
 
 
@@ -139,17 +120,13 @@ def _figure(all_inputs: Sequence[StudyInputs], base_rate_loss: float) -> Figure:
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
         colours = (palette.model, palette.third, palette.baseline)
-        for number, (study, part) in enumerate(data.groupby("study", sort=False)):
-            marker = "os^Dv"[number % 5]
-            axes.plot(
-                part["n_params"], part["loss"], marker, color=colours[number % 3], alpha=0.6, ms=5, mew=0, label=study
-            )
+        for place, (study, part) in enumerate(data.groupby("study", sort=False)):
+            marker, colour = "os^Dv"[place % 5], colours[place % 3]
+            axes.plot(part["n_params"], part["loss"], marker, color=colour, alpha=0.6, ms=5, mew=0, label=study)
         axes.axhline(baseline, color=palette.faint, ls="--", label="best baseline")
-        axes.set_xscale("log")
         low, high = float(data["loss"].min()), float(data["loss"].quantile(0.9))
-        axes.set_ylim(min(low, baseline) - 0.1 * (high - low), max(high, baseline) + 0.35 * (high - low))
-        axes.set_xlabel("parameters, counted")
-        axes.set_ylabel("log loss")
+        limits = (min(low, baseline) - 0.1 * (high - low), max(high, baseline) + 0.35 * (high - low))
+        axes.set(xscale="log", ylim=limits, xlabel="parameters, counted", ylabel="log loss")
         axes.legend(loc="best")
 
     return Figure(

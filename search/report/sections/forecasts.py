@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
 from search.evidence import Difference
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.columns import baseline_rows, difference_columns, interval_cell, interval_columns
-from search.report.layout.format import NOT_APPLICABLE, between, fixed, short_name, signed, whole
+from search.report.layout.columns import (
+    count,
+    difference_columns,
+    ends,
+    interval,
+    interval_columns,
+    make_table,
+    model,
+    number,
+)
+from search.report.layout.format import fixed, short_name, with_interval
 from search.report.layout.palette import Palette
-from search.report.statistics.measure import blocks_in_words
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
+from search.report.statistics.measure import Statistics, blocks_in_words
 
 SHOWN_TRIALS = 10
 METRICS = ("loss", "roc_auc", "brier")
@@ -35,16 +38,17 @@ def forecasts_section(inputs: StudyInputs, measured: Statistics, previous: tuple
     """
     frame = forecast_table(inputs, measured)
     shown = frame[(frame["role"] == "baseline") | (frame["rank"] <= SHOWN_TRIALS)]
-    baseline = short_name(inputs.baselines.names[inputs.baselines.best("baseline")])
+    compared = shown[shown["difference_value"].notna()]
+    baseline = inputs.opponent
     blocks: list[Block] = [
         Text(
             text=f"Each interval holds 95 % of {measured.n_resamples:,} stationary-bootstrap resamples of the days, "
             f"drawn {blocks_in_words(measured.block)}. Where a row's interval of the difference holds 0, these days "
             f"can't tell it from {baseline}."
         ),
-        _difference_figure(shown, baseline),
+        _difference_figure(compared, baseline),
         _score_table(shown, frame),
-        _difference_table(shown, baseline),
+        _difference_table(compared, baseline),
     ]
     if previous is not None:
         blocks.append(Text(text=previous_in_words(*previous), lead="Against the next smaller budget."))
@@ -90,7 +94,6 @@ def forecast_table(inputs: StudyInputs, measured: Statistics) -> pd.DataFrame:
 
 def previous_in_words(other: str, found: Difference) -> str:
     """Say whether this budget's best trial is better than the smaller one's."""
-    figures = f"{signed(found.value, 4)} {between(found.low, found.high, 4, sign=True)} log loss"
     if found.high < 0:
         verdict = "the larger budget is better on these days, the choice of the best of each not allowed for"
     elif found.low > 0:
@@ -98,62 +101,49 @@ def previous_in_words(other: str, found: Difference) -> str:
     else:
         verdict = "these days can't tell the two budgets apart"
     return (
-        f"This best trial less the best of {other}: {figures}; smallest detectable "
+        f"This best trial less the best of {other}: {with_interval(found, 4, sign=True)} log loss; smallest detectable "
         f"{fixed(found.detectable, 4)}. So {verdict}."
     )
 
 
 def _score_table(shown: pd.DataFrame, frame: pd.DataFrame) -> Table:
     n_trials = int((frame["role"] == "trial").sum())
-    rows = tuple(
-        (
-            short_name(row["model"]),
-            NOT_APPLICABLE if pd.isna(row["n_params"]) else whole(row["n_params"]),
-            interval_cell(row, "roc_auc", 3),
-            interval_cell(row, "loss", 4),
-            fixed(row["base_rate_loss"], 4),
-            signed(row["skill"], 3),
-            interval_cell(row, "brier", 4),
-        )
-        for row in shown.to_dict("records")
-    )
-    return Table(
-        name="forecasts",
-        caption=f"Scores with 95 % intervals, lowest loss first: the {min(n_trials, SHOWN_TRIALS)} best of {n_trials} "
+    return make_table(
+        "forecasts",
+        f"Scores with 95 % intervals, lowest loss first: the {min(n_trials, SHOWN_TRIALS)} best of {n_trials} "
         "trials, and every baseline (marked). Skill is the share of the base rate's loss that is avoided. All trials:",
-        head=("model", "parameters", "AUC", "log loss", "base-rate loss", "skill", "Brier"),
-        rows=rows,
-        data=frame,
-        marked=baseline_rows(shown),
+        {
+            "model": model("model"),
+            "parameters": count("n_params"),
+            "AUC": interval("roc_auc", 3),
+            "log loss": interval("loss", 4),
+            "base-rate loss": number("base_rate_loss", 4),
+            "skill": number("skill", 3, sign=True),
+            "Brier": interval("brier", 4),
+        },
+        frame,
+        shown=shown,
     )
 
 
-def _difference_table(shown: pd.DataFrame, baseline: str) -> Table:
-    compared = shown[shown["difference_value"].notna()]
-    rows = tuple(
-        (
-            short_name(row["model"]),
-            signed(row["difference_value"], 4),
-            between(row["difference_low"], row["difference_high"], 4, sign=True),
-            fixed(row["difference_detectable"], 4),
-            fixed(row["difference_p_value"], 3),
-            "yes" if row["in_confidence_set"] else "no",
-        )
-        for row in compared.to_dict("records")
-    )
-    return Table(
-        name="differences",
-        caption=f"Log loss less that of {baseline}, the best baseline, on the same days; below 0 is better. p is "
+def _difference_table(compared: pd.DataFrame, baseline: str) -> Table:
+    return make_table(
+        "differences",
+        f"Log loss less that of {baseline}, the best baseline, on the same days; below 0 is better. p is "
         "one-sided and of the row alone: it does not know how many trials there were.",
-        head=("model", "difference", "95 % interval", "smallest detectable", "p", "among the best?"),
-        rows=rows,
-        data=compared,
-        marked=baseline_rows(compared),
+        {
+            "model": model("model"),
+            "difference": number("difference_value", 4, sign=True),
+            "95 % interval": ends("difference", 4, sign=True),
+            "smallest detectable": number("difference_detectable", 4),
+            "p": number("difference_p_value", 3),
+            "among the best?": lambda row: "yes" if row["in_confidence_set"] else "no",
+        },
+        compared,
     )
 
 
-def _difference_figure(shown: pd.DataFrame, baseline: str) -> Figure:
-    data = shown[shown["difference_value"].notna()]
+def _difference_figure(data: pd.DataFrame, baseline: str) -> Figure:
     trials = data[data["role"] == "trial"]
     n_better = int((trials["difference_high"] < 0).sum())
 
@@ -163,14 +153,12 @@ def _difference_figure(shown: pd.DataFrame, baseline: str) -> Figure:
         axes.axvspan(-detectable, detectable, color=palette.line, alpha=0.55, lw=0)
         axes.axvline(0, color=palette.faint, lw=1)
         for height, row in enumerate(data.iloc[::-1].to_dict("records")):
-            colour = palette.model if row["role"] == "trial" else palette.baseline
+            marker, colour = ("o", palette.model) if row["role"] == "trial" else ("s", palette.baseline)
             axes.plot([row["difference_low"], row["difference_high"]], [height, height], color=colour)
-            marker = "o" if row["role"] == "trial" else "s"
             axes.plot(row["difference_value"], height, marker, color=colour, ms=5)
         axes.set_yticks(range(len(data)), [short_name(name) for name in data["model"].iloc[::-1]], fontsize=8.5)
         axes.grid(axis="y", visible=False)
-        axes.set_xlim(*_difference_limits(data, detectable))
-        axes.set_xlabel(f"log loss less {baseline}'s  (left is better)")
+        axes.set(xlim=_difference_limits(data, detectable), xlabel=f"log loss less {baseline}'s  (left is better)")
 
     return Figure(
         name="differences",

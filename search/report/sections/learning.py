@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Figure, Section, Text
 from search.report.layout.format import plural, short_name
 from search.report.layout.palette import Palette
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
+from search.report.statistics.measure import Statistics
 
 
 def learning_section(inputs: StudyInputs, measured: Statistics) -> Section:
@@ -61,10 +56,9 @@ def _figure(inputs: StudyInputs, measured: Statistics) -> Figure:
         axes.axhline(measured.base_rate_loss, color=palette.faint, ls=":", label="base rate")
         low = min(float(data["loss"].min()), baseline)
         high = max(float(np.quantile(data["loss"], 0.9)), measured.base_rate_loss)
-        axes.set_ylim(low - 0.05 * (high - low), high + 0.12 * (high - low))
+        limits = (low - 0.05 * (high - low), high + 0.12 * (high - low))
+        axes.set(ylim=limits, xlabel="epoch", ylabel="validation log loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("validation log loss")
         axes.legend(loc="best")
 
     return Figure(

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Section, Text
-from search.report.statistics.measure import blocks_in_words
-
-if TYPE_CHECKING:
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
+from search.report.statistics.measure import Statistics, blocks_in_words
 
 REFERENCES = (
     "Politis and Romano (1994), The stationary bootstrap, JASA 89. Politis and White (2004) and Patton, Politis and "

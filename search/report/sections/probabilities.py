@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.format import between, fixed, plural, short_name, whole
+from search.report.layout.columns import count, ends, interval, make_table, model, number
+from search.report.layout.format import plural, short_name
 from search.report.layout.palette import Palette
+from search.report.statistics.measure import Statistics
 from search.report.statistics.reliability import calibration_bins, reliability
 from search.report.statistics.thresholds import FEW_CALLS, threshold_sweep
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
 
 
 def probabilities_section(inputs: StudyInputs, measured: Statistics) -> Section:
@@ -86,26 +82,14 @@ def _calibration_figure(bins: pd.DataFrame, names: dict[str, str], rate: float) 
         axes.plot([0, top], [0, top], color=palette.faint, lw=1)
         axes.axhline(rate, color=palette.faint, ls=":", lw=1.2)
         axes.annotate("base rate", (top, rate), xytext=(-2, 3), textcoords="offset points", ha="right", fontsize=9)
-        styles = {"baseline": (palette.baseline, "s"), "trial": (palette.model, "o")}
-        for role, (colour, marker) in styles.items():
+        styles = {"baseline": (palette.baseline, "s-", 0.55), "trial": (palette.model, "o-", 1.0)}
+        for role, (colour, style, alpha) in styles.items():
             part = bins[bins["role"] == role]
-            ends = [part["observed"] - part["low"], part["high"] - part["observed"]]
-            faint = 0.55 if role == "baseline" else 1.0
-            axes.errorbar(
-                part["mean_p"],
-                part["observed"],
-                ends,
-                fmt=f"{marker}-",
-                color=colour,
-                ms=5,
-                lw=1.3,
-                alpha=faint,
-                label=names[role],
-            )
-        axes.set_xlim(0, top)
-        axes.set_ylim(0, top)
-        axes.set_xlabel("probability said, mean of the bin")
-        axes.set_ylabel("share of days that were positive")
+            x, y = part["mean_p"], part["observed"]
+            bars, label = [y - part["low"], part["high"] - y], names[role]
+            axes.errorbar(x, y, bars, fmt=style, color=colour, ms=5, lw=1.3, alpha=alpha, label=label)
+        axes.set(xlabel="probability said, mean of the bin", ylabel="share of days that were positive")
+        axes.set(xlim=(0, top), ylim=(0, top))
         axes.legend(loc="upper left")
 
     worst = bins[bins["role"] == "trial"].assign(gap=lambda f: (f["mean_p"] - f["observed"]).abs())["gap"].max()
@@ -124,17 +108,20 @@ def _calibration_figure(bins: pd.DataFrame, names: dict[str, str], rate: float) 
 def _reliability_table(inputs: StudyInputs, rows: dict[str, int]) -> Table:
     forecasts = inputs.forecasts
     found = {forecasts.names[row]: reliability(forecasts.y_D, forecasts.p_MD[row]) for row in rows.values()}
-    names = ("brier", "base_rate_brier", "reliability", "resolution")
-    data = pd.DataFrame([{"model": name, **{n: getattr(each, n) for n in names}} for name, each in found.items()])
-    return Table(
-        name="reliability",
-        caption="Brier score beside that of always saying the base rate. Reliability is what miscalibration costs (0 "
+    heads = {
+        "Brier": "brier",
+        "base-rate Brier": "base_rate_brier",
+        "reliability": "reliability",
+        "resolution": "resolution",
+    }
+    return make_table(
+        "reliability",
+        "Brier score beside that of always saying the base rate. Reliability is what miscalibration costs (0 "
         "is calibrated), resolution what telling days apart gains (0 is the base rate's).",
-        head=("model", "Brier", "base-rate Brier", "reliability", "resolution"),
-        rows=tuple(
-            (short_name(row["model"]), *(fixed(row[name], 4) for name in names)) for row in data.to_dict("records")
+        {"model": model("model"), **{head: number(name, 4) for head, name in heads.items()}},
+        pd.DataFrame(
+            [{"model": name, **{n: getattr(each, n) for n in heads.values()}} for name, each in found.items()]
         ),
-        data=data,
     )
 
 
@@ -145,19 +132,12 @@ def _threshold_figure(sweep: pd.DataFrame, rate: float, name: str) -> Figure:
         above, below = canvas.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
         _shares(above, called, palette)
         above.axhline(rate, color=palette.faint, ls=":", lw=1.2)
-        above.set_ylabel("share")
-        above.set_ylim(0, 1.02)
+        above.set(ylabel="share", ylim=(0, 1.02))
         above.legend(loc="center right")
-        below.bar(
-            called["threshold"],
-            called["n_calls"],
-            0.03,
-            color=np.where(called["few"], palette.faint, palette.model).tolist(),
-        )
+        colours = np.where(called["few"], palette.faint, palette.model).tolist()
+        below.bar(called["threshold"], called["n_calls"], 0.03, color=colours)
         below.axhline(FEW_CALLS, color=palette.faint, ls="--", lw=1)
-        below.set_yscale("log")
-        below.set_ylabel("calls")
-        below.set_xlabel("threshold")
+        below.set(yscale="log", ylabel="calls", xlabel="threshold")
 
     return Figure(
         name="thresholds",
@@ -183,26 +163,17 @@ def _shares(axes: Axes, called: pd.DataFrame, palette: Palette) -> None:
 
 
 def _threshold_table(sweep: pd.DataFrame, name: str) -> Table:
-    rows = tuple(
-        (
-            f"{row['threshold']:.2f}",
-            whole(row["n_calls"]),
-            between(row["n_calls_low"], row["n_calls_high"], 0),
-            _share(row, "precision"),
-            _share(row, "recall"),
-            "fewer than 30" if row["few"] else "",
-        )
-        for row in sweep.to_dict("records")
-        if row["n_calls"]
+    return make_table(
+        "thresholds",
+        f"{name}: days called, precision and recall with 95 % intervals, at every threshold that calls a day.",
+        {
+            "threshold": number("threshold", 2),
+            "calls": count("n_calls"),
+            "95 % interval": ends("n_calls", 0),
+            "precision": interval("precision", 2),
+            "recall": interval("recall", 2),
+            "note": lambda row: "fewer than 30" if row["few"] else "",
+        },
+        sweep,
+        shown=sweep[sweep["n_calls"] > 0],
     )
-    return Table(
-        name="thresholds",
-        caption=f"{name}: days called, precision and recall with 95 % intervals, at every threshold that calls a day.",
-        head=("threshold", "calls", "95 % interval", "precision", "recall", "note"),
-        rows=rows,
-        data=sweep,
-    )
-
-
-def _share(row: dict[str, float], name: str) -> str:
-    return f"{fixed(row[name], 2)} {between(row[f'{name}_low'], row[f'{name}_high'], 2)}"

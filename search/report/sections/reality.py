@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from search.evidence import Selection
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
 from search.report.layout.drawing import label_line
 from search.report.layout.format import between, fixed, p_text, plural, short_name
 from search.report.layout.palette import Palette
-from search.report.statistics.measure import blocks_in_words
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
+from search.report.statistics.measure import Statistics, blocks_in_words
 
 SIGNIFICANT = 0.05
 MANY = 12
@@ -50,7 +45,6 @@ def reality_section(inputs: StudyInputs, measured: Statistics) -> Section:
 def superiority_in_words(inputs: StudyInputs, measured: Statistics) -> str:
     """Say whether any trial beats the best baseline, and which."""
     found = measured.superiority
-    baseline = short_name(inputs.baselines.names[inputs.baselines.best("baseline")])
     answer = "Yes" if found.p_value < SIGNIFICANT else "Not shown"
     names = [short_name(inputs.trials.names[row]) for row in found.superior]
     named = (
@@ -59,7 +53,7 @@ def superiority_in_words(inputs: StudyInputs, measured: Statistics) -> str:
         else "no single trial can be named as better"
     )
     return (
-        f"{answer}. If none beat {baseline}, a best trial as far ahead of it as this one would come up with "
+        f"{answer}. If none beat {inputs.opponent}, a best trial as far ahead of it as this one would come up with "
         f"{p_text(found.p_value)} (superior predictive ability, Hansen 2005); {named} (StepM, "
         "Romano and Wolf 2005)."
     )
@@ -69,12 +63,10 @@ def confidence_set_in_words(inputs: StudyInputs, measured: Statistics) -> str:
     """Say which models can't be told from the best."""
     forecasts = inputs.forecasts
     kept = [name for name in forecasts.names if name in measured.confidence_set]
-    trials = [name for name in kept if name.startswith("trial")]
     baselines = [short_name(name) for name in kept if not name.startswith("trial")]
-    others = _few(baselines) if baselines else "no baseline"
     return (
-        f"{len(trials)} of {plural(len(inputs.trials.names), 'trial')}, and "
-        f"{others} (model confidence set at 5 %, Hansen, Lunde and Nason 2011)."
+        f"{len(kept) - len(baselines)} of {plural(len(inputs.trials.names), 'trial')}, and "
+        f"{_few(baselines) or 'no baseline'} (model confidence set at 5 %, Hansen, Lunde and Nason 2011)."
     )
 
 
@@ -133,49 +125,44 @@ def _few(names: list[str]) -> str:
 
 
 def _auc_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
-    found = measured.selection
-    scores = [
-        {"model": name, "role": role, "roc_auc": measured.intervals[name]["roc_auc"].value}
-        for name, role in zip(inputs.forecasts.names, inputs.forecasts.roles, strict=True)
-    ]
-    marks = {"corrected best": found.corrected, "best without skill": found.null_maximum}
-    data = pd.DataFrame(scores + [{"model": name, "role": "mark", "roc_auc": value} for name, value in marks.items()])
-    baseline = inputs.baselines.names[inputs.baselines.best("baseline")]
+    found, forecasts = measured.selection, inputs.forecasts
+    scores = [measured.intervals[name]["roc_auc"].value for name in forecasts.names]
+    data = pd.DataFrame(
+        {
+            "model": [*forecasts.names, "corrected best", "best without skill"],
+            "role": [*forecasts.roles, "mark", "mark"],
+            "roc_auc": [*scores, found.corrected, found.null_maximum],
+        }
+    )
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
         trials = data[data["role"] == "trial"]["roc_auc"].to_numpy()
-        opponent = float(data.loc[data["model"] == baseline, "roc_auc"].iloc[0])
+        opponent = scores[forecasts.best("baseline")]
         shown = np.array([*trials, found.corrected, opponent])
         low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
         room = max(high - low, 0.01)
         far = found.null_maximum < low - room
         low = low if far else min(low, found.null_maximum)
         axes.hist(trials, bins=min(20, max(5, len(trials))), color=palette.model, alpha=0.75)
-        axes.set_xlim(low - 0.12 * room, high + 0.12 * room)
-        axes.set_ylim(top=1.75 * axes.get_ylim()[1])
+        axes.set(xlim=(low - 0.12 * room, high + 0.12 * room), ylim=(None, 1.75 * axes.get_ylim()[1]))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         lines = [
-            (opponent, short_name(baseline), palette.baseline, "--"),
+            (opponent, inputs.opponent, palette.baseline, "--"),
             (found.corrected, "best, corrected", palette.third, "-"),
             (found.raw, "best, raw", palette.model, "-"),
         ]
         if far:
-            axes.annotate(
-                f"← best without skill, {found.null_maximum:.3f}",
-                (0.01, 0.6),
-                xycoords="axes fraction",
-                fontsize=9,
-                bbox={"fc": palette.paper, "ec": "none", "pad": 1.0},
-            )
+            box = {"fc": palette.paper, "ec": "none", "pad": 1.0}
+            said = f"← best without skill, {found.null_maximum:.3f}"
+            axes.annotate(said, (0.01, 0.6), xycoords="axes fraction", fontsize=9, bbox=box)
         else:
             lines.insert(0, (found.null_maximum, "best without skill", palette.faint, ":"))
         for row, (value, text, colour, style) in enumerate(lines):
             if math.isfinite(value):
                 axes.axvline(value, color=colour, ls=style)
                 label_line(axes, value, text, colour, row=row)
-        axes.set_xlabel("AUC on the validation days")
-        axes.set_ylabel("trials")
+        axes.set(xlabel="AUC on the validation days", ylabel="trials")
 
     return Figure(
         name="auc",
@@ -191,28 +178,20 @@ def _auc_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
 
 def _test_table(measured: Statistics) -> Table:
     found = measured.superiority
-    data = pd.DataFrame(
-        [
-            ("superior predictive ability, consistent p", found.p_value),
-            ("the same, lower bound", found.p_lower),
-            ("the same, upper bound", found.p_upper),
-            ("trials named by StepM", float(len(found.superior))),
-            ("models in the confidence set", float(len(measured.confidence_set))),
-            ("probability of backtest overfitting", measured.overfitting),
-        ],
-        columns=["figure", "value"],
-    )
-    counts = data["figure"].str.contains("named|models")
-    rows = tuple(
-        (name, f"{value:.0f}" if count else fixed(value, 3))
-        for name, value, count in zip(data["figure"], data["value"], counts, strict=True)
-    )
+    figures = [
+        ("superior predictive ability, consistent p", found.p_value, 3),
+        ("the same, lower bound", found.p_lower, 3),
+        ("the same, upper bound", found.p_upper, 3),
+        ("trials named by StepM", float(len(found.superior)), 0),
+        ("models in the confidence set", float(len(measured.confidence_set)), 0),
+        ("probability of backtest overfitting", measured.overfitting, 3),
+    ]
     return Table(
         name="tests",
         caption=f"Tests over all {found.n_models} trials against the best baseline.",
         head=("test", "figure"),
-        rows=rows,
-        data=data,
+        rows=tuple((name, fixed(value, digits)) for name, value, digits in figures),
+        data=pd.DataFrame([figure[:2] for figure in figures], columns=["figure", "value"]),
     )
 
 

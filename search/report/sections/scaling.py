@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
-from search.report.layout.columns import interval_columns
-from search.report.layout.format import MINUS, fixed, whole, with_interval
+from search.report.layout.columns import count, interval, interval_columns, make_table, number, text
+from search.report.layout.format import MINUS, fixed
 from search.report.layout.palette import Palette
+from search.report.statistics.measure import Statistics
+from search.scaling import Scaling
 from search.scaling.text import formula, lines_below
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.statistics.measure import Statistics
-    from search.scaling import Scaling
 
 
 def scaling_section(found: Scaling | str, measured: Statistics) -> Section:
@@ -70,32 +66,22 @@ def _figure(found: Scaling, base_rate_loss: float) -> Figure:
     points = found.points
     sizes = np.geomspace(points.n_params_T.min(), points.n_params_T.max(), 60)
     curves = {fit.name: fit.predict(sizes) for fit in found.fits if not fit.problem}
-    data = pd.concat(
-        [
-            pd.DataFrame(
-                {"series": "trial", "name": points.names, "n_params": points.n_params_T, "loss": points.loss_T}
-            ),
-            *(
-                pd.DataFrame({"series": name, "name": "", "n_params": sizes, "loss": losses})
-                for name, losses in curves.items()
-            ),
-        ],
-        ignore_index=True,
-    )
+    trials = {"series": "trial", "name": points.names, "n_params": points.n_params_T, "loss": points.loss_T}
+    fitted = [{"series": name, "name": "", "n_params": sizes, "loss": losses} for name, losses in curves.items()]
+    data = pd.concat([pd.DataFrame(each) for each in (trials, *fitted)], ignore_index=True)
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
         axes.plot(points.n_params_T, points.loss_T, "o", color=palette.model, alpha=0.5, ms=5, mew=0, label="trial")
-        for number, (name, losses) in enumerate(curves.items()):
-            colour = palette.baseline if name == found.chosen else palette.faint
-            style = "-" if name == found.chosen else ("--", ":", "-.")[number % 3]
-            axes.plot(sizes, losses, style, color=colour, label=f"{name}{' (chosen)' if name == found.chosen else ''}")
-        axes.set_xscale("log")
+        for place, (name, losses) in enumerate(curves.items()):
+            if name == found.chosen:
+                axes.plot(sizes, losses, "-", color=palette.baseline, label=f"{name} (chosen)")
+            else:
+                axes.plot(sizes, losses, ("--", ":", "-.")[place % 3], color=palette.faint, label=name)
         low, high = float(points.loss_T.min()), float(np.quantile(points.loss_T, 0.95))
         room = max(high - low, 1e-3)
-        axes.set_ylim(low - 0.1 * room, high + 0.4 * room)
-        axes.set_xlabel("parameters, counted")
-        axes.set_ylabel("log loss")
+        limits = (low - 0.1 * room, high + 0.4 * room)
+        axes.set(xscale="log", ylim=limits, xlabel="parameters, counted", ylabel="log loss")
         axes.legend(loc="upper center", ncols=2)
 
     return Figure(
@@ -111,65 +97,56 @@ def _figure(found: Scaling, base_rate_loss: float) -> Figure:
 
 
 def _budget_table(found: Scaling, base_rate_loss: float) -> Table:
-    data = pd.DataFrame(
-        [
-            {
-                "budget": each.budget,
-                "n_trials": each.n_trials,
-                "n_params": each.n_params,
-                **interval_columns("mean", each.mean),
-                **interval_columns("selected", each.selected),
-                "base_rate_loss": base_rate_loss,
-            }
-            for each in found.budgets
-        ]
-    )
-    rows = tuple(
-        (
-            each.budget,
-            whole(each.n_trials),
-            whole(each.n_params),
-            with_interval(each.mean, 4),
-            with_interval(each.selected, 4),
-            fixed(base_rate_loss, 4),
-        )
+    data = [
+        {
+            "budget": each.budget,
+            "n_trials": each.n_trials,
+            "n_params": each.n_params,
+            **interval_columns("mean", each.mean),
+            **interval_columns("selected", each.selected),
+            "base_rate_loss": base_rate_loss,
+        }
         for each in found.budgets
-    )
-    return Table(
-        name="scaling_budgets",
-        caption="Log loss of each budget with 95 % intervals: the mean of its trials, and its best one chosen on "
+    ]
+    return make_table(
+        "scaling_budgets",
+        "Log loss of each budget with 95 % intervals: the mean of its trials, and its best one chosen on "
         f"other days than it is scored on. Smallest detectable change from the smallest to the largest: "
         f"{fixed(found.detectable, 4)}.",
-        head=("budget", "trials", "parameters, median", "mean log loss", "selected log loss", "base-rate loss"),
-        rows=rows,
-        data=data,
+        {
+            "budget": text("budget"),
+            "trials": count("n_trials"),
+            "parameters, median": count("n_params"),
+            "mean log loss": interval("mean", 4),
+            "selected log loss": interval("selected", 4),
+            "base-rate loss": number("base_rate_loss", 4),
+        },
+        pd.DataFrame(data),
     )
 
 
 def _fit_table(found: Scaling) -> Table:
     lowest = min(fit.aicc for fit in found.fits)
-    data = pd.DataFrame(
-        [
-            {
-                "curve": fit.name,
-                "aicc": fit.aicc,
-                "above_best": fit.aicc - lowest if np.isfinite(fit.aicc) and np.isfinite(lowest) else np.nan,
-                "problem": fit.problem,
-                "formula": "" if fit.problem else _with_minus(formula(fit)),
-                "chosen": fit.name == found.chosen,
-            }
-            for fit in found.fits
-        ]
-    )
-    rows = tuple(
-        (row["curve"], fixed(row["above_best"], 1), row["problem"] or row["formula"], "yes" if row["chosen"] else "")
-        for row in data.to_dict("records")
-    )
-    return Table(
-        name="scaling_fits",
-        caption="Curves fitted, by AICc above the lowest: below about 2 the days can't tell them apart.",
-        head=("curve", "AICc above the lowest", "formula", "chosen"),
-        rows=rows,
-        data=data,
-        marked=frozenset(number for number, chosen in enumerate(data["chosen"]) if chosen),
+    data = [
+        {
+            "curve": fit.name,
+            "aicc": fit.aicc,
+            "above_best": fit.aicc - lowest if np.isfinite(fit.aicc) else np.nan,
+            "problem": fit.problem,
+            "formula": "" if fit.problem else _with_minus(formula(fit)),
+            "chosen": fit.name == found.chosen,
+        }
+        for fit in found.fits
+    ]
+    return make_table(
+        "scaling_fits",
+        "Curves fitted, by AICc above the lowest: below about 2 the days can't tell them apart.",
+        {
+            "curve": text("curve"),
+            "AICc above the lowest": number("above_best", 1),
+            "formula": lambda row: row["problem"] or row["formula"],
+            "chosen": lambda row: "yes" if row["chosen"] else "",
+        },
+        pd.DataFrame(data),
+        mark=lambda row: bool(row["chosen"]),
     )

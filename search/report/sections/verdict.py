@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from search.evidence import Difference
+from search.evidence import Difference, Interval
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.inputs.walked_trial import WalkedTrial
-from search.report.layout.format import between, fixed, p_text, plural, short_name, signed
+from search.report.layout.format import between, fixed, p_text, plural, short_name, signed, with_interval
 from search.report.layout.page import Head, Number, Verdict
-
-if TYPE_CHECKING:
-    from search.report.inputs.study_inputs import StudyInputs
-    from search.report.statistics.measure import Statistics
+from search.report.statistics.measure import Statistics
 
 SIGNIFICANT = 0.05
 
@@ -26,7 +22,7 @@ def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | s
     walked : WalkedTrial or str, optional
         Its lowest-loss trial walked forward, or why it can't be compared; None if nothing was.
     """
-    plan, forecasts = inputs.plan, inputs.forecasts
+    plan, dates = inputs.plan, inputs.forecasts.dates_D
     return Head(
         study=inputs.name,
         title=f"{plan.data.ticker}: does a Transformer of {plan.budget} parameters foresee "
@@ -38,8 +34,8 @@ def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | s
         numbers=_numbers(inputs, measured),
         cautions=_cautions(inputs),
         facts=(
-            ("Days shown", _days(inputs)),
-            ("Base rate", f"{100 * forecasts.y_D.mean():.1f} % of the days were positive"),
+            ("Days shown", f"{len(dates)} validation days, {dates[0].date()} to {dates[-1].date()}"),
+            ("Base rate", f"{100 * inputs.forecasts.y_D.mean():.1f} % of the days were positive"),
             ("Sealed test", _openings(inputs)),
             ("Trials", f"{len(inputs.trials.names)} of {inputs.target_trials} finished"),
             ("Data", f"source {plan.data.source}, tier {plan.data.tier}, dataset {plan.data.dataset}"),
@@ -52,27 +48,21 @@ def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | s
 def judge(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | str | None = None) -> Verdict:
     """Say in plain sentences what the study comes to; a walk-forward has the last word."""
     forecasts, selection = inputs.forecasts, measured.selection
-    best, baseline = forecasts.best("trial"), forecasts.best("baseline")
+    best = forecasts.best("trial")
+    loss = forecasts.losses_MD[best].mean()
     difference = measured.against_baseline[forecasts.names[best]]
-    opponent = short_name(forecasts.names[baseline])
-    p_value = measured.superiority.p_value
-    skill = 1 - forecasts.losses_MD[best].mean() / measured.base_rate_loss if measured.base_rate_loss else float("nan")
+    skill = 1 - loss / measured.base_rate_loss if measured.base_rate_loss else float("nan")
+    said = answer(difference, measured.superiority.p_value, inputs.opponent, len(inputs.trials.names))
     return Verdict(
-        answer=" ".join(
-            [
-                answer(difference, p_value, opponent, len(inputs.trials.names)),
-                *([last(walked)] if isinstance(walked, WalkedTrial) else []),
-            ]
-        ),
+        answer=f"{said} {last(walked)}" if isinstance(walked, WalkedTrial) else said,
         reasons=(
             f"Best of {plural(selection.n_models, 'trial')}: AUC {fixed(selection.raw, 3)} raw, "
-            f"{fixed(selection.corrected, 3)} corrected for having been chosen. Against {opponent}, the best baseline: "
-            f"{signed(difference.value, 4)} {between(difference.low, difference.high, 4, sign=True)} log loss (below 0 "
+            f"{fixed(selection.corrected, 3)} corrected for having been chosen. Against {inputs.opponent}, the best "
+            f"baseline: {with_interval(difference, 4, sign=True)} log loss (below 0 "
             f"is better); the smallest difference that these {difference.n_days} days could have shown is "
             f"{fixed(difference.detectable, 4)}.",
-            f"Lowest loss: {short_name(forecasts.names[best])}, "
-            f"{fixed(forecasts.losses_MD[best].mean(), 4)} against {fixed(measured.base_rate_loss, 4)} of always "
-            f"saying the base rate (skill {signed(skill, 3)}).",
+            f"Lowest loss: {short_name(forecasts.names[best])}, {fixed(loss, 4)} against "
+            f"{fixed(measured.base_rate_loss, 4)} of always saying the base rate (skill {signed(skill, 3)}).",
             *([] if walked is None else [walked_in_words(walked)]),
         ),
     )
@@ -92,8 +82,8 @@ def walked_in_words(walked: WalkedTrial | str) -> str:
     found = walked.difference
     return (
         f"Walked forward over years that did not choose the setting, {walked.days}: {walked.name} less "
-        f"{walked.opponent} {signed(found.value, 4)} {between(found.low, found.high, 4, sign=True)} log loss; smallest "
-        f"detectable {fixed(found.detectable, 4)}."
+        f"{walked.opponent} {with_interval(found, 4, sign=True)} log loss; smallest detectable "
+        f"{fixed(found.detectable, 4)}."
     )
 
 
@@ -135,34 +125,28 @@ def answer(difference: Difference, p_value: float, opponent: str, n_trials: int)
 
 
 def _numbers(inputs: StudyInputs, measured: Statistics) -> tuple[Number, ...]:
-    found, forecasts = measured.selection, inputs.forecasts
-    by_auc = max(inputs.trials.names, key=lambda name: measured.intervals[name]["roc_auc"].value)
-    raw = measured.intervals[by_auc]["roc_auc"]
-    baseline = measured.intervals[forecasts.names[forecasts.best("baseline")]]["roc_auc"]
-    opponent = short_name(forecasts.names[forecasts.best("baseline")])
-    gain = measured.auc_against_baseline
+    found, forecasts, gain = measured.selection, inputs.forecasts, measured.auc_against_baseline
+    aucs = {name: intervals["roc_auc"] for name, intervals in measured.intervals.items()}
+    raw = max((aucs[name] for name in inputs.trials.names), key=lambda auc: auc.value)
+    baseline = aucs[forecasts.names[forecasts.best("baseline")]]
+    corrected = Interval(value=found.corrected, low=found.corrected_low, high=found.corrected_high)
     return (
-        Number(
-            what="AUC, raw",
-            value=fixed(found.raw, 3),
-            more=f"{between(raw.low, raw.high, 3)}: best of {found.n_models}, on the days that chose it",
+        _number("AUC, raw", raw, f"best of {found.n_models}, on the days that chose it"),
+        _number("AUC, corrected", corrected, "chosen on some days, scored on others"),
+        _number("AUC, best baseline", baseline, inputs.opponent),
+        _number(
+            "AUC gained, raw",
+            gain,
+            f"lowest-loss trial less {inputs.opponent}; smallest detectable {fixed(gain.detectable, 3)}",
+            sign=True,
         ),
-        Number(
-            what="AUC, corrected",
-            value=fixed(found.corrected, 3),
-            more=f"{between(found.corrected_low, found.corrected_high, 3)}: chosen on some days, scored on others",
-        ),
-        Number(
-            what="AUC, best baseline",
-            value=fixed(baseline.value, 3),
-            more=f"{between(baseline.low, baseline.high, 3)}: {opponent}",
-        ),
-        Number(
-            what="AUC gained, raw",
-            value=signed(gain.value, 3),
-            more=f"{between(gain.low, gain.high, 3, sign=True)}: lowest-loss trial less {opponent}; smallest "
-            f"detectable {fixed(gain.detectable, 3)}",
-        ),
+    )
+
+
+def _number(what: str, found: Interval | Difference, more: str, *, sign: bool = False) -> Number:
+    write = signed if sign else fixed
+    return Number(
+        what=what, value=write(found.value, 3), more=f"{between(found.low, found.high, 3, sign=sign)}: {more}"
     )
 
 
@@ -182,11 +166,6 @@ def _cautions(inputs: StudyInputs) -> tuple[str, ...]:
     if len(inputs.code) > 1:
         lines.append(f"The trials were run by {len(inputs.code)} versions of the code.")
     return tuple(lines)
-
-
-def _days(inputs: StudyInputs) -> str:
-    dates = inputs.forecasts.dates_D
-    return f"{len(dates)} validation days, {dates[0].date()} to {dates[-1].date()}"
 
 
 def _openings(inputs: StudyInputs) -> str:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
 from search.evidence import Forecasts, block_length, metric_intervals, resampled_days
+from search.report.inputs.study_inputs import StudyInputs
 from search.report.inputs.walked_trial import chosen_row, missing_baselines, missing_in_words, unbiased
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
 from search.report.layout.columns import (
-    baseline_rows,
-    difference_cells,
+    DIFFERENCE_CELLS,
+    Cell,
     difference_columns,
-    interval_cell,
+    interval,
     interval_columns,
+    make_table,
+    model,
+    number,
+    text,
 )
-from search.report.layout.format import fixed, plural, short_name
+from search.report.layout.format import plural, short_name
 from search.report.layout.palette import Palette
 from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
 from search.walk_forward.tables import span, year_frame
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.inputs.study_inputs import StudyInputs
+BASE_RATE = f"{BASELINE_ROLE} base_rate"
 
 
 def walk_forward_section(inputs: StudyInputs, walked: Forecasts, *, n_resamples: int) -> Section:
@@ -96,25 +97,18 @@ def _named(optimistic: list[int], enough: bool) -> str:
 
 
 def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
-    data = pooled_frame(forecasts, n_resamples=n_resamples)
-    rows = tuple(
-        (
-            short_name(row["model"]),
-            interval_cell(row, "roc_auc", 3),
-            interval_cell(row, "loss", 4),
-            fixed(row["base_rate_loss"], 4),
-            *difference_cells(row),
-        )
-        for row in data.to_dict("records")
-    )
-    return Table(
-        name="walk_forward",
-        caption=f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
+    return make_table(
+        "walk_forward",
+        f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
         "walked baseline on the same days, below 0 is better.",
-        head=("model", "AUC", "log loss", "base-rate loss", "difference", "smallest detectable"),
-        rows=rows,
-        data=data,
-        marked=baseline_rows(data),
+        {
+            "model": model("model"),
+            "AUC": interval("roc_auc", 3),
+            "log loss": interval("loss", 4),
+            "base-rate loss": number("base_rate_loss", 4),
+            **DIFFERENCE_CELLS,
+        },
+        pooled_frame(forecasts, n_resamples=n_resamples),
     )
 
 
@@ -129,20 +123,12 @@ def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
         axes.axhline(0, color=palette.faint, lw=1)
         for year in optimistic:
             axes.axvspan(year - 0.5, year + 0.5, color=palette.line, alpha=0.6, lw=0)
-        colours = {TRIAL_ROLE: (palette.model, palette.third), BASELINE_ROLE: (palette.baseline, palette.faint)}
-        shown = data[data["model"] != "baseline base_rate"]
-        for number, (name, part) in enumerate(shown.groupby("model", sort=False)):
-            colour = colours[part["role"].iloc[0]][number % 2]
-            style = "-" if part["role"].iloc[0] == TRIAL_ROLE else ":"
-            axes.plot(
-                part["year"],
-                part["difference"],
-                style,
-                color=colour,
-                marker="osD^v"[number % 5],
-                ms=4,
-                label=short_name(str(name)),
-            )
+        looks = {TRIAL_ROLE: ("-", palette.model, palette.third), BASELINE_ROLE: (":", palette.baseline, palette.faint)}
+        shown = data[data["model"] != BASE_RATE]
+        for place, (name, part) in enumerate(shown.groupby("model", sort=False)):
+            style, *colours = looks[part["role"].iloc[0]]
+            colour, marker, label = colours[place % 2], "osD^v"[place % 5], short_name(str(name))
+            axes.plot(part["year"], part["difference"], style, color=colour, marker=marker, ms=4, label=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(f"log loss less {short_name(opponent)}'s")
         axes.legend(loc="best", fontsize=8)
@@ -160,26 +146,19 @@ def _year_figure(forecasts: Forecasts, optimistic: list[int]) -> Figure:
 
 def _year_table(forecasts: Forecasts, optimistic: list[int]) -> Table:
     frame = year_frame(forecasts)
-    rows = []
-    shown = frame[frame["model"] != "baseline base_rate"]
-    for year, part in shown.groupby("year", sort=True):
-        star = "*" if year in optimistic else ""
-        first = part.iloc[0]
-        losses = [fixed(value, 4) for value in part["loss"]]
-        rows.append(
-            (
-                f"{year}{star}",
-                str(first["n_days"]),
-                fixed(first["base_rate"], 3),
-                fixed(first["base_rate_loss"], 4),
-                *losses,
-            )
-        )
-    names = [short_name(name) for name in forecasts.names if name != "baseline base_rate"]
-    return Table(
-        name="walk_forward_by_year",
-        caption="Log loss by year, beside the base rate's in that year. Starred years chose the setting: optimistic.",
-        head=("year", "days", "positive", "base-rate loss", *names),
-        rows=tuple(rows),
-        data=frame,
+    names = [name for name in forecasts.names if name != BASE_RATE]
+    years = frame.groupby("year")[["n_days", "base_rate", "base_rate_loss"]].first()
+    losses = frame.pivot(index="year", columns="model", values="loss")[names]
+    columns: dict[str, Cell] = {
+        "year": lambda row: f"{row['year']}{'*' if row['year'] in optimistic else ''}",
+        "days": text("n_days"),
+        "positive": number("base_rate", 3),
+        "base-rate loss": number("base_rate_loss", 4),
+    }
+    return make_table(
+        "walk_forward_by_year",
+        "Log loss by year, beside the base rate's in that year. Starred years chose the setting: optimistic.",
+        columns | {short_name(name): number(name, 4) for name in names},
+        frame,
+        shown=years.join(losses).reset_index(),
     )
