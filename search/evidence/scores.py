@@ -14,7 +14,6 @@ from pipeline.exceptions import InputError
 Array = npt.NDArray[np.float64]
 
 METRICS = ("roc_auc", "loss", "brier")
-HIGHER_IS_BETTER = ("roc_auc",)
 CHUNK_NUMBERS = 2_000_000
 
 
@@ -28,7 +27,7 @@ def sign_of(metric: str) -> int:
     """
     if metric not in METRICS:
         raise InputError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
-    return 1 if metric in HIGHER_IS_BETTER else -1
+    return 1 if metric == "roc_auc" else -1
 
 
 def daily_losses(y_D: Array, p_MD: Array) -> Array:

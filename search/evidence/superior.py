@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from arch.bootstrap import MCS, StepM
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import SAME, day_counts, resampled_days
+from search.evidence.bootstrap import SAME, Index, day_counts, resampled_days
 from search.evidence.scores import Array
-
-Index = npt.NDArray[np.int64]
 
 N_RESAMPLES = 1000
 SIZE = 0.05

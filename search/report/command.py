@@ -39,17 +39,7 @@ MIN_RESAMPLES = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """A page with its pictures and tables.
-
-    Parameters
-    ----------
-    html : str
-        The page.
-    pictures : dict
-        By name.
-    tables : dict
-        Data of every figure and table, by name.
-    """
+    """A page with its pictures, and the data of every figure and table, by name."""
 
     html: str
     pictures: dict[str, Picture]
@@ -74,16 +64,7 @@ def write_report(
 ) -> Path:
     """Make the page of the first study, the others beside it, and log it to the first one's run.
 
-    Parameters
-    ----------
-    stores : Stores
-        Of the record and the schedule.
-    names : sequence of str
-        Studies; several must share target and days.
-    n_resamples : int
-        Of the bootstrap.
-    say : callable, optional
-        Told what is being done.
+    Several studies must share target and days. What is being done is told to ``say``.
 
     Returns
     -------
@@ -112,16 +93,9 @@ def write_report(
 
 
 def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling: Scaling | str | None = None) -> Report:
-    """Turn what was read into a page: the same inputs give the same bytes.
+    """Turn what was read, of the page's own study first, into a page: the same inputs give the same bytes.
 
-    Parameters
-    ----------
-    all_inputs : sequence of StudyInputs
-        The page's own study first.
-    n_resamples : int
-        Of the bootstrap.
-    scaling : Scaling or str, optional
-        Over the budgets, or why it can't be fitted; None for one budget.
+    Scaling over the budgets may be why it can't be fitted; it is None for one budget.
     """
     inputs, others = all_inputs[0], all_inputs[1:]
     measured = measure(inputs.forecasts, n_resamples=n_resamples)
@@ -143,9 +117,7 @@ def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling:
     sections.append(methods_section(inputs, measured))
     head = page_head(inputs, measured, walked_best(inputs, n_resamples=n_resamples))
     pictures = draw_pictures(sections)
-    blocks: list[Figure | Table] = [
-        block for section in sections for block in section.blocks if isinstance(block, Figure | Table)
-    ]
+    blocks = [block for section in sections for block in section.blocks if isinstance(block, Figure | Table)]
     tables = {block.name: block.data for block in blocks}
     assert all(tables[block.name].equals(block.data) for block in blocks)
     return Report(html=render_page(head, sections, pictures), pictures=pictures, tables=tables)

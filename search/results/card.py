@@ -17,17 +17,7 @@ STATE = "study.state"
 
 
 def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
-    """Markdown description of a study.
-
-    Parameters
-    ----------
-    study : Study
-        What to describe.
-    table : DataFrame
-        From :func:`search.results.trials_table.trials_table`.
-    state : str
-        In words: ``complete``, ``interrupted``, …
-    """
+    """Markdown description of a study, its :func:`trials_table` and its state: ``complete``, ``interrupted``, …."""
     plan, split = study.plan, study.plan.split
     finished = table[table["state"] == "finished"]
     lines = [

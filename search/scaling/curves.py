@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.int64]
 
 CONSTANT, LINE, POWER_LAW, U_SHAPE = "constant", "line", "power law", "U-shape"
 N_PARAMETERS = {CONSTANT: 1, LINE: 2, POWER_LAW: 3, U_SHAPE: 3}

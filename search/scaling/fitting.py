@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from search.scaling.curves import CONSTANT, LINE, N_PARAMETERS, POWER_LAW, U_SHAPE, Fit
+from search.scaling.curves import CONSTANT, LINE, N_PARAMETERS, POWER_LAW, Array, Fit, Groups
 from search.scaling.huber import ALPHA_RANGE, N_ALPHAS, fit_linear, huber_cost, profile_alpha
-
-Array = npt.NDArray[np.float64]
-Groups = npt.NDArray[np.int64]
 
 SMALLEST_DELTA = 1e-3
 HUBER_EFFICIENCY = 1.345
 NORMAL_MAD = 1.4826
 N_STARTS = 6
-FEWEST_BUDGETS = {CONSTANT: 1, LINE: 2, POWER_LAW: 3, U_SHAPE: 3}
 
 
 def huber_delta(log_loss_T: Array, budget_T: Groups) -> float:
@@ -77,7 +72,7 @@ def fit_curves(n_params_T: Array, loss_T: Array, budget_T: Groups) -> tuple[tupl
     n_budgets = len(np.unique(budget_T))
     log_loss_T = np.log(loss_T)
     delta = huber_delta(log_loss_T, budget_T)
-    names = [name for name, fewest in FEWEST_BUDGETS.items() if n_budgets >= fewest]
+    names = [name for name, n_parameters in N_PARAMETERS.items() if n_budgets >= n_parameters]
     fits = tuple(fit_curve(name, n_params_T, log_loss_T, delta) for name in names)
     return fits, _unfitted(n_budgets, fits)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from search.scaling.curves import Array
 
 ALPHA_RANGE = (0.01, 3.0)
 N_ALPHAS, N_ZOOMS, N_ZOOMED = 24, 3, 7

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import norm
 from scipy.stats import t as student
 
 from search.evidence.bootstrap import LEVEL, Interval
-
-Array = npt.NDArray[np.float64]
+from search.scaling.curves import Array
 
 POWER = 0.8
 

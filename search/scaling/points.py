@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.exceptions import InputError
-
-Array = npt.NDArray[np.float64]
-Groups = npt.NDArray[np.int64]
+from search.scaling.curves import Array, Groups
 
 FEWEST_DAYS = 30
 

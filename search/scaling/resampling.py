@@ -14,15 +14,12 @@ Shapes: R resamples, T trials, D days, B budgets.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from search.evidence.bootstrap import day_counts, resampled_days
-from search.scaling.curves import Fit
+from search.scaling.curves import Array, Fit, Groups
 from search.scaling.fitting import huber_delta, polynomial, reference_size
 from search.scaling.huber import fit_linear, fit_power_law
-from search.scaling.points import Groups, Points
-
-Array = npt.NDArray[np.float64]
+from search.scaling.points import Points
 
 SMALLEST_LOSS = 1e-6
 

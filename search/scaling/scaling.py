@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from search.evidence.bootstrap import Interval, block_length
-from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE, Fit
+from search.scaling.curves import CONSTANT, LINE, POWER_LAW, U_SHAPE, Array, Fit
 from search.scaling.fitting import fit_curves
 from search.scaling.intervals import detectable, expanded_interval, is_beyond_zero
 from search.scaling.points import Points
 from search.scaling.resampling import day_shares, refit, resample_losses
 from search.scaling.result import BENDS, FALLS, NONE_FOUND, RISES, UNKNOWN, BudgetLoss, Scaling
 from search.scaling.selected import selected_losses
-
-Array = npt.NDArray[np.float64]
 
 N_RESAMPLES = 2000
 FEWEST_LONE_BUDGETS = 5

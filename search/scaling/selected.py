@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from search.evidence.overfitting import halves
-
-Array = npt.NDArray[np.float64]
+from search.scaling.curves import Array
 
 N_BLOCKS = 8
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,7 @@ from search.scaling.points import Points
 from search.scaling.result import Scaling
 from search.scaling.scaling import N_RESAMPLES, scaling_of_points
 from search.study.plan import Plan
-
-if TYPE_CHECKING:
-    from search.study.study import Study
+from search.study.study import Study
 
 MAY_DIFFER = (
     *("study", "budget", "tolerance", "grid_hash", "space_hash", "seed", "min_head_dim"),

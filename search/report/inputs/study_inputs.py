@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from model.spec.spec import Spec
@@ -73,6 +74,23 @@ class StudyInputs:
     def baselines(self) -> Forecasts:
         """Of the baselines alone."""
         return self.forecasts.of_role("baseline")
+
+    @property
+    def trial_losses(self) -> pd.DataFrame:
+        """Columns model, n_params, loss: the mean loss of every trial."""
+        trials = self.trials
+        return pd.DataFrame(
+            {
+                "model": trials.names,
+                "n_params": np.array(trials.n_params, dtype=float),
+                "loss": trials.losses_MD.mean(axis=1),
+            }
+        )
+
+    @property
+    def baseline_loss(self) -> float:
+        """Mean loss of the best baseline."""
+        return float(self.baselines.losses_MD.mean(axis=1).min())
 
     @property
     def opponent(self) -> str:

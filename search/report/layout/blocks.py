@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from search.report.layout.palette import Palette
+from search.report.layout.palette import Palette
 
 WIDTH_INCHES, HEIGHT_INCHES = 5.2, 3.5
 
@@ -102,17 +99,7 @@ Block = Text | Table | Figure
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """A part of the page.
-
-    Parameters
-    ----------
-    slug : str
-        Its anchor.
-    title, short : str
-        Its heading, and what the list of contents calls it.
-    blocks : tuple
-        In reading order.
-    """
+    """A part of the page: its anchor, its heading, what the list of contents calls it, and its blocks in order."""
 
     slug: str
     title: str

@@ -22,15 +22,7 @@ WHOLE = re.compile(r"\[[^\[\]]{1,24}\]|\d{4}-\d\d-\d\d|p (?:=|&lt;) [\d.]+\d|[+â
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What the study comes to.
-
-    Parameters
-    ----------
-    answer : str
-        In one or two plain sentences.
-    reasons : tuple of str
-        The figures that it rests on, in sentences.
-    """
+    """What the study comes to: an answer in one or two plain sentences, and in others the figures that it rests on."""
 
     answer: str
     reasons: tuple[str, ...]

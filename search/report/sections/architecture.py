@@ -164,15 +164,9 @@ def _shape_blocks(inputs: StudyInputs, measured: Statistics, effects: dict[str, 
 
 
 def _shape_figure(inputs: StudyInputs, measured: Statistics, effects: dict[str, ShapeEffect]) -> Figure:
-    specs, losses = inputs.trial_specs(), inputs.trials.losses_MD.mean(axis=1)
-    data = pd.DataFrame(
-        {
-            "model": inputs.trials.names,
-            ASPECT: [s.architecture.d_model / s.architecture.n_layers for s in specs],
-            HEADS: [s.architecture.n_heads for s in specs],
-            "loss": losses,
-        }
-    )
+    shapes = [spec.architecture for spec in inputs.trial_specs()]
+    ratios, heads = [s.d_model / s.n_layers for s in shapes], [s.n_heads for s in shapes]
+    data = inputs.trial_losses.assign(**{ASPECT: ratios, HEADS: heads})[["model", ASPECT, HEADS, "loss"]]
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         both = np.atleast_1d(canvas.subplots(1, len(effects), sharey=True))
@@ -187,7 +181,7 @@ def _shape_figure(inputs: StudyInputs, measured: Statistics, effects: dict[str, 
             axes.set_xticks(ticks, [ratio_text(v) for v in ticks])
             axes.minorticks_off()
             axes.set_xlabel("d_model / n_layers" if name == ASPECT else "attention heads")
-        both[0].set(ylim=_loss_limits(losses), ylabel="log loss")
+        both[0].set(ylim=_loss_limits(data["loss"]), ylabel="log loss")
 
     spreads = "; ".join(f"{name}: spread {effect.spread:.4f}" for name, effect in effects.items())
     return Figure(
@@ -202,9 +196,9 @@ def _shape_figure(inputs: StudyInputs, measured: Statistics, effects: dict[str, 
     )
 
 
-def _loss_limits(losses: np.ndarray) -> tuple[float, float]:
+def _loss_limits(losses: pd.Series) -> tuple[float, float]:
     """Keep the good nine tenths in sight."""
-    low, high = float(losses.min()), float(np.quantile(losses, 0.9))
+    low, high = float(losses.min()), float(losses.quantile(0.9))
     room = max(high - low, 1e-3)
     return low - 0.1 * room, high + 0.25 * room
 
@@ -231,17 +225,13 @@ def _shape_table(name: str, effect: ShapeEffect, base_rate_loss: float) -> Table
 
 
 def _size_figure(inputs: StudyInputs, measured: Statistics) -> Figure:
-    losses = inputs.trials.losses_MD.mean(axis=1)
-    data = pd.DataFrame(
-        {"model": inputs.trials.names, "n_params": np.array(inputs.trials.n_params, dtype=float), "loss": losses}
-    )
-    baseline = float(inputs.baselines.losses_MD.mean(axis=1).min())
+    data, baseline = inputs.trial_losses, inputs.baseline_loss
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
         axes.plot(data["n_params"], data["loss"], "o", color=palette.model, alpha=0.55, ms=5, mew=0, label="trial")
         axes.axhline(baseline, color=palette.baseline, ls="--", label="best baseline")
-        low, high = _loss_limits(losses)
+        low, high = _loss_limits(data["loss"])
         room = 0.05 * (high - low)
         axes.set(
             xlabel="parameters, counted",

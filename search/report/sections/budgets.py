@@ -45,12 +45,7 @@ def best_trials_apart(inputs: StudyInputs, other: StudyInputs, *, n_resamples: i
 def budgets_section(all_inputs: Sequence[StudyInputs], measured: Statistics) -> Section:
     """Compare the best trials of several studies, each with the next smaller budget's.
 
-    Parameters
-    ----------
-    all_inputs : sequence of StudyInputs
-        At least two, on the same days, smallest budget first.
-    measured : Statistics
-        Of the page's own study.
+    They are at least two, on the same days, smallest budget first; what was measured is of the page's own study.
     """
     rows = []
     for smaller, each in zip([None, *all_inputs[:-1]], all_inputs, strict=True):
@@ -101,21 +96,9 @@ def _table(data: pd.DataFrame) -> Table:
 
 
 def _figure(all_inputs: Sequence[StudyInputs], base_rate_loss: float) -> Figure:
-    data = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "study": each.name,
-                    "model": each.trials.names,
-                    "n_params": np.array(each.trials.n_params, dtype=float),
-                    "loss": each.trials.losses_MD.mean(axis=1),
-                }
-            )
-            for each in all_inputs
-        ],
-        ignore_index=True,
-    )
-    baseline = min(float(each.baselines.losses_MD.mean(axis=1).min()) for each in all_inputs if each.baselines.names)
+    losses = {each.name: each.trial_losses for each in all_inputs}
+    data = pd.concat(losses, names=["study"]).reset_index(0).reset_index(drop=True)
+    baseline = min(each.baseline_loss for each in all_inputs if each.baselines.names)
 
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()

@@ -27,15 +27,7 @@ METRICS = ("loss", "roc_auc", "brier")
 
 
 def forecasts_section(inputs: StudyInputs, measured: Statistics, previous: tuple[str, Difference] | None) -> Section:
-    """Show what every model scored.
-
-    Parameters
-    ----------
-    inputs, measured
-        Of the study.
-    previous : (str, Difference), optional
-        Name of the study of the next smaller budget, and log loss of this study's best trial less that one's.
-    """
+    """Show what every model scored, and the log loss less that of the best trial of the next smaller budget's study."""
     frame = forecast_table(inputs, measured)
     shown = frame[(frame["role"] == "baseline") | (frame["rank"] <= SHOWN_TRIALS)]
     compared = shown[shown["difference_value"].notna()]

@@ -40,7 +40,7 @@ def _figure(inputs: StudyInputs, measured: Statistics) -> Figure:
     curves = inputs.curves
     trials = inputs.trials
     best = trials.best("trial")
-    baseline = float(inputs.baselines.losses_MD.mean(axis=1).min())
+    baseline = inputs.baseline_loss
     names = dict(zip(trials.run_ids, trials.names, strict=True))
     data = curves.assign(model=curves["run_id"].map(names))[["model", "run_id", "epoch", "loss"]]
     named = short_name(trials.names[best])

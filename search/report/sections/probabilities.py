@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -38,7 +41,7 @@ def probabilities_section(inputs: StudyInputs, measured: Statistics) -> Section:
     blocks = (
         Text(text=calibration_in_words(bins[bins["role"] == "trial"], names["trial"]), lead="Calibration."),
         _calibration_figure(bins, names, rate),
-        _reliability_table(inputs, rows),
+        _reliability_table(inputs, rows.values()),
         Text(
             lead="Calling days.",
             text=f"Of calls on every day at or above a threshold, {first_few} rest on fewer than {FEW_CALLS} days, and "
@@ -105,23 +108,20 @@ def _calibration_figure(bins: pd.DataFrame, names: dict[str, str], rate: float) 
     )
 
 
-def _reliability_table(inputs: StudyInputs, rows: dict[str, int]) -> Table:
-    forecasts = inputs.forecasts
-    found = {forecasts.names[row]: reliability(forecasts.y_D, forecasts.p_MD[row]) for row in rows.values()}
-    heads = {
-        "Brier": "brier",
-        "base-rate Brier": "base_rate_brier",
-        "reliability": "reliability",
-        "resolution": "resolution",
-    }
+def _reliability_table(inputs: StudyInputs, rows: Iterable[int]) -> Table:
+    names, y_D, p_MD = inputs.forecasts.names, inputs.forecasts.y_D, inputs.forecasts.p_MD
     return make_table(
         "reliability",
         "Brier score beside that of always saying the base rate. Reliability is what miscalibration costs (0 "
         "is calibrated), resolution what telling days apart gains (0 is the base rate's).",
-        {"model": model("model"), **{head: number(name, 4) for head, name in heads.items()}},
-        pd.DataFrame(
-            [{"model": name, **{n: getattr(each, n) for n in heads.values()}} for name, each in found.items()]
-        ),
+        {
+            "model": model("model"),
+            "Brier": number("brier", 4),
+            "base-rate Brier": number("base_rate_brier", 4),
+            "reliability": number("reliability", 4),
+            "resolution": number("resolution", 4),
+        },
+        pd.DataFrame([{"model": names[row], **asdict(reliability(y_D, p_MD[row]))} for row in rows]),
     )
 
 

@@ -19,7 +19,10 @@ from search.report.statistics.measure import Statistics, blocks_in_words
 
 SIGNIFICANT = 0.05
 MANY = 12
-NULL = ("smallest_p_value", "n_shifts", "n_independent")
+SELECTION = (
+    *("metric", "raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models"),
+    *("smallest_p_value", "n_shifts", "n_independent"),
+)
 
 
 def reality_section(inputs: StudyInputs, measured: Statistics) -> Section:
@@ -197,8 +200,7 @@ def _test_table(measured: Statistics) -> Table:
 
 def _selection_table(measured: Statistics) -> Table:
     pairs = (("AUC", measured.selection, 3), ("log loss", measured.loss_selection, 4))
-    names = ("raw", "corrected", "corrected_low", "corrected_high", "null_maximum", "null_p_value", "n_models", *NULL)
-    data = pd.DataFrame([{"metric": found.metric, **{n: getattr(found, n) for n in names}} for _, found, _ in pairs])
+    data = pd.DataFrame([{name: getattr(found, name) for name in SELECTION} for _, found, _ in pairs])
     rows = tuple(
         (
             text,

@@ -18,15 +18,7 @@ from search.scaling.text import formula, lines_below
 
 
 def scaling_section(found: Scaling | str, measured: Statistics) -> Section:
-    """Show a scaling fit, or say why there is none.
-
-    Parameters
-    ----------
-    found : Scaling or str
-        The fit, or the reason that there is none.
-    measured : Statistics
-        Of the page's own study, for the base rate's loss.
-    """
+    """Show a scaling fit beside the base rate's loss, or the reason that there is none."""
     if isinstance(found, str):
         blocks: list[Block] = [Text(lead="Not fitted.", text=found)]
     else:

@@ -13,15 +13,7 @@ SIGNIFICANT = 0.05
 
 
 def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | str | None = None) -> Head:
-    """Make the first screen of a study.
-
-    Parameters
-    ----------
-    inputs, measured
-        Of the study.
-    walked : WalkedTrial or str, optional
-        Its lowest-loss trial walked forward, or why it can't be compared; None if nothing was.
-    """
+    """Make the first screen of a study, of its walk-forward too, or of why that can't be compared."""
     plan, dates = inputs.plan, inputs.forecasts.dates_D
     return Head(
         study=inputs.name,
@@ -88,18 +80,7 @@ def walked_in_words(walked: WalkedTrial | str) -> str:
 
 
 def answer(difference: Difference, p_value: float, opponent: str, n_trials: int) -> str:
-    """Choose the sentence that the figures allow.
-
-    Parameters
-    ----------
-    difference : Difference
-        Log loss of the best trial less that of the best baseline.
-    p_value : float
-        Of the test that knows how many trials there were.
-    opponent : str
-        Name of the baseline.
-    n_trials : int
-        Tried.
+    """Choose the sentence that the loss less the baseline's, and the p-value of all trials together, allow.
 
     Examples
     --------

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from search.evidence import (
     Difference,
@@ -25,8 +24,7 @@ from search.evidence import (
     superior_predictive_ability,
 )
 from search.evidence.bootstrap import N_RESAMPLES, day_counts
-
-Array = npt.NDArray[np.float64]
+from search.evidence.scores import Array
 
 LOSS, ROC_AUC = "loss", "roc_auc"
 

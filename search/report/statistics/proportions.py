@@ -6,12 +6,12 @@ Legend: R resamples, D days, K shares.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import norm
 
 from search.evidence.bootstrap import LEVEL
+from search.evidence.scores import Array
 
-Array = npt.NDArray[np.float64]
+TAILS = (100 * (1 - LEVEL) / 2, 100 - 100 * (1 - LEVEL) / 2)
 
 
 def share_intervals(hits_K: Array, totals_K: Array, hits_RK: Array, totals_RK: Array) -> tuple[Array, Array]:
@@ -45,14 +45,13 @@ def share_intervals(hits_K: Array, totals_K: Array, hits_RK: Array, totals_RK: A
     >>> low.round(3), high.round(3)
     (array([0.]), array([0.114]))
     """
-    tail = 100 * (1 - LEVEL) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         shares_RK = hits_RK / totals_RK
         wilson_low_K, wilson_high_K = _wilson(hits_K, totals_K)
     low_K, high_K = np.full(len(hits_K), np.nan), np.full(len(hits_K), np.nan)
     for k in np.flatnonzero(totals_K > 0):
         drawn = shares_RK[:, k][np.isfinite(shares_RK[:, k])]
-        low, high = np.percentile(drawn, [tail, 100 - tail]) if len(drawn) else (np.nan, np.nan)
+        low, high = np.percentile(drawn, TAILS) if len(drawn) else (np.nan, np.nan)
         low_K[k], high_K[k] = np.fmin(low, wilson_low_K[k]), np.fmax(high, wilson_high_K[k])
     return low_K, high_K
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from model.metrics import equal_mass_bins
-from search.report.statistics.proportions import Array, share_intervals
+from search.evidence.scores import Array
+from search.report.statistics.proportions import share_intervals
 
 N_BINS = 10
 
@@ -24,18 +25,18 @@ class Reliability:
     ----------
     brier : float
         Of the probabilities as they are.
+    base_rate_brier : float
+        Of always saying the base rate, ``rate * (1 - rate)``.
     reliability : float
         Mean squared distance of a bin's probability from its share of positives; 0 is calibrated.
     resolution : float
         Mean squared distance of a bin's share of positives from the base rate; 0 is a constant's.
-    base_rate_brier : float
-        Of always saying the base rate, ``rate * (1 - rate)``.
     """
 
     brier: float
+    base_rate_brier: float
     reliability: float
     resolution: float
-    base_rate_brier: float
 
 
 def calibration_bins(y_D: Array, p_D: Array, counts_RD: Array, *, n_bins: int = N_BINS) -> pd.DataFrame:

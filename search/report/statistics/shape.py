@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from search.evidence.bootstrap import LEVEL
 from search.evidence.difference import ERRORS_TO_DETECT, share_as_large
-from search.report.statistics.proportions import Array
+from search.evidence.scores import Array
+from search.report.statistics.proportions import TAILS
 
 SIGNIFICANT = 0.05
 
@@ -104,8 +104,7 @@ def shape_effect(
     spread = float(loss_V[high] - loss_V[low])
     spread_R = np.ptp(loss_RV - loss_V, axis=1)
     difference_RV = loss_RV - loss_RV[:, [low]]
-    tail = 100 * (1 - LEVEL) / 2
-    low_V, high_V = np.percentile(difference_RV, [tail, 100 - tail], axis=0)
+    low_V, high_V = np.percentile(difference_RV, TAILS, axis=0)
     table = pd.DataFrame(
         {
             "value": options,

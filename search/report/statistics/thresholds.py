@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from search.evidence.bootstrap import LEVEL
-from search.report.statistics.proportions import Array, share_intervals
+from search.evidence.scores import Array
+from search.report.statistics.proportions import TAILS, share_intervals
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 FEW_CALLS = 30
@@ -48,8 +48,7 @@ def threshold_sweep(
     positives_T = np.full(len(thresholds), y_D.sum())
     calls_RT, hits_RT = counts_RD @ called_DT, counts_RD @ (called_DT * y_D[:, None])
     positives_RT = np.broadcast_to((counts_RD @ y_D)[:, None], hits_RT.shape)
-    tail = 100 * (1 - LEVEL) / 2
-    calls_low_T, calls_high_T = np.percentile(calls_RT, [tail, 100 - tail], axis=0)
+    calls_low_T, calls_high_T = np.percentile(calls_RT, TAILS, axis=0)
     precision = share_intervals(hits_T, calls_T, hits_RT, calls_RT)
     recall = share_intervals(hits_T, positives_T, hits_RT, positives_RT)
     with np.errstate(invalid="ignore"):
