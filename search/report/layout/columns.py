@@ -59,7 +59,7 @@ def text(name: str) -> Cell:
     return lambda row: str(row[name])
 
 
-def model(name: str) -> Cell:
+def named(name: str) -> Cell:
     """Cells that call a model by its short name."""
     return lambda row: short_name(row[name])
 

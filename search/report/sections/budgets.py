@@ -12,7 +12,7 @@ from model.spec.budget import Budget
 from search.evidence import Difference, paired_difference
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.columns import DIFFERENCE_CELLS, count, difference_columns, make_table, model, number, text
+from search.report.layout.columns import DIFFERENCE_CELLS, count, difference_columns, make_table, named, number, text
 from search.report.layout.format import fixed
 from search.report.layout.palette import Palette
 from search.report.statistics.measure import Statistics
@@ -85,7 +85,7 @@ def _table(data: pd.DataFrame) -> Table:
         {
             "study": text("study"),
             "trials": count("n_trials"),
-            "best trial": model("best_trial"),
+            "best trial": named("best_trial"),
             "parameters": count("n_params"),
             "log loss": number("loss", 4),
             "base-rate loss": number("base_rate_loss", 4),

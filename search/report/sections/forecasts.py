@@ -15,7 +15,7 @@ from search.report.layout.columns import (
     interval,
     interval_columns,
     make_table,
-    model,
+    named,
     number,
 )
 from search.report.layout.format import fixed, short_name, with_interval
@@ -105,7 +105,7 @@ def _score_table(shown: pd.DataFrame, frame: pd.DataFrame) -> Table:
         f"Scores with 95 % intervals, lowest loss first: the {min(n_trials, SHOWN_TRIALS)} best of {n_trials} "
         "trials, and every baseline (marked). Skill is the share of the base rate's loss that is avoided. All trials:",
         {
-            "model": model("model"),
+            "model": named("model"),
             "parameters": count("n_params"),
             "AUC": interval("roc_auc", 3),
             "log loss": interval("loss", 4),
@@ -124,7 +124,7 @@ def _difference_table(compared: pd.DataFrame, baseline: str) -> Table:
         f"Log loss less that of {baseline}, the best baseline, on the same days; below 0 is better. p is "
         "one-sided and of the row alone: it does not know how many trials there were.",
         {
-            "model": model("model"),
+            "model": named("model"),
             "difference": number("difference_value", 4, sign=True),
             "95 % interval": ends("difference", 4, sign=True),
             "smallest detectable": number("difference_detectable", 4),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Figure, Section, Table, Text
-from search.report.layout.columns import count, ends, interval, make_table, model, number
+from search.report.layout.columns import count, ends, interval, make_table, named, number
 from search.report.layout.format import plural, short_name
 from search.report.layout.palette import Palette
 from search.report.statistics.measure import Statistics
@@ -115,7 +115,7 @@ def _reliability_table(inputs: StudyInputs, rows: Iterable[int]) -> Table:
         "Brier score beside that of always saying the base rate. Reliability is what miscalibration costs (0 "
         "is calibrated), resolution what telling days apart gains (0 is the base rate's).",
         {
-            "model": model("model"),
+            "model": named("model"),
             "Brier": number("brier", 4),
             "base-rate Brier": number("base_rate_brier", 4),
             "reliability": number("reliability", 4),

@@ -18,7 +18,7 @@ from search.report.layout.columns import (
     interval,
     interval_columns,
     make_table,
-    model,
+    named,
     number,
     text,
 )
@@ -102,7 +102,7 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
         f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
         "walked baseline on the same days, below 0 is better.",
         {
-            "model": model("model"),
+            "model": named("model"),
             "AUC": interval("roc_auc", 3),
             "log loss": interval("loss", 4),
             "base-rate loss": number("base_rate_loss", 4),
