@@ -29,6 +29,7 @@ def test_a_point_between_takes_the_nearest_rate_in_logarithms_and_the_nearest_dr
     assert cell[-2:] == (LEARNING_RATES[1], DROPOUTS[1])
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L32")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_it_compares_every_sampler_and_says_versions(workers):

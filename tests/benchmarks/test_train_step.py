@@ -9,6 +9,7 @@ from model.spec.architecture import total_parameters
 TINY = "d8-L1-h2-ff16"
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L32")
 def test_it_runs_and_prints_versions_and_both_ratios(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--shape", TINY, "--rounds", "2", "--batch", "16"]) == 0

@@ -25,6 +25,7 @@ def pooled(stores, tmp_path):
     return open_or_create_study(stores, plan, trials=2, data_root=root)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L19")
 @pytest.mark.lesson("L24")
 def test_trials_and_baselines_of_a_pooled_study_share_rows_and_days(pooled, planned, monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
 
-TRIALS, KILLS = 24, 10
+TRIALS, KILLS, UNDISTURBED = 24, 10, 10
 COMMAND = ["hpo", "--budget", "5K", "--trials", str(TRIALS), "--max-epochs", "3", "--workers", "2", "--pruner", "none"]
 
 pytestmark = pytest.mark.slow
@@ -91,7 +91,7 @@ def test_ten_kills_of_random_workers_lose_nothing(home, project, tmp_path, monke
 
     other = tmp_path / "undisturbed"
     other.mkdir()
-    quiet = start(project, other, *COMMAND)
+    quiet = start(project, other, *COMMAND, "--trials", str(UNDISTURBED))
     out, _ = quiet.communicate(timeout=1500)
     assert quiet.returncode == 0, out
     undisturbed = results(open_study(other, monkeypatch)[0])
@@ -116,8 +116,8 @@ def test_four_workers_start_together_on_an_empty_directory_ten_times_out_of_ten(
 
 @pytest.mark.lesson("L28")
 def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(home, project, monkeypatch):
-    arguments = ["hpo", "--budget", "5K", "--max-epochs", "200", "--patience", "200", "--workers", "1", "--trials", "2"]
-    process = start(project, home, *arguments, "--timeout", "20s")
+    arguments = ["hpo", "--budget", "5K", "--max-epochs", "2000", "--patience", "2000"]
+    process = start(project, home, *arguments, "--workers", "1", "--trials", "2", "--timeout", "45s")
     out, _ = process.communicate(timeout=1500)
     assert process.returncode == 124, out
     study, client = open_study(home, monkeypatch)

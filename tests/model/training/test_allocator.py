@@ -25,6 +25,7 @@ print(*sizes)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L33")
 @pytest.mark.skipif(allocator._glibc() is None, reason="glibc only")
 def test_freed_memory_is_kept_until_it_is_given_back() -> None:

@@ -73,6 +73,7 @@ def test_another_seed_gives_other_weights_and_the_same_one_the_same(spec: Spec, 
     assert _same(refit(replace(spec, seed=1), windows, rows, n_epochs=1, seed=0), zero)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L22")
 @pytest.mark.parametrize("offset", ["none", "logistic", "boosting"])
 def test_labels_count_only_where_they_are_trained_on(

@@ -27,6 +27,7 @@ def test_it_is_the_definition(n_models):
     assert probability_of_overfitting(losses_MD, horizon=1, n_blocks=6) == pytest.approx(plain(losses_MD, 6))
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L23")
 def test_noise_gives_a_half_and_an_edge_little():
     found = [

@@ -120,6 +120,7 @@ def test_shifts_of_what_persists_resolve_no_small_p_value(market, noise):
     assert found.null_p_value >= found.smallest_p_value == 1 / (1 + found.n_independent) > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L23")
 def test_luck_that_persists_is_rarely_called_more(market, noise):
     found = [

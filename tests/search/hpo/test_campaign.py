@@ -19,7 +19,7 @@ from search.tracking.stores import open_storage, open_tracking
 from tests.search.conftest import REQUEST
 
 TIME_LIMIT_SECONDS = 1500
-COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1", "--trials", "2", "--max-epochs", "1", "--workers", "2"]
+COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1", "--trials", "2", "--max-epochs", "1", "--workers", "1"]
 
 
 @pytest.fixture
@@ -210,32 +210,34 @@ def read_until(process, text):
     for line in process.stdout:
         lines.append(line)
         if text in line:
-            return
+            return "".join(lines)
     pytest.fail(f"never printed {text!r}: {''.join(lines)}")
 
 
 @pytest.mark.slow
 @pytest.mark.lesson("L29")
-@pytest.mark.parametrize(
-    ("number", "when"), [(signal.SIGINT, "[1/2]"), (signal.SIGTERM, "campaign 2/2"), (signal.SIGKILL, "campaign 2/2")]
-)
-def test_an_ended_campaign_goes_on_with_the_same_command(launch, stores, number, when):
-    first = launch(*COMMAND)
-    read_until(first, when)
-    first.send_signal(number)
-    out = first.communicate(timeout=TIME_LIMIT_SECONDS)[0]
-    if number != signal.SIGKILL:
-        assert first.returncode == 128 + number, out
-        assert "campaign interrupted; the same command continues" in out
-        assert "RUNNING" not in {run.info.status for run in runs(stores).values()}
-    if when == "[1/2]":
-        assert states(stores)[("6K", 1)] == "queued"
-    second = launch(*COMMAND)
-    out = second.communicate(timeout=TIME_LIMIT_SECONDS)[0]
-    assert second.returncode == 0, out
-    skipped = [line for line in out.splitlines() if "is complete with 2/2 trials" in line]
-    if when == "campaign 2/2":
-        assert len(skipped) == 1 and "-5K-" in skipped[0]
+def test_an_ended_campaign_goes_on_with_the_same_command(launch, stores):
+    for number, when in (
+        (signal.SIGINT, "[1/2]"),
+        (signal.SIGTERM, "campaign 2/2"),
+        (signal.SIGKILL, "campaign 2/2"),
+        (None, "campaign 2/2"),
+    ):
+        process = launch(*COMMAND)
+        out = read_until(process, when)
+        if number is not None:
+            process.send_signal(number)
+        out += process.communicate(timeout=TIME_LIMIT_SECONDS)[0]
+        if number in (signal.SIGINT, signal.SIGTERM):
+            assert process.returncode == 128 + number, out
+            assert "campaign interrupted; the same command continues" in out
+            assert "RUNNING" not in {run.info.status for run in runs(stores).values()}
+        if number == signal.SIGINT:
+            assert states(stores)[("6K", 1)] == "queued"
+        if number in (signal.SIGKILL, None):
+            skipped = [line for line in out.splitlines() if "is complete with 2/2 trials" in line]
+            assert len(skipped) == 1 and "-5K-" in skipped[0]
+    assert process.returncode == 0, out
     assert set(states(stores).values()) == {"complete"}
     trials = [run for run in runs(stores).values() if run.data.tags["run.role"] == "trial"]
     assert sum(run.info.status == "FINISHED" for run in trials) == 4

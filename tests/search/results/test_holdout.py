@@ -66,6 +66,7 @@ def test_test_outcomes_are_there_only_behind_a_recorded_opening(study, planned):
     assert (opened.outcomes(test) == plan.target.labels(dataset.frame)[test]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L22")
 def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_trained, planned):
     from search.trial.baselines import log_baselines
@@ -83,6 +84,7 @@ def test_no_run_of_a_study_shows_an_outcome_of_the_test_days(make_trained, plann
                 assert '"base_rate": "sealed"' in entered.dataset.profile
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L22")
 def test_every_report_can_say_how_often_these_days_were_opened_also_by_others(study, make_study, planned):
     other, later = make_study(1, study="other", seed=1), make_study(1, study="later", split=_later(planned[0].split))

@@ -14,6 +14,7 @@ def fits_of(losses, sizes=SIZES, budgets=BUDGETS):
     return {fit.name: fit for fit in fit_curves(sizes, losses, budgets)[0]}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     floor=st.floats(0.05, 2.0),

@@ -29,6 +29,7 @@ def test_trials_share_their_days(simulated):
     assert losses[:, 0].std() == pytest.approx(0.6 / np.sqrt(502), rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_sd", [0.0, 0.15])
 def test_the_spread_of_a_difference_is_that_of_repeated_studies(simulated, own_sd):
     law = {"sizes": SIZES, "trials": 12, "own_sd": own_sd, "size_sd": 0.0, "rho": 0.0, "trial_sd": 0.004}

@@ -40,6 +40,7 @@ def test_noise_is_not_announced_as_scaling(simulated, size_sd):
     assert np.mean([finding != NONE_FOUND for finding in findings]) <= 0.07
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L23")
 def test_what_days_do_to_all_trials_of_a_size_is_not_taken_for_an_effect_of_size(simulated):
     points = [simulated(seed, sizes=FOUR, trials=30, trial_sd=0.001, size_sd=0.3) for seed in range(12)]

@@ -56,6 +56,7 @@ def test_studies_of_another_forecast_are_refused_with_the_difference(make_study,
         points_of([])
 
 
+@pytest.mark.slow
 def test_the_command_says_the_verdict_and_what_it_cannot_tell(of_budget, command):
     studies = [of_budget("5K", 1), of_budget("10K", 2)]
     code, out, err = command("scaling", "S-10K", "S-5K", *QUICK)

@@ -22,6 +22,7 @@ def ask(study):
     return study.schedule.ask(SearchSpace(study.plan.grid()).distributions())
 
 
+@pytest.mark.slow
 def test_a_running_trial_gives_signs_of_life_and_says_where(study):
     trial = ask(study)
     with beating(study.schedule, trial):

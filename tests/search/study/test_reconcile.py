@@ -74,6 +74,7 @@ def test_a_trial_that_finished_but_was_not_told_is_completed_from_its_run(study,
     assert reconcile(study) == []
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_worker_is_retried_twice_only(study, runner, monkeypatch):
     while study.schedule.get_trials(states=(TrialState.WAITING,)):
         crash(monkeypatch, runner, "search.trial.runner.build_model")
@@ -110,6 +111,7 @@ def kill_after_epoch(runner, monkeypatch, epoch):
             runner.run_next()
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 def test_a_killed_trial_goes_on_in_its_run_after_its_last_epoch_with_the_same_result(
     stores, planned, monkeypatch, tmp_path

@@ -67,6 +67,7 @@ def test_a_finished_trial_whose_run_says_otherwise_is_right(study):
     assert study.client.get_run(run_of(study, 0)).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 def test_a_lost_schedule_is_made_again_from_the_record_and_nothing_is_trained_twice(study, stores, planned):
     plan, dataset, root = planned
@@ -92,6 +93,7 @@ def test_a_lost_schedule_is_made_again_from_the_record_and_nothing_is_trained_tw
     assert restore(again)[1] == [] and reconcile(again) == []
 
 
+@pytest.mark.slow
 def test_a_run_of_another_plan_is_not_entered(study):
     run = study.client.create_run(study.experiment_id, tags={"run.role": "trial", "study.name": study.plan.study})
     study.client.set_terminated(run.info.run_id, "FINISHED")

@@ -45,6 +45,7 @@ def predictions(study, run_id, directory):
     return pd.read_parquet(Path(path))
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L24")
 @pytest.mark.lesson("L35")
 def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monkeypatch, tmp_path):
@@ -114,6 +115,7 @@ def test_a_failed_baseline_is_failed_with_its_cause_and_tried_again(study, quick
     assert again == {"base_rate": (True, ""), "volatility_logistic": (True, ""), "logistic": (False, "")}
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_is_killed_and_a_stale_one_closed(study, quick, monkeypatch):
     def stop(self, *arguments):
         raise KeyboardInterrupt

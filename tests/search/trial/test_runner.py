@@ -146,6 +146,7 @@ def test_a_trial_that_can_not_fit_fails_before_it_trains_with_both_figures(study
     assert "train/loss" not in study.client.get_run(trial.user_attrs["run_id"]).data.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L31")
 def test_a_spec_that_is_there_already_is_not_trained_again(study, runner, events):
     runner.run_next()
@@ -164,6 +165,7 @@ def test_a_spec_that_is_there_already_is_not_trained_again(study, runner, events
     assert len(set(specs)) == len(specs)
 
 
+@pytest.mark.slow
 def test_a_pruned_trial_is_killed_says_so_and_does_not_count(study, runner, events, monkeypatch):
     monkeypatch.setattr("optuna.Trial.should_prune", lambda self: True)
     for _ in range(8):

@@ -43,6 +43,7 @@ def timeless(outcome):
     return outcome.n_epochs, outcome.p
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L11")
 @pytest.mark.lesson("L22")
 @pytest.mark.parametrize("offset", ["none", "logistic"])

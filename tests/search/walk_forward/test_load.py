@@ -41,6 +41,7 @@ def test_what_is_invalid_unfinished_or_of_other_settings_stays_out(study, walk):
         load_walk_forward(study, years=(2015, 2016))
 
 
+@pytest.mark.slow
 def test_the_years_that_most_models_have_are_taken_and_most_seeds(study, subject, walk):
     long = walk(LOGISTIC, years=(2012 + 2, 2016))
     assert load_walk_forward(study).run_ids == (long,)

@@ -17,6 +17,7 @@ def run_of(study, run_id):
     return study.client.get_run(run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L19")
 @pytest.mark.lesson("L35")
 def test_the_run_holds_pooled_predictions_years_metrics_and_data(study, subject, walk, planned):
@@ -43,6 +44,7 @@ def test_the_run_holds_pooled_predictions_years_metrics_and_data(study, subject,
     assert set(inputs) == {"train", "evaluation"} and {d.digest for d in inputs.values()} == {planned[1].digest}
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L22")
 def test_years_on_which_the_choice_saw_nothing_are_evaluated_apart(study, subject, walk):
     run = run_of(study, walk(subject, seeds=1, years=(2014, 2015)))
@@ -57,6 +59,7 @@ def test_overlap_is_every_year_with_a_validation_day(planned):
     assert overlap_years(planned[0].split, range(2010, 2017)) == [2015, 2016]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_an_interrupted_walk_is_gone_on_with_and_equals_an_uninterrupted_one(
@@ -89,6 +92,7 @@ def test_an_interrupted_walk_is_gone_on_with_and_equals_an_uninterrupted_one(
     pd.testing.assert_frame_equal(read_days(study, run_of(study, uninterrupted)), resumed, check_exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L34")
 def test_a_failed_walk_is_failed_with_its_cause_and_keeps_what_it_did(study, subject, walk, monkeypatch):
     original = SpecForecaster.run
@@ -107,6 +111,7 @@ def test_a_failed_walk_is_failed_with_its_cause_and_keeps_what_it_did(study, sub
     assert walk(subject) == run.info.run_id
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L24")
 def test_a_baseline_s_walk_has_the_same_days_and_no_epochs(study, subject, walk):
     days = [
@@ -117,6 +122,7 @@ def test_a_baseline_s_walk_has_the_same_days_and_no_epochs(study, subject, walk)
     assert list(days[1].columns) == ["date", "year", "y", "p", "p_seed0"]
 
 
+@pytest.mark.slow
 def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     from rich.console import Console
 

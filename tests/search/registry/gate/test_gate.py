@@ -189,6 +189,7 @@ def test_days_on_which_the_spec_was_chosen_count_for_nothing(market):
     assert found.words.startswith("100 days that both forecast out of sample and that did not choose the spec")
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L24")
 def test_the_best_of_many_challengers_as_good_as_the_champion_passes_far_less_often_than_the_paired_test():
     """Their expected loss is the champion's; the days that chose the best of them are those that it is shown on."""

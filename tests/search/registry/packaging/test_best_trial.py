@@ -41,6 +41,7 @@ def test_trials_that_did_not_finish_are_refused_with_their_reason(make_study, pl
     assert "has a record that is not trusted" in command("register", "some", "--trial", "0")[2]
 
 
+@pytest.mark.slow
 def test_a_deleted_checkpoint_is_refused_as_it_is_and_the_remedy_is_a_refit(make_study, run_trials, command):
     study = run_trials(make_study(2, study="cleaned"), 2)
     worst = max(study.finished(), key=lambda trial: trial.value)

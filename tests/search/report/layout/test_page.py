@@ -119,6 +119,7 @@ def written(make_inputs, walked_inputs, tmp_path_factory):
     return report.write(tmp_path_factory.mktemp("page") / "report")
 
 
+@pytest.mark.slow
 def test_a_page_of_fifty_trials_is_small(written):
     assert written.stat().st_size < MAX_BYTES
 

@@ -27,6 +27,7 @@ def test_the_base_rates_loss_is_of_the_same_days(inputs, measured):
     assert measured.base_rate_loss == pytest.approx(evaluate(y, np.full(len(y), 0.3)).base_rate_loss)
 
 
+@pytest.mark.slow
 def test_the_same_forecasts_measure_the_same(inputs, measured):
     again = measure(inputs.forecasts, n_resamples=N_RESAMPLES)
     assert again.intervals == measured.intervals
