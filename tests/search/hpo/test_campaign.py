@@ -127,7 +127,7 @@ def test_the_whole_matrix_is_queued_in_both_stores_before_work_starts(request_, 
 def test_sampler_and_pruner_of_the_request_are_used_and_recorded_first_time_and_again(request_, stores, monkeypatch):
     used = []
 
-    def work(stores, study, *rest, **settings):
+    def work(study, *rest, **settings):
         used.append((study.schedule.sampler.kind, type(study.schedule.pruner).__name__))
         return Ending(complete=True, timed_out=False, signal=None)
 
@@ -185,9 +185,14 @@ def test_a_study_that_another_command_works_on_refuses_the_campaign(request_, st
 
 @pytest.mark.slow
 def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_, stores, monkeypatch, capsys):
+    def fail(*arguments):
+        raise InputError("device must be auto, cpu or cuda, got 'tpu'")
+
     def breaking(stores, request, plan, dataset, **rest):
-        device = "tpu" if plan.budget == "6K" else request.device
-        return work_on(stores, replace(request, device=device), plan, dataset, **rest)
+        with monkeypatch.context() as patch:
+            if plan.budget == "6K":
+                patch.setattr("search.hpo.execute.log_data", fail)
+            return work_on(stores, request, plan, dataset, **rest)
 
     monkeypatch.setattr(module, "work_on", breaking)
     request_ = replace(request_, sampler="gp")
