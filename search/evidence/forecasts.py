@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from model.baselines import BASELINES
@@ -22,7 +22,7 @@ from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
 from search.results.trial_runs import recorded_trials
 from search.space.ranks import TRAINING
-from search.tracking.artifacts import fetch_artifact
+from search.tracking.artifacts import read_artifact
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
@@ -117,6 +117,10 @@ class Forecasts:
             raise InputError(f"model must be one of {', '.join(self.names)}, got {name!r}")
         return self.names.index(name)
 
+    def of_days(self, kept_D: npt.NDArray[np.bool_]) -> Forecasts:
+        """Only these days."""
+        return replace(self, dates_D=self.dates_D[kept_D], y_D=self.y_D[kept_D], p_MD=self.p_MD[:, kept_D])
+
     def best(self, role: str) -> int:
         """Row of the lowest mean loss among the models of a role.
 
@@ -152,13 +156,12 @@ def load_forecasts(study: Study) -> Forecasts:
         If a day is of the test split.
     """
     missing, read = [], []
-    with TemporaryDirectory() as directory:
-        for number, model in enumerate([*_trials(study), *_baselines(study)]):
-            path = fetch_artifact(study.client, model.run, PREDICTIONS, Path(directory) / str(number))
-            if path is None:
-                missing.append(model.name)
-            else:
-                read.append((model, pd.read_parquet(path)))
+    for model in (*_trials(study), *_baselines(study)):
+        held = read_artifact(study.client, model.run, PREDICTIONS)
+        if held is None:
+            missing.append(model.name)
+        else:
+            read.append((model, pd.read_parquet(BytesIO(held))))
     if not read:
         raise InputError(f"study {study.plan.study} must have finished trials or baselines with predictions, got none")
     found = join_forecasts(read, horizon=study.plan.target.horizon)

@@ -68,12 +68,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, for JSON."""
-        scores = [{name: asdict(interval) for name, interval in each.items()} for each in self.scores]
-        differences = {name: asdict(each) for name, each in self.differences.items()}
-        own = {
-            name: getattr(self, name) for name in ("names", "sources", "first", "last", "n_days", "left_out", "verdict")
-        }
-        return {**own, "scores": scores, "differences": differences}
+        return {**asdict(self), "verdict": self.verdict}
 
     def show(self, console: Console) -> None:
         """Print a table, what each stands on, and the verdict."""

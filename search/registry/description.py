@@ -32,6 +32,7 @@ def describe_version(
         Largest difference between the packaged model, in a process of its own, and the probabilities before packaging.
     """
     spec, dates_D = best.spec, track_record.dates_D
+    own_weights = members.as_is and not track_record.walked  # the trial's own, on its validation days
     lines = [
         f"**{question(spec.data.ticker, spec.target)}**",
         "",
@@ -44,7 +45,7 @@ def describe_version(
         f"- test split {spec.split.test_start} to {spec.split.test_end}: sealed, `patchscale evaluate` opens it",
         f"- packaged model in a fresh process against the same weights before: largest difference {difference:.1e}",
         f"- evidence, out of sample: {track_record.source}, {len(dates_D):,} days {dates_D[0].date()} to "
-        f"{dates_D[-1].date()}" + ("" if _of_these_weights(members, track_record) else f"; {RECIPE}"),
+        f"{dates_D[-1].date()}" + ("" if own_weights else f"; {RECIPE}"),
         "",
         f"### Gate: {'holds' if gate.holds else 'does not hold'}",
         "",
@@ -65,11 +66,6 @@ def question(ticker: str, target: Target) -> str:
     """
     days = "1 session" if target.horizon == 1 else f"{target.horizon} sessions"
     return f"Will the {target.rule} of {ticker} reach {target.threshold * 100:+g} % within {days} of the close?"
-
-
-def _of_these_weights(members: Members, track_record: TrackRecord) -> bool:
-    """Whether the very weights made the forecasts: the trial's own, on its validation days."""
-    return members.as_is and not track_record.walked
 
 
 def _weights(best: BestTrial, members: Members) -> str:

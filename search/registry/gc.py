@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,22 +25,6 @@ if TYPE_CHECKING:
 DELETED = "checkpoint.deleted"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Losing:
-    """A checkpoint to delete.
-
-    Parameters
-    ----------
-    trial : RecordedTrial
-        Whose it is.
-    size : int
-        Bytes.
-    """
-
-    trial: RecordedTrial
-    size: int
-
-
 def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Console) -> None:
     """Delete what :func:`losing_checkpoints` and :func:`leftover_states` find, and say what was freed.
 
@@ -57,11 +40,11 @@ def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Co
     with study_lock(stores, name):
         losing, states = losing_checkpoints(study, keep), leftover_states(study)
         freed = 0
-        for each in losing:
-            delete_checkpoint(study.client, each.trial.run)
-            study.client.set_tag(each.trial.run_id, DELETED, f"{each.size} bytes, not among the best {keep}")
-            freed += each.size
-            console.print(f"deleted {CHECKPOINT} of {each.trial.name}, {decimal(each.size)}", markup=False)
+        for trial, size in losing:
+            delete_checkpoint(study.client, trial.run)
+            study.client.set_tag(trial.run_id, DELETED, f"{size} bytes, not among the best {keep}")
+            freed += size
+            console.print(f"deleted {CHECKPOINT} of {trial.name}, {decimal(size)}", markup=False)
         for path in states:
             freed += path.stat().st_size
             path.unlink()
@@ -74,8 +57,8 @@ def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Co
     )
 
 
-def losing_checkpoints(study: Study, keep: int) -> list[Losing]:
-    """Checkpoints of ended trials that are neither among the best, nor in use by a registered model.
+def losing_checkpoints(study: Study, keep: int) -> list[tuple[RecordedTrial, int]]:
+    """Find ended trials neither among the best, nor in use by a registered model, with their checkpoints' bytes.
 
     Raises
     ------
@@ -94,7 +77,7 @@ def losing_checkpoints(study: Study, keep: int) -> list[Losing]:
         if trial.run_id in kept or trial.run.info.status == RUNNING or DELETED in trial.run.data.tags:
             continue
         size = checkpoint_bytes(study.client, trial.run)
-        losing += [Losing(trial=trial, size=size)] if size is not None else []
+        losing += [(trial, size)] if size is not None else []
     return losing
 
 
@@ -125,12 +108,12 @@ def _registered(study: Study) -> set[str]:
         ) from error
 
 
-def _print_plan(console: Console, losing: list[Losing], states: list[Path]) -> None:
-    for each in losing:
-        console.print(f"would delete {CHECKPOINT} of {each.trial.name}, {decimal(each.size)}", markup=False)
+def _print_plan(console: Console, losing: list[tuple[RecordedTrial, int]], states: list[Path]) -> None:
+    for trial, size in losing:
+        console.print(f"would delete {CHECKPOINT} of {trial.name}, {decimal(size)}", markup=False)
     for path in states:
         console.print(f"would delete {path}", markup=False)
-    total = sum(each.size for each in losing) + sum(path.stat().st_size for path in states)
+    total = sum(size for _, size in losing) + sum(path.stat().st_size for path in states)
     console.print(
         f"would free {decimal(total)} ({total:,} bytes): {len(losing)} checkpoints, "
         f"{len(states)} leftover training states; nothing was deleted",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -211,27 +211,19 @@ def _ensure_model(study: Study) -> None:
 
 def _link(study: Study, best: BestTrial, version: ModelVersion, run_id: str) -> None:
     """Tag the registration's run, the trial's and the study's with the version."""
-    name = version_name(version)
-    for each in (run_id, best.trial.run_id, study.run_id):
-        _write_links(study, each, [*_links(study, each), name])
+    _change_links(study, best, run_id, lambda links: [*links, version_name(version)])
 
 
 def _unlink(study: Study, best: BestTrial, version: ModelVersion, run_id: str) -> None:
     """Take the version's name out of those tags."""
-    name = version_name(version)
+    _change_links(study, best, run_id, lambda links: [link for link in links if link != version_name(version)])
+
+
+def _change_links(study: Study, best: BestTrial, run_id: str, change: Callable[[list[str]], list[str]]) -> None:
     for each in (run_id, best.trial.run_id, study.run_id):
-        links = _links(study, each)
-        if name in links:
-            _write_links(study, each, [link for link in links if link != name])
-
-
-def _links(study: Study, run_id: str) -> list[str]:
-    text = study.client.get_run(run_id).data.tags.get(REGISTERED, "")
-    return text.split(SEPARATOR) if text else []
-
-
-def _write_links(study: Study, run_id: str, names: list[str]) -> None:
-    if names:
-        study.client.set_tag(run_id, REGISTERED, SEPARATOR.join(names))
-    else:
-        study.client.delete_tag(run_id, REGISTERED)
+        text = study.client.get_run(each).data.tags.get(REGISTERED, "")
+        links = change(text.split(SEPARATOR) if text else [])
+        if links:
+            study.client.set_tag(each, REGISTERED, SEPARATOR.join(links))
+        elif text:
+            study.client.delete_tag(each, REGISTERED)

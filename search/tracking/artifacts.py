@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import StoreError, describe_error
@@ -82,6 +83,19 @@ def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Pat
             f"an artifact store must be able to give {path}, got {run.info.artifact_uri} ({describe_error(error)}); "
             "check it"
         ) from error
+
+
+def read_artifact(client: MlflowClient, run: Run, path: str) -> bytes | None:
+    """Content of one artifact; None if the run does not keep it.
+
+    Raises
+    ------
+    StoreError
+        If the store can't be reached.
+    """
+    with TemporaryDirectory() as directory:
+        found = fetch_artifact(client, run, path, Path(directory))
+        return None if found is None else found.read_bytes()
 
 
 def replace_artifacts(client: MlflowClient, run_id: str, directory: Path, path: str) -> None:

@@ -145,11 +145,13 @@ class RunWriter:
         self.log({}, tags=tags)
 
     def log_table(self, table: pd.DataFrame, name: str) -> None:
-        """Log a frame as a CSV artifact."""
+        """Log a frame as an artifact: as its name ends, ``.parquet`` or ``.csv``."""
         with TemporaryDirectory() as directory:
             path = Path(directory) / name
-            table.to_csv(path, index=False)
-            self.client.log_artifact(self.run_id, str(path))
+            path.parent.mkdir(exist_ok=True)
+            write = table.to_parquet if path.suffix == ".parquet" else table.to_csv
+            write(path, index=False)
+            self.client.log_artifacts(self.run_id, directory)
 
     def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path) -> None:
         """Log an evaluation as ``best/…``, further figures and artifacts, and end the run FINISHED."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ import pandas as pd
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
 from search.study.study import Study
-from search.tracking.artifacts import fetch_artifact
+from search.tracking.artifacts import read_artifact
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
 from search.tracking.tags import FINISHED, RECORD_STATE, VALID, WALK_FORWARD_ROLE
@@ -116,12 +118,10 @@ class WalkForwardRun:
         """Read what earlier commands finished, by job; a file that was cut off while it was written is none."""
         client = self.study.client
         run, kept = client.get_run(self.run_id), {}
-        with TemporaryDirectory() as directory:
-            for artifact in client.list_artifacts(self.run_id, FOLDS):
-                path = fetch_artifact(client, run, artifact.path, Path(directory))
-                outcome = None if path is None else _read(path)
-                if outcome is not None:
-                    kept[Path(artifact.path).stem] = outcome
+        for artifact in client.list_artifacts(self.run_id, FOLDS):
+            with suppress(ValueError, KeyError, TypeError):
+                held = json.loads(read_artifact(client, run, artifact.path) or "")
+                kept[Path(artifact.path).stem] = Outcome.from_dict(held)
         return kept
 
     def keep(self, job: Job, outcome: Outcome) -> None:
@@ -147,20 +147,12 @@ def read_days(study: Study, run: Run) -> pd.DataFrame:
     RecordError
         If they are no longer there.
     """
-    with TemporaryDirectory() as directory:
-        path = fetch_artifact(study.client, run, PREDICTIONS, Path(directory))
-        if path is None:
-            raise RecordError(f"run {run.info.run_id} must keep {PREDICTIONS}, got none; delete the run and repeat it")
-        return pd.read_parquet(path)
+    held = read_artifact(study.client, run, PREDICTIONS)
+    if held is None:
+        raise RecordError(f"run {run.info.run_id} must keep {PREDICTIONS}, got none; delete the run and repeat it")
+    return pd.read_parquet(BytesIO(held))
 
 
 def _valid_runs(study: Study, params: Mapping[str, str]) -> list[Run]:
     wanted = {SETTINGS_HASH: params[SETTINGS_HASH]}
     return study.runs(WALK_FORWARD_ROLE, tags={RECORD_STATE: VALID}, params=wanted)
-
-
-def _read(path: Path) -> Outcome | None:
-    try:
-        return Outcome.from_dict(json.loads(path.read_text()))
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,10 +21,7 @@ SHOWN_METRICS = {"loss": "log loss", "roc_auc": "AUC"}
 
 def without_years(forecasts: Forecasts, years: Sequence[int]) -> Forecasts:
     """Forecasts of the days that are not in these years."""
-    kept_D = ~np.isin(forecasts.dates_D.year, years)
-    return replace(
-        forecasts, dates_D=forecasts.dates_D[kept_D], y_D=forecasts.y_D[kept_D], p_MD=forecasts.p_MD[:, kept_D]
-    )
+    return forecasts.of_days(~np.isin(forecasts.dates_D.year, years))
 
 
 def of_names(forecasts: Forecasts, names: Container[str]) -> Forecasts:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +17,9 @@ from search.evidence.forecasts import Forecasts, load_forecasts
 from search.registry.gate.track_record import TrackRecord, stored_track_record
 from search.registry.packaging.best_trial import BestTrial
 from search.registry.versions.versions import require_tag, version_name
-from search.tracking.artifacts import fetch_artifact
+from search.tracking.artifacts import read_artifact
 from search.tracking.locks import study_lock
+from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID, WALK_FORWARD_ROLE
 from search.trial.baselines import log_baselines
@@ -180,14 +180,8 @@ def _on_walk_forward(study: Study, walked: WalkedSpec, track_record: TrackRecord
         return replace(
             track_record, baseline="", p_baseline_D=None, baseline_missing=_walk_them(study, walked, missing)
         )
-    best = _best_baseline(forecasts, walked.unchosen_D)
+    best = forecasts.of_days(walked.unchosen_D).best(BASELINE_ROLE)
     return replace(track_record, baseline=forecasts.names[best], p_baseline_D=forecasts.p_MD[best])
-
-
-def _best_baseline(forecasts: Forecasts, kept_D: npt.NDArray[np.bool_]) -> int:
-    """Row of the baseline of the lowest mean loss on the days that count."""
-    rows = [row for row, role in enumerate(forecasts.roles) if role == BASELINE_ROLE]
-    return rows[int(forecasts.losses_MD[rows][:, kept_D].mean(axis=1).argmin())]
 
 
 def _walk_them(study: Study, walked: WalkedSpec, missing: list[str]) -> str:
@@ -206,10 +200,7 @@ def require_baselines(stores: Stores, study: Study) -> list[str]:
 
 def store_track_record(client: MlflowClient, run_id: str, track_record: TrackRecord) -> None:
     """Write a version's forecasts beside it, for whoever compares with it later."""
-    with TemporaryDirectory() as directory:
-        path = Path(directory) / Path(STORED).name
-        track_record.frame().to_parquet(path, index=False)
-        client.log_artifact(run_id, str(path), str(Path(STORED).parent))
+    RunWriter(client, run_id).log_table(track_record.frame(), STORED)
 
 
 def track_record_of_version(client: MlflowClient, version: ModelVersion) -> TrackRecord:
@@ -224,11 +215,10 @@ def track_record_of_version(client: MlflowClient, version: ModelVersion) -> Trac
     """
     source, horizon = require_tag(version, SOURCE), int(require_tag(version, HORIZON))
     name = version_name(version)
-    with TemporaryDirectory() as directory:
-        path = fetch_artifact(client, client.get_run(str(version.run_id)), STORED, Path(directory))
-        if path is None:
-            raise RecordError(
-                f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone; "
-                "register its study again"
-            )
-        return stored_track_record(pd.read_parquet(path), name=name, source=source, horizon=horizon)
+    held = read_artifact(client, client.get_run(str(version.run_id)), STORED)
+    if held is None:
+        raise RecordError(
+            f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone; "
+            "register its study again"
+        )
+    return stored_track_record(pd.read_parquet(BytesIO(held)), name=name, source=source, horizon=horizon)

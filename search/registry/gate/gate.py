@@ -6,7 +6,7 @@ and unknown does not pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -31,14 +31,8 @@ MEAN_TOLERANCE = 0.02
 MIN_COMMON_DAYS = 200
 N_RESAMPLES = 2000
 ANSWERS = {True: "pass", False: "fail", None: "unknown"}
-FINITE, CALIBRATED, BASELINE, SEARCH, CHAMPION = (
-    "finite",
-    "calibrated",
-    "beats the best baseline",
-    "survives the search",
-    "beats the champion",
-)
-NAMES = (FINITE, CALIBRATED, BASELINE, SEARCH, CHAMPION)
+NAMES = ("finite", "calibrated", "beats the best baseline", "survives the search", "beats the champion")
+FINITE, CALIBRATED, BASELINE, SEARCH, CHAMPION = NAMES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,18 +113,15 @@ def check_gate(track_record: TrackRecord, champion: TrackRecord | None, *, seed:
     """
     finite = _finite(track_record)
     if not finite.holds:
-        others = tuple(
-            Condition(name=name, holds=None, words="not asked of forecasts that are not finite") for name in NAMES[1:]
+        others = _unknown(NAMES[1:], "not asked of forecasts that are not finite")
+    else:
+        others = (
+            _calibrated(track_record.on_unchosen(), seed),
+            _beats_baseline(track_record.on_unchosen(), seed),
+            _survives_search(track_record, seed),
+            beats_champion(track_record, champion, seed=seed),
         )
-        return Gate(source=track_record.source, conditions=(finite, *others))
-    conditions = (
-        finite,
-        _calibrated(track_record.on_unchosen(), seed),
-        _beats_baseline(track_record.on_unchosen(), seed),
-        _survives_search(track_record, seed),
-        beats_champion(track_record, champion, seed=seed),
-    )
-    return Gate(source=track_record.source, conditions=conditions)
+    return Gate(source=track_record.source, conditions=(finite, *others))
 
 
 def unknown_gate(why: str) -> Gate:
@@ -141,8 +132,11 @@ def unknown_gate(why: str) -> Gate:
     >>> unknown_gate("the study was deleted").not_met == NAMES
     True
     """
-    conditions = tuple(Condition(name=name, holds=None, words="the evidence is gone") for name in NAMES)
-    return Gate(source=f"no evidence: {why}", conditions=conditions)
+    return Gate(source=f"no evidence: {why}", conditions=_unknown(NAMES, "the evidence is gone"))
+
+
+def _unknown(names: Iterable[str], words: str) -> tuple[Condition, ...]:
+    return tuple(Condition(name=name, holds=None, words=words) for name in names)
 
 
 def _finite(track_record: TrackRecord) -> Condition:
@@ -186,20 +180,18 @@ def _calibrated(track_record: TrackRecord, seed: int) -> Condition:
 
 
 def _beats_baseline(track_record: TrackRecord, seed: int) -> Condition:
-    name = BASELINE
     if track_record.p_baseline_D is None:
         missing = track_record.baseline_missing or "no baseline on these days in the record; patchscale baselines STUDY"
-        return Condition(name=name, holds=None, words=missing)
+        return Condition(name=BASELINE, holds=None, words=missing)
     found = paired_difference(
         track_record.y_D, track_record.p_D, track_record.p_baseline_D, horizon=track_record.horizon, seed=seed
     )
-    return _compared(name, f"{track_record.baseline}, ", found)
+    return _compared(BASELINE, f"{track_record.baseline}, ", found)
 
 
 def _survives_search(track_record: TrackRecord, seed: int) -> Condition:
-    name = SEARCH
     if track_record.search_losses_MD is None or track_record.benchmark_losses_D is None:
-        return Condition(name=name, holds=None, words="no trials and baseline on the same days in the record")
+        return Condition(name=SEARCH, holds=None, words="no trials and baseline on the same days in the record")
     losses_MD, benchmark_D = track_record.search_losses_MD, track_record.benchmark_losses_D
     best_D, p_value = _search_superiority(losses_MD, benchmark_D, track_record.horizon, seed)
     words = (
@@ -207,7 +199,7 @@ def _survives_search(track_record: TrackRecord, seed: int) -> Condition:
         f"{best_D.mean():+.4f}, {len(benchmark_D):,} days"
     )
     figures = {"p_value": p_value, "models": len(losses_MD), "days": len(benchmark_D), "best": float(best_D.mean())}
-    return Condition(name=name, holds=p_value < SIZE, words=words, figures=figures)
+    return Condition(name=SEARCH, holds=p_value < SIZE, words=words, figures=figures)
 
 
 def _search_superiority(losses_MD: Array, benchmark_D: Array, horizon: int, seed: int) -> tuple[Array, float]:

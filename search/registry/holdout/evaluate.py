@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -19,7 +17,7 @@ from search.results.card import update_card
 from search.results.holdout import count_openings, count_version_openings, record_opening
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
-from search.tracking.artifacts import fetch_artifact
+from search.tracking.artifacts import read_artifact
 from search.tracking.locks import registry_lock
 from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
@@ -67,14 +65,13 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
 
 
 def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
+    name = version_name(version)
     sealed_windows(study)
     p = ask_version(stores, version, raw_bars(study.data_root, study.load_data()[0])).p
-    opening = record_opening(study, version_name(version))
-    name = version_name(version)
+    opening = record_opening(study, name)
     tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
     with study.start_run(f"test {name}", role=TEST_ROLE, tags=tags) as writer:
-        as_is = require_tag(version, AS_IS) == "true"
-        scores = score_test_days(study, p, as_is=as_is, opening=opening)
+        scores = score_test_days(study, p, as_is=require_tag(version, AS_IS) == "true", opening=opening)
         text = result_text(name, scores)
         _log(writer, scores, text)
     return text
@@ -103,10 +100,7 @@ def _log(writer: RunWriter, scores: TestScores, text: str) -> None:
     writer.log({**figures, **against, "test/days": float(len(scores.table))})
     writer.client.log_text(writer.run_id, text, RESULT)
     writer.client.log_dict(writer.run_id, _figures(scores), "result.json")
-    with TemporaryDirectory() as directory:
-        path = Path(directory) / "test.parquet"
-        scores.table.to_parquet(path, index=False)
-        writer.client.log_artifact(writer.run_id, str(path), "predictions")
+    writer.log_table(scores.table, "predictions/test.parquet")
 
 
 def _figures(scores: TestScores) -> dict[str, Any]:
@@ -124,9 +118,8 @@ def _earlier(study: Study, version: ModelVersion) -> Run | None:
 
 
 def _read_result(study: Study, run: Run) -> str:
-    with TemporaryDirectory() as directory:
-        path = fetch_artifact(study.client, run, RESULT, Path(directory))
-        return f"{RESULT} of run {run.info.run_id} is gone" if path is None else path.read_text()
+    held = read_artifact(study.client, run, RESULT)
+    return f"{RESULT} of run {run.info.run_id} is gone" if held is None else held.decode()
 
 
 def _counts(study: Study, version: ModelVersion) -> str:

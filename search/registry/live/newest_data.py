@@ -15,7 +15,7 @@ from pipeline.datasets.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import DataError, InputError
 from pipeline.snapshots.pull import pull
 from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
-from pipeline.sources import Source, open_source
+from pipeline.sources import open_source
 from pipeline.tiers import auxiliary_tickers
 
 
@@ -67,7 +67,8 @@ def newest_dataset(
         remarks.append("not refreshed, as asked (--offline)")
     else:
         try:
-            stored |= _pull_all(root, open_source(source or data.source), tickers)
+            asked = open_source(source or data.source)
+            stored |= {ticker: pull(root, asked, ticker)[0] for ticker in tickers}  # all or none: days go together
         except InputError as error:
             if source and not isinstance(error, DataError):
                 raise
@@ -78,11 +79,6 @@ def newest_dataset(
         remarks.append(f"the newest bars were refused ({error}); these are the ones that the model was registered with")
         dataset = load_dataset(root, data.dataset)
     return Newest(dataset=dataset, remarks=(*remarks, *_staleness(dataset, today or datetime.now(UTC).date())))
-
-
-def _pull_all(root: Path, source: Source, tickers: tuple[str, ...]) -> dict[str, Snapshot]:
-    """Pull every ticker or none: bars of two days do not go together."""
-    return {ticker: pull(root, source, ticker)[0] for ticker in tickers}
 
 
 def _build(root: Path, data: Data, snapshots: list[Snapshot]) -> DatasetVersion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
 from search.evidence.forecasts import PREDICTIONS
 from search.results.trial_runs import RecordedTrial, recorded_trials
-from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact
+from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact, read_artifact
 from search.tracking.tags import FINISHED, REASON
 
 if TYPE_CHECKING:
@@ -99,13 +100,12 @@ def validation_predictions(study: Study, best: BestTrial) -> pd.DataFrame:
     RecordError
         If they are gone.
     """
-    with TemporaryDirectory() as directory:
-        path = fetch_artifact(study.client, best.trial.run, PREDICTIONS, Path(directory))
-        if path is None:
-            raise RecordError(
-                f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
-            )
-        return pd.read_parquet(path)
+    held = read_artifact(study.client, best.trial.run, PREDICTIONS)
+    if held is None:
+        raise RecordError(
+            f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
+        )
+    return pd.read_parquet(BytesIO(held))
 
 
 def _of_number(study: Study, recorded: list[RecordedTrial], number: int) -> RecordedTrial:

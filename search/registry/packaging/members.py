@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,7 +108,7 @@ def refitted_members(
     rows = refit_rows(windows, best.spec, (dataset, *pooled))
     execution = choose_execution(best.spec, device, rows=len(there.x_DF))
     models = []
-    for seed in _seeds(best.spec, n_seeds):
+    for seed in range(best.spec.seed, best.spec.seed + n_seeds):
         model = refit(best.spec, there, rows, n_epochs=best.n_epochs, seed=seed, execution=execution)
         models.append(_as_served(replace(best.spec, seed=seed), model))
         after_each(len(models))
@@ -144,8 +144,3 @@ def windows_of(
     """Windows of a spec on a device, the test split sealed."""
     context_length = spec.architecture.context_length
     return make_windows(dataset, spec.target, spec.split, context_length, device=device, pooled=pooled)
-
-
-def _seeds(spec: Spec, n_seeds: int) -> Iterator[int]:
-    """Seeds of the refits: the trial's own first."""
-    yield from range(spec.seed, spec.seed + n_seeds)

@@ -51,17 +51,15 @@ def find_version(client: MlflowClient, text: str) -> ModelVersion:
         If it is not written as one, or there is none; the message lists what exists.
     """
     name, number, alias = parse_version(text)
-    model = find_model(client, name)
-    held = {str(key): str(value) for key, value in (model.aliases or {}).items()}
-    if number is None and alias not in held:
-        raise InputError(f"an alias of {name} must be one of {_shown(sorted(held))}, got {alias!r}; {FORMS}")
-    wanted = held[alias] if number is None else str(number)
     versions = versions_of(client, name)
     for version in versions:
-        if str(version.version) == wanted:
+        if alias in version.aliases or int(version.version) == number:
             return version
+    if number is None:
+        held = sorted(alias for version in versions for alias in version.aliases)
+        raise InputError(f"an alias of {name} must be one of {_shown(held)}, got {alias!r}; {FORMS}")
     numbers = [str(version.version) for version in versions]
-    raise InputError(f"a version of {name} must be one of {_shown(numbers)}, got {wanted}; {FORMS}")
+    raise InputError(f"a version of {name} must be one of {_shown(numbers)}, got {number}; {FORMS}")
 
 
 def find_model(client: MlflowClient, name: str) -> RegisteredModel:

@@ -54,6 +54,6 @@ def test_a_deleted_checkpoint_is_refused_as_it_is_and_the_remedy_is_a_refit(make
 
 
 def test_predictions_that_are_gone_are_named(study, monkeypatch):
-    monkeypatch.setattr("search.registry.packaging.best_trial.fetch_artifact", lambda *arguments: None)
+    monkeypatch.setattr("search.registry.packaging.best_trial.read_artifact", lambda *arguments: None)
     with pytest.raises(RecordError, match=r"must keep its validation predictions, predictions/val.parquet is gone"):
         validation_predictions(study, choose_trial(study))
