@@ -88,12 +88,8 @@ def leftover_states(study: Study) -> list[Path]:
     needed |= {t.user_attrs.get("run_id") for t in waiting_retries(schedule, running=False)}
     ended = {trial.run_id for trial in recorded_trials(study) if trial.run.info.status != RUNNING} - needed
     directory = study.training_state("any").parent
-    return [path for path in sorted(directory.glob("*")) if _run_of(path) in ended]
-
-
-def _run_of(path: Path) -> str:
-    """Run id in the name of a training state, or of one that a kill left half written."""
-    return path.name.lstrip(".").partition(".")[0]
+    # a kill leaves one half written, whose name begins with a dot
+    return [path for path in sorted(directory.glob("*")) if path.name.lstrip(".").partition(".")[0] in ended]
 
 
 def _registered(study: Study) -> set[str]:

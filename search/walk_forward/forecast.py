@@ -69,6 +69,7 @@ class Outcome:
         return cls(n_epochs=int(held["n_epochs"]), seconds=float(held["seconds"]), p=tuple(map(float, held["p"])))
 
 
+@dataclass(frozen=True)
 class SpecForecaster:
     """Forecasts by models of a spec.
 
@@ -82,9 +83,9 @@ class SpecForecaster:
         From :func:`search.walk_forward.folds.year_folds`.
     """
 
-    def __init__(self, spec: Spec, windows: Windows, folds: Sequence[YearFold]) -> None:
-        self.spec, self.windows = spec, windows
-        self.folds = {fold.year: fold for fold in folds}
+    spec: Spec
+    windows: Windows
+    folds: Sequence[YearFold]
 
     def run(self, job: Job) -> Outcome:
         """Choose a number of epochs, or train for it and forecast.
@@ -98,7 +99,7 @@ class SpecForecaster:
         if not job.n_epochs:
             n_epochs = self._choose_epochs(job)
             return Outcome(n_epochs=n_epochs, seconds=time.perf_counter() - started)
-        fold = self.folds[job.year]
+        fold = fold_of(self.folds, job)
         execution = choose_execution(self.spec, self.windows.x_DF.device, rows=len(self.windows.x_DF))
         model = refit(self.spec, self.windows, fold.train, n_epochs=job.n_epochs, seed=job.seed, execution=execution)
         p = finite(predict_rows(model, self.windows, fold.test), job)
@@ -106,7 +107,7 @@ class SpecForecaster:
 
     def _choose_epochs(self, job: Job) -> int:
         """Epoch with the lowest loss on the year before, by early stopping as in a trial."""
-        fold = self.folds[job.year]
+        fold = fold_of(self.folds, job)
         rows = SplitRows(train=fold.inner_train, validation=fold.inner_validation, test=fold.test[:0])
         inner, seeded = replace(self.windows, rows=rows, train_rows=fold.inner_train), replace(self.spec, seed=job.seed)
         execution = choose_execution(self.spec, inner.x_DF.device, rows=len(inner.x_DF))
@@ -116,6 +117,7 @@ class SpecForecaster:
         return trainer.best_epoch
 
 
+@dataclass(frozen=True)
 class BaselineForecaster:
     """Forecasts by a baseline.
 
@@ -131,22 +133,16 @@ class BaselineForecaster:
         Sessions that a label looks ahead.
     """
 
-    def __init__(
-        self,
-        baseline: Baseline,
-        windows: Windows,
-        folds: Sequence[YearFold],
-        datasets: Sequence[DatasetVersion],
-        *,
-        horizon: int,
-    ) -> None:
-        self.baseline, self.windows, self.datasets, self.horizon = baseline, windows, datasets, horizon
-        self.folds = {fold.year: fold for fold in folds}
+    baseline: Baseline
+    windows: Windows
+    folds: Sequence[YearFold]
+    datasets: Sequence[DatasetVersion]
+    horizon: int
 
     def run(self, job: Job) -> Outcome:
         """Fit to all rows before the year, and forecast it."""
         started = time.perf_counter()
-        fold, (own, *pooled) = self.folds[job.year], self.datasets
+        fold, (own, *pooled) = fold_of(self.folds, job), self.datasets
         known = replace(self.windows, train_rows=fold.train)
         fitted = fit_baseline(self.baseline, own, known, horizon=self.horizon, pooled=pooled)
         p = finite(fitted.predict_rows(own, fold.test), job)
@@ -154,6 +150,11 @@ class BaselineForecaster:
 
 
 Forecaster = SpecForecaster | BaselineForecaster
+
+
+def fold_of(folds: Sequence[YearFold], job: Job) -> YearFold:
+    """Fold of the year that a job is about."""
+    return next(fold for fold in folds if fold.year == job.year)
 
 
 def finite(p_D: np.ndarray[Any, np.dtype[np.float64]], job: Job) -> tuple[float, ...]:

@@ -62,7 +62,6 @@ def load_walk_forward_data(
     first_year: int | None,
     last_year: int | None,
     *,
-    datasets: Sequence[DatasetVersion] | None = None,
     device: str = "cpu",
 ) -> WalkForwardData:
     """Load a study's data and make the folds.
@@ -75,10 +74,8 @@ def load_walk_forward_data(
         If the years leave too little history, or a dataset version is not there.
     """
     plan = study.plan
-    if datasets is None:
-        forecast, others = study.load_data()
-        datasets = (forecast, *others)
-    own, *pooled = datasets
+    own, pooled = study.load_data()
+    datasets = (own, *pooled)
     windows = make_windows(
         own, plan.target, plan.split, subject.context_length(study), device=choose_device(device), pooled=pooled
     )

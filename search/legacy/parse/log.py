@@ -79,17 +79,17 @@ def _lines(source: SourceFile, report: FileReport) -> Iterator[LogLine]:
             yield found
 
 
+@dataclass(kw_only=True, slots=True)
 class _Reading:
     """What has been read of a log so far."""
 
-    def __init__(self) -> None:
-        self.trials: list[_Pending] = []
-        self.open: dict[int, list[_Pending]] = {}
-        self.forced: LogLine | None = None
-        self.study: str | None = None
-        self.since_study = 0
-        self.mixed = False
-        self.maximised = False
+    trials: list[_Pending] = field(default_factory=list)
+    open: dict[int, list[_Pending]] = field(default_factory=dict)
+    forced: LogLine | None = None
+    study: str | None = None
+    since_study: int = 0
+    mixed: bool = False
+    maximised: bool = False
 
     def take(self, line: LogLine, report: FileReport) -> None:
         """Take the next line."""

@@ -16,23 +16,21 @@ _COUNT = r"[0-9]{1,9}"
 _PREFIX = re.compile(
     r"\[[A-Z] (?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:,[0-9]{3})?)\] ?(?P<rest>.*)"
 )
-_START = re.compile(
-    rf"Trial (?P<number>{_COUNT}): arch_idx=(?P<arch_idx>-?{_COUNT}|None), d_model=(?P<d_model>{_COUNT}), "
+_TRIAL_NUMBER = rf"Trial (?P<number>{_COUNT})"
+_KINDS = {
+    "start": rf"{_TRIAL_NUMBER}: arch_idx=(?P<arch_idx>-?{_COUNT}|None), d_model=(?P<d_model>{_COUNT}), "
     rf"n_layers=(?P<n_layers>{_COUNT})(?:, n_heads=(?P<n_heads>{_COUNT}))?, "
     rf"params=(?P<param_count>[0-9][0-9,]{{0,20}}), "
     rf"lr=(?P<learning_rate>{NUMBER}), epochs=(?P<epochs>{_COUNT}), "
-    rf"(?:batch_size=(?P<batch_size>{_COUNT})|batch=(?P<batch>{_COUNT}x{_COUNT}), dropout=(?P<dropout>{NUMBER}))"
-)
-_FINISH = re.compile(
-    rf"Trial (?P<number>{_COUNT}) finished with value: (?P<value>{NUMBER}) and parameters: (?P<params>\{{[^{{}}]*\}})\."
-    rf"(?: Best is trial {_COUNT} with value: (?P<best>{NUMBER})\.)?"
-)
-_PRUNED = re.compile(rf"Trial (?P<number>{_COUNT}) pruned\..*")
-_FAILED = re.compile(rf"Trial (?P<number>{_COUNT}) failed (?P<reason>(?:with|because) .*)")
-_FORCED = re.compile(
-    rf"(?:→|->) Forced dropout=(?P<dropout>{NUMBER}) for diversity \(was (?P<was>{NUMBER}), prev=(?:{NUMBER}|None)\)"
-)
-_STUDY = re.compile(r"A new study created in \S{1,40} with name: (?P<name>\S.*)")
+    rf"(?:batch_size=(?P<batch_size>{_COUNT})|batch=(?P<batch>{_COUNT}x{_COUNT}), dropout=(?P<dropout>{NUMBER}))",
+    "finish": rf"{_TRIAL_NUMBER} finished with value: (?P<value>{NUMBER}) and parameters: (?P<params>\{{[^{{}}]*\}})\."
+    rf"(?: Best is trial {_COUNT} with value: (?P<best>{NUMBER})\.)?",
+    "pruned": rf"{_TRIAL_NUMBER} pruned\..*",
+    "failed": rf"{_TRIAL_NUMBER} failed (?P<reason>(?:with|because) .*)",
+    "forced": rf"(?:→|->) Forced dropout=(?P<dropout>{NUMBER}) for diversity "
+    rf"\(was (?P<was>{NUMBER}), prev=(?:{NUMBER}|None)\)",
+    "study": r"A new study created in \S{1,40} with name: (?P<name>\S.*)",
+}
 _TRIAL = re.compile(rf"\bTrial {_COUNT}\b|\bTrial$")
 
 
@@ -86,15 +84,8 @@ def read_line(text: str, line: int) -> LogLine | None:
         return None
     prefix = _PREFIX.fullmatch(text)
     rest, stamp = (prefix["rest"].strip(), prefix["stamp"]) if prefix else (text, "")
-    for kind, pattern in (
-        ("start", _START),
-        ("finish", _FINISH),
-        ("pruned", _PRUNED),
-        ("failed", _FAILED),
-        ("forced", _FORCED),
-        ("study", _STUDY),
-    ):
-        found = pattern.fullmatch(rest)
+    for kind, pattern in _KINDS.items():
+        found = re.fullmatch(pattern, rest)
         if found is None:
             continue
         says = {name: value for name, value in found.groupdict().items() if value is not None}

@@ -10,7 +10,7 @@ from model.spec.budget import Budget
 from pipeline.exceptions import InputError
 from search.legacy.recover.architecture import Resolved, Stated, resolve, untrusted
 from search.legacy.recover.fields import Fields
-from search.legacy.recover.grids import is_first
+from search.legacy.recover.grids import matches
 from search.legacy.recover.trial import FAILED, FINISHED, KILLED, LOSS, ROC_AUC, UNNAMED, LegacyOutcome, LegacyTrial
 
 DIVERGED = 100.0
@@ -31,15 +31,12 @@ HORIZON_IN_NAME = re.compile(r"(?:^|_)h([0-9]{1,3})(?=_|$)")
 def build_trial(
     fields: Fields,
     *,
-    form: str,
-    where: str,
-    content: str,
-    start: str = "",
     study: str | None,
     value_is_loss: bool = False,
     look_up: bool = False,
     dry_run: bool = False,
     notes: Mapping[str, str] | None = None,
+    **source: str,
 ) -> LegacyTrial:
     """Build a trial.
 
@@ -47,8 +44,8 @@ def build_trial(
     ----------
     fields : Fields
         Of its record.
-    form, where, content, start, study, notes
-        As in :class:`search.legacy.recover.trial.LegacyTrial`.
+    study, notes, **source
+        As in :class:`search.legacy.recover.trial.LegacyTrial`; ``source`` is form, where, content, start.
     value_is_loss : bool
         Whether this form's ``value`` is the earlier study's objective, its validation loss.
     look_up : bool
@@ -83,10 +80,7 @@ def build_trial(
         "best/roc_auc": roc_auc if outcome.status == FINISHED else None,
     }
     return LegacyTrial(
-        form=form,
-        where=where,
-        content=content,
-        start=start,
+        **source,
         study=study,
         budget=budget,
         horizon=horizon,
@@ -103,7 +97,7 @@ def build_trial(
 
 def _architecture(stated: Stated, look_up: bool) -> Resolved:
     complete = None not in (stated.d_model, stated.n_layers, stated.n_params)
-    if look_up and stated.arch_idx is None and complete and is_first(budget=stated.budget, **stated.dimensions):
+    if look_up and stated.arch_idx is None and complete and matches(0, budget=stated.budget, **stated.dimensions):
         return untrusted(stated, "arch_idx is missing and these are the first entry of its list, a look-up's fallback")
     return resolve(stated)
 

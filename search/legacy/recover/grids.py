@@ -92,14 +92,10 @@ def matches(arch_idx: int, *, budget: str | None = None, **known: int | None) ->
     found = []
     for version, n_features, name in product(DEPTHS, FEATURE_COUNTS, BUDGETS if budget is None else (budget,)):
         grid = legacy_grid(version, n_features, name) if name in BUDGETS else ()
-        if 0 <= arch_idx < len(grid) and _agrees(grid[arch_idx], known):
-            found.append(Match(version, n_features, grid[arch_idx]))
+        point = grid[arch_idx] if 0 <= arch_idx < len(grid) else None
+        if point and all(value in (None, getattr(point, field)) for field, value in known.items()):
+            found.append(Match(version, n_features, point))
     return found
-
-
-def is_first(*, budget: str | None, **known: int | None) -> bool:
-    """Whether this is the first entry of a grid: what a look-up without an index returned."""
-    return bool(matches(0, budget=budget, **known))
 
 
 def grids_text(found: Iterable[Match]) -> str:
@@ -115,9 +111,4 @@ def grids_text(found: Iterable[Match]) -> str:
     versions: dict[int, list[str]] = {}
     for match in found:
         versions.setdefault(match.n_features, []).append(match.version)
-    texts = [f"grid {'/'.join(names)}, {n_features} features" for n_features, names in versions.items()]
-    return " or ".join(texts)
-
-
-def _agrees(point: Point, known: dict[str, int | None]) -> bool:
-    return all(value is None or getattr(point, name) == value for name, value in known.items())
+    return " or ".join(f"grid {'/'.join(names)}, {n_features} features" for n_features, names in versions.items())

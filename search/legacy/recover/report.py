@@ -88,9 +88,8 @@ class FileReport:
         yield from _listed("flagged", flagged, shown, count=len(self.flagged))
         for reason, ranges in self.skipped.items():
             texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
-            cut = texts if shown is None else texts[:shown]
-            more = "" if len(cut) == len(texts) < MAX_RANGES else ", …"
-            yield f"  skipped, {reason}: {self.skipped_lines[reason]:,} lines: {', '.join(cut)}{more}"
+            more = "" if len(texts[:shown]) == len(texts) < MAX_RANGES else ", …"
+            yield f"  skipped, {reason}: {self.skipped_lines[reason]:,} lines: {', '.join(texts[:shown])}{more}"
         yield from _listed("skipped, repeated", self.repeated, shown)
 
 
@@ -115,8 +114,7 @@ def _listed(heading: str, lines: Sequence[str], shown: int | None, count: int | 
     if not lines:
         return
     yield f"  {heading}{'' if count is None else f' ({count} trials)'}:"
-    cut = lines if shown is None else lines[:shown]
-    for line in cut:
-        yield f"    {line}"
+    cut = lines[:shown]
+    yield from (f"    {line}" for line in cut)
     if len(cut) < len(lines):
         yield f"    … {len(lines) - len(cut)} more"

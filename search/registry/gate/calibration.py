@@ -32,22 +32,16 @@ class Calibration:
     ece : float
         Of the outcomes that came; see :func:`model.metrics.calibration_error`.
     limit : float
-        Which the error of simulated outcomes stays below, at ``level``.
-    level : float
-        Share of the simulations.
-    tolerance : float
-        Error that is small enough, whatever simulations show.
+        Which the error of simulated outcomes stays below in a share :data:`LEVEL` of simulations.
     """
 
     ece: float
     limit: float
-    level: float = LEVEL
-    tolerance: float = TOLERANCE
 
     @property
     def holds(self) -> bool | None:
         """Whether the error is tolerable, or one that calibrated probabilities show too; None on too few days."""
-        return None if math.isnan(self.ece) else self.ece <= max(self.limit, self.tolerance)
+        return None if math.isnan(self.ece) else self.ece <= max(self.limit, TOLERANCE)
 
 
 def calibration_of(

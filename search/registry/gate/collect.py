@@ -40,18 +40,8 @@ SOURCE, HORIZON = "evidence.source", "target.horizon"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WalkedSpec:
-    """A finished walk-forward of a trial's spec.
-
-    Parameters
-    ----------
-    run : Run
-        Of the record.
-    days : DataFrame
-        A row a day: date, y, p, and ``p_seed0`` and so on.
-    unchosen_D : ndarray of bool of shape (days,)
-        Days on which the spec was not chosen.
-    """
+class _Walked:
+    """A finished walk-forward of a trial's spec, its rows of days, and the days on which the spec was not chosen."""
 
     run: Run
     days: pd.DataFrame
@@ -66,11 +56,6 @@ class WalkedSpec:
     def seeds(self) -> list[str]:
         """Columns of the seeds, the spec's own first."""
         return [name for name in self.days.columns if name.startswith(SEED_COLUMN)]
-
-    @property
-    def rank(self) -> tuple[int, int, int]:
-        """Higher is better evidence: most days, then most seeds, then newest."""
-        return self.n_unchosen, len(self.seeds), int(self.run.info.start_time)
 
     @property
     def words(self) -> str:
@@ -111,7 +96,9 @@ def track_record_of_trial(study: Study, best: BestTrial, name: str, *, n_members
         )
     source = f"validation of trial {best.trial.number} of study {study.plan.study}, one of {best.of} compared on it"
     track_record = _of_validation(name, source, forecasts, forecasts.run_ids.index(best.trial.run_id))
-    walked = max(_walked(study, best), key=lambda each: each.rank, default=None)
+    walked = max(
+        _walked(study, best), key=lambda w: (w.n_unchosen, len(w.seeds), int(w.run.info.start_time)), default=None
+    )
     if walked is None:
         return track_record
     if walked.n_unchosen < MIN_UNCHOSEN_DAYS:
@@ -145,7 +132,7 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Tr
     )
 
 
-def _walked(study: Study, best: BestTrial) -> Iterator[WalkedSpec]:
+def _walked(study: Study, best: BestTrial) -> Iterator[_Walked]:
     """Finished walk-forwards of the spec whose predictions are there."""
     split = study.plan.split
     own = {"spec_hash": best.spec.hash}
@@ -155,10 +142,10 @@ def _walked(study: Study, best: BestTrial) -> Iterator[WalkedSpec]:
         except RecordError:
             continue
         chosen_on = days["date"].between(pd.Timestamp(split.validation_start), pd.Timestamp(split.validation_end))
-        yield WalkedSpec(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
+        yield _Walked(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
 
 
-def _on_walk_forward(study: Study, walked: WalkedSpec, track_record: TrackRecord, n_members: int) -> TrackRecord:
+def _on_walk_forward(study: Study, walked: _Walked, track_record: TrackRecord, n_members: int) -> TrackRecord:
     """Put a track record on its spec's walk-forward; the search stays what it is."""
     forecasts = load_walk_forward(study, years=years_of(walked.run), run_ids=[str(walked.run.info.run_id)])
     seeds = walked.seeds[:n_members]
@@ -184,7 +171,7 @@ def _on_walk_forward(study: Study, walked: WalkedSpec, track_record: TrackRecord
     return replace(track_record, baseline=forecasts.names[best], p_baseline_D=forecasts.p_MD[best])
 
 
-def _walk_them(study: Study, walked: WalkedSpec, missing: list[str]) -> str:
+def _walk_them(study: Study, walked: _Walked, missing: list[str]) -> str:
     first, last = years_of(walked.run)
     return (
         f"the best baseline of {first} to {last} is known when all are walked forward, missing {', '.join(missing)}; "

@@ -19,13 +19,12 @@ from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import daily_losses
 from search.evidence.superior import superior_predictive_ability
 from search.evidence.text import difference_text
-from search.registry.gate.calibration import calibration_of
+from search.registry.gate.calibration import LEVEL, TOLERANCE, calibration_of
 from search.registry.gate.track_record import CommonDays, TrackRecord, common_days
 
 Array = npt.NDArray[np.float64]
 
 SIZE = 0.05
-LEVEL = 0.99
 MEAN_TOLERANCE = 0.02
 """Difference of mean probability and base rate that holds on any number of days."""
 MIN_COMMON_DAYS = 200
@@ -159,7 +158,7 @@ def _calibrated(track_record: TrackRecord, seed: int) -> Condition:
     mean = bool(low <= 0 <= high or abs(excess_D.mean()) <= MEAN_TOLERANCE)
     words = (
         f"calibration error {shape.ece:.4f}, calibrated probabilities of these days stay below {shape.limit:.4f} in "
-        f"{shape.level:.0%} of simulations, up to {shape.tolerance:g} is tolerated on any number of days; "
+        f"{LEVEL:.0%} of simulations, up to {TOLERANCE:g} is tolerated on any number of days; "
         f"mean probability {track_record.p_D.mean():.4f}, base rate {track_record.y_D.mean():.4f}, "
         f"difference {excess_D.mean():+.4f} [{low:+.4f}, {high:+.4f}] at {LEVEL:.0%}, "
         f"up to {MEAN_TOLERANCE:g} either way is tolerated"
@@ -167,7 +166,7 @@ def _calibrated(track_record: TrackRecord, seed: int) -> Condition:
     figures = {
         "ece": shape.ece,
         "ece_limit": shape.limit,
-        "ece_tolerance": shape.tolerance,
+        "ece_tolerance": TOLERANCE,
         "mean_probability": float(track_record.p_D.mean()),
         "base_rate": float(track_record.y_D.mean()),
         "mean_low": float(low),

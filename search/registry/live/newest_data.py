@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -19,17 +19,8 @@ from pipeline.sources import open_source
 from pipeline.tiers import auxiliary_tickers
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Newest:
-    """A dataset version of the newest bars, and what a reader has to know of them.
-
-    Parameters
-    ----------
-    dataset : DatasetVersion
-        Of the model's ticker and tier.
-    remarks : tuple of str
-        Why the bars are not the newest there are; empty if they are.
-    """
+class Newest(NamedTuple):
+    """A dataset version of the newest bars, and why they are not the newest there are; nothing if they are."""
 
     dataset: DatasetVersion
     remarks: tuple[str, ...]

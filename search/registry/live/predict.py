@@ -176,8 +176,7 @@ def predict_live(
     version = find_version(client, text)
     study = load_study(stores, require_tag(version, STUDY), client=client)
     plan, root = study.plan, study.data_root
-    newest = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
-    dataset = newest.dataset
+    dataset, remarks = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
     answer = ask_version(stores, version, raw_bars(root, dataset))
     p, facts = answer.p, answer.facts
     since = pd.Timestamp(require_tag(version, DATA_LAST))
@@ -192,7 +191,7 @@ def predict_live(
         record=live_record(p, dataset.frame, plan.target, plan.split, since=since, base_rate=facts.base_rate),
         drifted=drifted_features(dataset, facts, study.load_data()[0]),
         outside=outside_features(dataset, facts),
-        remarks=newest.remarks,
+        remarks=remarks,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,12 +98,7 @@ def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Map
     """
     packaged = PackagedModel.load(directory)
     facts, spec = packaged.facts, packaged.spec
-    said = {
-        "ticker": facts.ticker,
-        "dataset": facts.dataset,
-        "study": facts.study,
-        "trained_through": facts.trained_through,
-    }
+    said = {name: getattr(facts, name) for name in ("ticker", "dataset", "study", "trained_through")}
     run = client.get_run(run_id)
     logged = client.create_logged_model(
         run.info.experiment_id, name=NAME, source_run_id=run_id, tags={**said, **(tags or {})}, params=spec.params()
@@ -139,10 +135,8 @@ def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model 
             pip_requirements=requirements(),
             mlflow_model=form,
         )
-    for cache in path.rglob("__pycache__"):
-        for file in cache.iterdir():
-            file.unlink()
-        cache.rmdir()
+    for cache in list(path.rglob("__pycache__")):
+        shutil.rmtree(cache)
 
 
 def clean_environment(tracking_uri: str) -> dict[str, str]:

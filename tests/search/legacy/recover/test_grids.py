@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from search.legacy.recover.grids import BUDGETS, DEPTHS, FEATURE_COUNTS, is_first, legacy_count, legacy_grid, matches
+from search.legacy.recover.grids import BUDGETS, DEPTHS, FEATURE_COUNTS, legacy_count, legacy_grid, matches
 
 
 def test_sizes_are_those_of_the_earlier_study():
@@ -35,5 +35,5 @@ def test_a_negative_or_too_large_index_matches_nothing():
 
 def test_the_first_entry_is_known():
     first = {"d_model": 64, "n_layers": 32, "n_heads": 2, "d_ff": 256, "n_params": 1614529}
-    assert is_first(budget="2M", **first)
-    assert not is_first(budget="2M", **{**first, "n_heads": 4})
+    assert matches(0, budget="2M", **first)
+    assert not matches(0, budget="2M", **{**first, "n_heads": 4})
