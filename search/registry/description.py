@@ -6,13 +6,14 @@ from pipeline.splits.target import Target
 from search.registry.gate.gate import Gate
 from search.registry.gate.track_record import TrackRecord
 from search.registry.packaging.best_trial import BestTrial
+from search.registry.packaging.build import Packaged
 from search.registry.packaging.members import Members
 
 RECIPE = "it is the recipe's, not these weights'"
 
 
 def describe_version(
-    best: BestTrial, members: Members, track_record: TrackRecord, gate: Gate, *, trained_through: str, difference: float
+    best: BestTrial, members: Members, packaged: Packaged, track_record: TrackRecord, gate: Gate
 ) -> str:
     """Markdown description of a version.
 
@@ -22,14 +23,12 @@ def describe_version(
         The trial that it is made of.
     members : Members
         Its weights.
+    packaged : Packaged
+        What was logged of them.
     track_record : TrackRecord
         Its evidence.
     gate : Gate
         The gate's answer at registration.
-    trained_through : str
-        Last forecast day that was trained on, ISO date.
-    difference : float
-        Largest difference between the packaged model, in a process of its own, and the probabilities before packaging.
     """
     spec, dates_D = best.spec, track_record.dates_D
     own_weights = members.as_is and not track_record.walked  # the trial's own, on its validation days
@@ -40,10 +39,11 @@ def describe_version(
         + (f", over a frozen {spec.training.offset} baseline" if spec.training.offset != "none" else ""),
         f"- made of {best.trial.name}, one of {best.of} finished trials of budget {spec.budget}",
         f"- weights: {_weights(best, members)}",
-        f"- trained on {len(members.train_rows):,} days through {trained_through}",
+        f"- trained on {len(members.train_rows):,} days through {packaged.trained_through}",
         f"- data: {spec.data.source} `{spec.data.ticker}`, tier `{spec.data.tier}`, dataset `{spec.data.dataset}`",
         f"- test split {spec.split.test_start} to {spec.split.test_end}: sealed, `patchscale evaluate` opens it",
-        f"- packaged model in a fresh process against the same weights before: largest difference {difference:.1e}",
+        "- packaged model in a fresh process against the same weights before: "
+        f"largest difference {packaged.difference:.1e}",
         f"- evidence, out of sample: {track_record.source}, {len(dates_D):,} days {dates_D[0].date()} to "
         f"{dates_D[-1].date()}" + ("" if own_weights else f"; {RECIPE}"),
         "",

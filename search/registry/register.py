@@ -186,9 +186,7 @@ def _create_version(
         **gate_tags(gate),
         **code_tags(),
     }
-    description = describe_version(
-        best, members, track_record, gate, trained_through=packaged.trained_through, difference=packaged.difference
-    )
+    description = describe_version(best, members, packaged, track_record, gate)
     RunWriter(client, run_id).set_tags({**tags, NOTE: description})
     return client.create_model_version(
         model,

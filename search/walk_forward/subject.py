@@ -37,11 +37,6 @@ class Subject:
     spec: Spec | None = None
     baseline: Baseline | None = None
 
-    @property
-    def role(self) -> str:
-        """``trial`` or ``baseline``."""
-        return BASELINE_ROLE if self.spec is None else TRIAL_ROLE
-
     def params(self, study: Study) -> dict[str, str]:
         """Everything that determines what is fitted to given rows, as MLflow params."""
         if self.spec is not None:

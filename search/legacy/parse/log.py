@@ -181,17 +181,12 @@ def _said(trial: _Pending) -> dict[str, Any]:
 def _fits(trial: _Pending, end: LogLine) -> bool:
     """Whether an end can be that of a trial: every value that both lines give agrees."""
     assert trial.start is not None
-    start, params = trial.start.says, end.params
-    for name in EXACT:
-        if name in start and params.get(name) is not None and read_number(params[name]) != read_number(start[name]):
-            return False
-    for name in ROUNDED:
-        printed = start.get(name)
-        if name == "dropout" and trial.forced is not None:
-            printed = trial.forced.says["was"]
-        if printed is not None and params.get(name) is not None and not _rounds_to(params[name], printed):
-            return False
-    return True
+    drawn = {} if trial.forced is None else {"dropout": trial.forced.says["was"]}
+    printed, params = {**trial.start.says, **drawn}, end.params
+    given = {name for name in printed if params.get(name) is not None}
+    return all(read_number(params[name]) == read_number(printed[name]) for name in given.intersection(EXACT)) and all(
+        _rounds_to(params[name], printed[name]) for name in given.intersection(ROUNDED)
+    )
 
 
 def _rounds_to(value: object, printed: str) -> bool:

@@ -121,9 +121,9 @@ def compare_on_days(dates_D: pd.DatetimeIndex, y_D: Array, said: Mapping[str, Ar
     version, *others = said
     block = block_length(said[version] - y_D, horizon)
     days_RD = resampled_days(len(y_D), block=block)
-    names = {name: "p" if name == version else f"p_{name}" for name in said}
+    beside = {f"p_{name}": said[name] for name in others}
     return TestScores(
-        table=pd.DataFrame({"date": dates_D, "y": y_D, **{names[name]: p_D for name, p_D in said.items()}}),
+        table=pd.DataFrame({"date": dates_D, "y": y_D, "p": said[version], **beside}),
         scores={name: metric_intervals(y_D, p_D, days_RD) for name, p_D in said.items()},
         differences={name: paired_difference(y_D, said[version], said[name], horizon=horizon) for name in others},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -221,14 +221,13 @@ def live_record(
     known = pd.DatetimeIndex(bars.index[: -target.horizon])
     sealed = (known > since) & (known >= pd.Timestamp(split.test_start)) & (known <= pd.Timestamp(split.test_end))
     scored = labels.index.intersection(p.index)
-    n_sealed = int(sealed.sum())
-    if len(scored) < MIN_EVALUATION_DAYS:
-        return LiveRecord(n_days=len(scored), n_sealed=n_sealed)
+    found = LiveRecord(n_days=len(scored), n_sealed=int(sealed.sum()))
+    if found.n_days < MIN_EVALUATION_DAYS:
+        return found
     y_D = labels.loc[scored].to_numpy(dtype=np.float64)
     p_D, base_D = p.loc[scored].to_numpy(dtype=np.float64), np.full(len(scored), base_rate)
-    return LiveRecord(
-        n_days=len(scored),
-        n_sealed=n_sealed,
+    return replace(
+        found,
         loss=float(log_loss(y_D, p_D, labels=[0, 1])),
         base_rate_loss=float(log_loss(y_D, base_D, labels=[0, 1])),
         difference=paired_difference(y_D, p_D, base_D, horizon=target.horizon),

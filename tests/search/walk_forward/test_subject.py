@@ -22,7 +22,7 @@ def test_a_trial_is_found_by_its_run_with_its_own_study(stores, study, run_trial
     found, (subject,) = read_subjects(stores, trial_run(study))
     assert found.run_id == study.run_id
     label = subject.spec.architecture.label
-    assert (subject.name, subject.role) == (f"trial 0 {label}", "trial")
+    assert (subject.name, subject.baseline) == (f"trial 0 {label}", None)
     assert subject.spec.hash == study.finished()[0].user_attrs["spec_hash"]
     with pytest.raises(InputError, match="walked forward on its own study's days, got --study other"):
         read_subjects(stores, trial_run(study), "other")
@@ -55,7 +55,7 @@ def test_a_spec_file_and_the_baselines_need_a_study(stores, study, spec, tmp_pat
     assert subject.spec == spec and subject.name == f"spec {spec.architecture.label} {spec.hash[:8]}"
     _, subjects = read_subjects(stores, "baselines", study.plan.study)
     assert [each.name for each in subjects] == [f"baseline {name}" for name in BASELINES]
-    assert {each.role for each in subjects} == {"baseline"}
+    assert not any(each.spec for each in subjects)
 
 
 @pytest.mark.lesson("L7")
