@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from search.registry.gate.gate import Gate
-    from search.study.study import Study
 
 
 def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
@@ -69,14 +68,11 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
 
 def _ask_anew(stores: Stores, client: MlflowClient, version: ModelVersion, *, force: str, console: Console) -> Gate:
     """Ask the gate on evidence collected anew and record its answer; unknown if that is gone and a reason forces it."""
-
-    def prepare(study: Study) -> None:
-        for failure in require_baselines(stores, study):
-            console.print(f"baseline failed, {failure}", markup=False)
-
     tags: dict[str, str] = {}
     try:
-        track_record = collect_track_record(stores, client, version, prepare=prepare)
+        track_record = collect_track_record(
+            stores, client, version, prepare=lambda study: require_baselines(stores, study, console)
+        )
         gate = ask_gate(stores, client, str(version.name), track_record, version=int(version.version))
         store_track_record(client, str(version.run_id), track_record)
         tags = {SOURCE: track_record.source}

@@ -121,8 +121,7 @@ def track_record_of_request(
     """Collect the trial's evidence, with the baselines that the study lacks."""
     model = study.plan.experiment
     console.print(f"{model}: {best.trial.name}, {best.spec.architecture.label}, one of {best.of}", markup=False)
-    for failure in require_baselines(stores, study):
-        console.print(f"baseline failed, {failure}", markup=False)
+    require_baselines(stores, study, console)
     n_members = 1 if request.as_is else request.seeds
     return track_record_of_trial(study, best, f"{model}, trial {best.trial.number}", n_members=n_members)
 

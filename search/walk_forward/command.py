@@ -16,7 +16,7 @@ from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, WALK_FORWARD_ROLE
 from search.walk_forward.load import load_walk_forward
 from search.walk_forward.progress import WalkProgress
-from search.walk_forward.runs import Settings, find_finished, walk_forward_params
+from search.walk_forward.runs import find_finished, walk_forward_params
 from search.walk_forward.subject import Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
 from search.walk_forward.walk import WalkForwardData, load_walk_forward_data, overlap_years, walk_forward
@@ -97,19 +97,17 @@ def _walk(
     console: Console,
 ) -> bool:
     """Walk one subject forward, unless that is done; whether it is there now."""
-    first, last = data.years
-    settings = Settings(first_year=first, last_year=last, seeds=1 if subject.spec is None else request.seeds)
-    found = find_finished(study, walk_forward_params(study, subject, settings))
+    found = find_finished(study, walk_forward_params(study, subject, data.years, request.seeds))
     if found is not None:
         console.print(f"{subject.name}: there already, run {found.info.run_id}", markup=False)
         return True
     try:
-        run_id = walk_forward(study, subject, data, settings, workforce, progress, signals)
+        run_id = walk_forward(study, subject, data, request.seeds, workforce, progress, signals)
     except Exception as error:
         said = str(error) if isinstance(error, PatchscaleError) else describe_error(error)
         console.print(f"{subject.name} failed: {said}", markup=False)
         return False
-    console.print(f"{subject.name}: walked forward {first} to {last}, run {run_id}", markup=False)
+    console.print(f"{subject.name}: walked forward {data.years[0]} to {data.years[1]}, run {run_id}", markup=False)
     return True
 
 

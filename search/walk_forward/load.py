@@ -19,7 +19,6 @@ from search.walk_forward.runs import (
     LAST_YEAR,
     SEEDS,
     SUBJECT,
-    Settings,
     read_days,
     walk_forward_params,
 )
@@ -85,15 +84,13 @@ def years_of(run: Run) -> tuple[int, int]:
 
 def _is_own(study: Study, run: Run) -> bool:
     """Whether a run is of the study's data, target and split, and a baseline's settings those of today."""
-    first, last = years_of(run)
-    settings = Settings(first_year=first, last_year=last, seeds=int(run.data.params[SEEDS]))
     if _role(run) == TRIAL_ROLE:
         spec, plan = Spec.from_params(run.data.params), study.plan
         return (spec.data, spec.target, spec.split) == (plan.data, plan.target, plan.split)
     baseline = BASELINES.get(run.data.params["baseline"])
     if baseline is None:
         return False
-    params = walk_forward_params(study, Subject(name="", baseline=baseline), settings)
+    params = walk_forward_params(study, Subject(name="", baseline=baseline), years_of(run), 1)
     return bool(run.data.params[SETTINGS_HASH] == params[SETTINGS_HASH])
 
 

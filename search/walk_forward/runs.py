@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,30 +37,13 @@ EPOCHS_RULE = "best of the year before, first seed, then refitted with every row
 FOLDS, PREDICTIONS = "folds", "predictions/walkforward.parquet"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """What determines a walk-forward beside its subject.
-
-    Parameters
-    ----------
-    first_year, last_year : int
-        Test years.
-    seeds : int
-        Models a year, with seeds from the spec's own on; a baseline has one.
-    """
-
-    first_year: int
-    last_year: int
-    seeds: int
-
-
-def walk_forward_params(study: Study, subject: Subject, settings: Settings) -> dict[str, str]:
-    """Params of the run, with a hash over all of them."""
+def walk_forward_params(study: Study, subject: Subject, years: tuple[int, int], n_seeds: int) -> dict[str, str]:
+    """Params of a run over these years, first and last, with so many models a year; and a hash over all of them."""
     params = {
         **subject.params(study),
-        FIRST_YEAR: str(settings.first_year),
-        LAST_YEAR: str(settings.last_year),
-        SEEDS: str(settings.seeds),
+        FIRST_YEAR: str(years[0]),
+        LAST_YEAR: str(years[1]),
+        SEEDS: str(len(subject.seeds(n_seeds))),
         EPOCHS: EPOCHS_RULE if subject.spec is not None else "none",
     }
     return {**params, SETTINGS_HASH: hash_of(params)}

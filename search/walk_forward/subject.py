@@ -44,6 +44,10 @@ class Subject:
         assert self.baseline is not None
         return {name: value for name, value in baseline_params(study, self.baseline).items() if name != SETTINGS_HASH}
 
+    def seeds(self, n_seeds: int) -> list[int]:
+        """Seeds of so many models a year, the spec's own first; a baseline has one."""
+        return [0] if self.spec is None else [self.spec.seed + number for number in range(n_seeds)]
+
     def context_length(self, study: Study) -> int:
         """Days before the first training row."""
         architecture = study.plan.grid().architectures[0] if self.spec is None else self.spec.architecture

@@ -21,7 +21,7 @@ from search.study.study import Study
 from search.walk_forward.folds import YearFold, year_folds
 from search.walk_forward.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
 from search.walk_forward.progress import WalkProgress
-from search.walk_forward.runs import OVERLAP, Settings, WalkForwardRun, walk_forward_params
+from search.walk_forward.runs import OVERLAP, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 from search.walk_forward.workers import JobPool, Results, run_here
 from search.workers.pool import Workforce
@@ -103,7 +103,7 @@ def walk_forward(
     study: Study,
     subject: Subject,
     data: WalkForwardData,
-    settings: Settings,
+    n_seeds: int,
     workforce: Workforce,
     progress: WalkProgress,
     signals: Signals,
@@ -120,11 +120,12 @@ def walk_forward(
     PatchscaleError
         If a job fails; the run is FAILED then, and keeps what was finished.
     """
-    run = WalkForwardRun.open(study, subject, walk_forward_params(study, subject, settings), _inputs(study, data))
+    params, seeds = walk_forward_params(study, subject, data.years, n_seeds), subject.seeds(n_seeds)
+    run = WalkForwardRun.open(study, subject, params, _inputs(study, data))
     try:
         with _doing(study, subject, data, workforce) as do:
-            outcomes = _do_all(run, subject, data, settings, do, progress)
-        days, years = pool(data, _seeds(subject, settings), outcomes)
+            outcomes = _do_all(run, subject, data, seeds, do, progress)
+        days, years = pool(data, seeds, outcomes)
         overlap = overlap_years(study.plan.split, [fold.year for fold in data.folds])
         study.client.set_tag(run.run_id, OVERLAP, ", ".join(map(str, overlap)) or "none")
         run.conclude(days, years, _figures(subject, days, overlap, outcomes))
@@ -164,11 +165,6 @@ def pool(
 _BY_YEAR = ("loss", "base_rate_loss", "skill", "roc_auc", "brier", "base_rate")
 
 
-def _seeds(subject: Subject, settings: Settings) -> list[int]:
-    first = 0 if subject.spec is None else subject.spec.seed
-    return [first + number for number in range(settings.seeds)]
-
-
 @contextmanager
 def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Workforce) -> Iterator[Do]:
     """Give what does jobs: this process, or worker processes; a baseline's take seconds and are done here."""
@@ -187,10 +183,10 @@ def choosing(subject: Subject, years: Iterable[int], seed: int) -> list[Job]:
 
 
 def _do_all(
-    run: WalkForwardRun, subject: Subject, data: WalkForwardData, settings: Settings, do: Do, progress: WalkProgress
+    run: WalkForwardRun, subject: Subject, data: WalkForwardData, seeds: Sequence[int], do: Do, progress: WalkProgress
 ) -> dict[str, Outcome]:
     """Choose the numbers of epochs, then forecast with them; what is kept is not done again."""
-    seeds, outcomes = _seeds(subject, settings), run.kept()
+    outcomes = run.kept()
     n_train = {fold.year: len(fold.train) for fold in data.folds}
     most = 1 if subject.spec is None else subject.spec.training.max_epochs
     first = choosing(subject, n_train, seeds[0])

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
+    from rich.console import Console
 
     from search.study.study import Study
 
@@ -179,10 +180,12 @@ def _walk_them(study: Study, walked: _Walked, missing: list[str]) -> str:
     )
 
 
-def require_baselines(stores: Stores, study: Study) -> list[str]:
-    """Log the baselines that the study lacks; name those that failed."""
+def require_baselines(stores: Stores, study: Study, console: Console) -> None:
+    """Log the baselines that the study lacks, and say which failed."""
     with study_lock(stores, f"{study.plan.study}.baselines"):
-        return [f"{each.name}: {each.error}" for each in log_baselines(study) if each.error]
+        failed = [each for each in log_baselines(study) if each.error]
+    for each in failed:
+        console.print(f"baseline failed, {each.name}: {each.error}", markup=False)
 
 
 def store_track_record(client: MlflowClient, run_id: str, track_record: TrackRecord) -> None:

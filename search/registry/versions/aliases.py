@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlflow.exceptions import MlflowException
 
@@ -62,17 +62,8 @@ def code_version() -> str:
     return tags["git.commit"] + ("+" if tags["git.dirty"] == "true" else "")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
-    """Aliases of a model and the history of its champion, as they were.
-
-    Parameters
-    ----------
-    aliases : dict
-        Version by alias: champion and challenger, as far as they are set.
-    history : str or None
-        The tag's text.
-    """
+class Held(NamedTuple):
+    """Versions of a model that are champion and challenger, by alias, and the tag of its champions' history."""
 
     aliases: dict[str, str]
     history: str | None
@@ -81,8 +72,8 @@ class Held:
 def held_aliases(client: MlflowClient, model: str) -> Held:
     """Remember which versions are champion and challenger now."""
     found = find_model(client, model)
-    aliases = {str(alias): str(number) for alias, number in (found.aliases or {}).items()}
-    own = {alias: aliases[alias] for alias in (CHAMPION, CHALLENGER) if alias in aliases}
+    aliases = found.aliases or {}
+    own = {alias: str(aliases[alias]) for alias in (CHAMPION, CHALLENGER) if alias in aliases}
     return Held(aliases=own, history=found.tags.get(HISTORY))
 
 

@@ -10,7 +10,6 @@ from rich.console import Console
 from search.study.make_plan import make_plan
 from search.tracking.locks import study_lock
 from search.walk_forward.progress import WalkProgress
-from search.walk_forward.runs import Settings
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import load_walk_forward_data, walk_forward
 from search.workers.pool import Workforce
@@ -63,10 +62,9 @@ def walk(stores, study):
 
     def run(subject, *, seeds=2, n_workers=1, years=YEARS):
         data = load_walk_forward_data(study, subject, *years)
-        settings = Settings(first_year=years[0], last_year=years[1], seeds=1 if subject.spec is None else seeds)
         console = Console(quiet=True)
         with Signals() as signals, study_lock(stores, "test.walkforward") as lock, WalkProgress(console) as progress:
             workforce = Workforce(stores=stores, n_workers=n_workers, device="cpu", lock=lock)
-            return walk_forward(study, subject, data, settings, workforce, progress, signals)
+            return walk_forward(study, subject, data, seeds, workforce, progress, signals)
 
     return run

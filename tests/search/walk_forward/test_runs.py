@@ -8,19 +8,18 @@ from search.tracking.tags import WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH
 from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.runs import (
-    Settings,
     WalkForwardRun,
     find_finished,
     walk_forward_params,
 )
 from search.walk_forward.subject import Subject
 
-SETTINGS = Settings(first_year=2015, last_year=2016, seeds=3)
+SETTINGS = (2015, 2016), 3
 
 
 @pytest.fixture
 def params(study, subject):
-    return walk_forward_params(study, subject, SETTINGS)
+    return walk_forward_params(study, subject, *SETTINGS)
 
 
 @pytest.fixture
@@ -40,15 +39,15 @@ def test_the_hash_is_over_subject_years_and_seeds(study, subject, spec):
     ]
     settings = [
         SETTINGS,
-        replace(SETTINGS, first_year=2014),
-        replace(SETTINGS, last_year=2015),
-        replace(SETTINGS, seeds=2),
+        ((2014, 2016), 3),
+        ((2015, 2015), 3),
+        ((2015, 2016), 2),
     ]
-    found = [walk_forward_params(study, each, SETTINGS)[SETTINGS_HASH] for each in others]
-    found += [walk_forward_params(study, subject, each)[SETTINGS_HASH] for each in settings]
+    found = [walk_forward_params(study, each, *SETTINGS)[SETTINGS_HASH] for each in others]
+    found += [walk_forward_params(study, subject, *each)[SETTINGS_HASH] for each in settings]
     assert len(set(found)) == len(found)
     renamed = replace(subject, name="another name")
-    assert walk_forward_params(study, renamed, SETTINGS) == walk_forward_params(study, subject, SETTINGS)
+    assert walk_forward_params(study, renamed, *SETTINGS) == walk_forward_params(study, subject, *SETTINGS)
 
 
 @pytest.mark.lesson("L1")
@@ -82,7 +81,7 @@ def test_an_ended_run_is_gone_on_with_and_a_finished_one_is_not(study, subject, 
     assert status(study, run.run_id) == ("FAILED" if isinstance(error, ValueError) else "KILLED")
     again = WalkForwardRun.open(study, subject, params, [])
     assert again.run_id == run.run_id and status(study, run.run_id) == "RUNNING"
-    other = walk_forward_params(study, subject, replace(SETTINGS, seeds=2))
+    other = walk_forward_params(study, subject, (2015, 2016), 2)
     assert WalkForwardRun.open(study, subject, other, []).run_id != run.run_id
     assert find_finished(study, params) is None
     study.client.set_terminated(run.run_id, "FINISHED")

@@ -129,7 +129,6 @@ def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     from search.study.study import open_or_create_study
     from search.tracking.locks import study_lock
     from search.walk_forward.progress import WalkProgress
-    from search.walk_forward.runs import Settings
     from search.walk_forward.walk import load_walk_forward_data, walk_forward
     from search.workers.pool import Workforce
     from search.workers.signals import Signals
@@ -139,10 +138,9 @@ def test_pooled_tickers_and_an_offset_are_walked_forward(stores, pooled, plan):
     study = open_or_create_study(stores, plan, trials=2, data_root=root)
     subject = Subject(name="trial 0", spec=plan.spec(plan.grid().architectures[0], {}))
     data = load_walk_forward_data(study, subject, 2016, 2016)
-    settings = Settings(first_year=2016, last_year=2016, seeds=1)
     with Signals() as signals, study_lock(stores, "test") as lock, WalkProgress(Console(quiet=True)) as progress:
         workforce = Workforce(stores=stores, n_workers=1, device="cpu", lock=lock)
-        run = run_of(study, walk_forward(study, subject, data, settings, workforce, progress, signals))
+        run = run_of(study, walk_forward(study, subject, data, 1, workforce, progress, signals))
     assert {(i.tags[0].value, i.dataset.digest) for i in run.inputs.dataset_inputs} == {
         ("evaluation", datasets[0].digest),
         ("train", datasets[0].digest),

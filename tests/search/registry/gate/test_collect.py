@@ -9,7 +9,7 @@ from search.registry.packaging.best_trial import choose_trial
 from search.registry.register import RegisterRequest, track_record_of_request
 from search.registry.versions.versions import find_version
 from search.tracking.artifacts import fetch_artifact
-from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
+from search.walk_forward.runs import WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 
 MODEL = "patchscale-^GSPC-h1"
@@ -25,7 +25,7 @@ def walked(study):
         p_SD = np.random.default_rng(seed).uniform(0.1, 0.3, (seeds, len(dates)))
         days = pd.DataFrame({"date": dates, "year": dates.year, "y": y, "p": p_SD.mean(axis=0)})
         days = days.assign(**{f"p_seed{number}": p_D for number, p_D in enumerate(p_SD)})
-        params = walk_forward_params(study, subject, Settings(first_year=first, last_year=last, seeds=seeds))
+        params = walk_forward_params(study, subject, (first, last), seeds)
         run = WalkForwardRun.open(study, subject, params, [])
         run.conclude(days, pd.DataFrame({"year": [first]}), {})
         return run.run_id, days

@@ -9,7 +9,7 @@ from search.registry.gate.gate import Condition, Gate, check_gate
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.versions.aliases import FORCE, champion_of, move_champion
 from search.registry.versions.versions import find_version
-from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
+from search.walk_forward.runs import WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 
 MODEL = "patchscale-^GSPC-h1"
@@ -60,7 +60,7 @@ def walk(study, seeds):
     dates = pd.bdate_range("2010-01-01", "2014-12-31")
     days = pd.DataFrame({"date": dates, "year": dates.year, "y": np.arange(len(dates)) % 4 == 0}).astype({"y": float})
     days = days.assign(p=0.2, **{f"p_seed{seed}": 0.1 * (seed + 1) for seed in range(seeds)})
-    params = walk_forward_params(study, subject, Settings(first_year=2010, last_year=2014, seeds=seeds))
+    params = walk_forward_params(study, subject, (2010, 2014), seeds)
     WalkForwardRun.open(study, subject, params, []).conclude(days, pd.DataFrame({"year": [2010]}), {})
 
 

@@ -9,7 +9,7 @@ from search.report.inputs.study_inputs import read_study_inputs
 from search.report.inputs.walked_trial import chosen_row
 from search.results.holdout import OPENING
 from search.trial.baselines import log_baselines
-from search.walk_forward.runs import Settings, WalkForwardRun, walk_forward_params
+from search.walk_forward.runs import WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
@@ -58,7 +58,7 @@ def test_a_walk_forward_is_known_by_its_spec(study):
     run_id = before.trials.run_ids[before.trials.best("trial")]
     subject = Subject(name="spec of a file", spec=before.specs[run_id])
     days = pd.DataFrame({"date": pd.bdate_range("2012-01-02", periods=300), "y": [0.0, 0.0, 1.0] * 100, "p": 0.3})
-    params = walk_forward_params(study, subject, Settings(first_year=2012, last_year=2013, seeds=1))
+    params = walk_forward_params(study, subject, (2012, 2013), 1)
     WalkForwardRun.open(study, subject, params, []).conclude(days, days.head(1), {})
     inputs = read_study_inputs(study)
     assert inputs.walked.names == ("spec of a file",)
