@@ -104,7 +104,7 @@ def compare_versions(client: MlflowClient, a: str, b: str) -> Comparison:
     return compare_track_records(*(track_record_of_version(client, version) for version in versions))
 
 
-def compare_track_records(a: TrackRecord, b: TrackRecord, *, seed: int = 0) -> Comparison:
+def compare_track_records(a: TrackRecord, b: TrackRecord) -> Comparison:
     """Compare two track records on their common days.
 
     Raises
@@ -121,7 +121,7 @@ def compare_track_records(a: TrackRecord, b: TrackRecord, *, seed: int = 0) -> C
         )
     pair = (common.p_a_D, common.p_b_D)
     block = block_length(common.p_a_D - common.y_D, a.horizon)
-    days_RD = resampled_days(n_days, block=block, seed=seed)
+    days_RD = resampled_days(n_days, block=block)
     return Comparison(
         names=(a.name, b.name),
         sources=(a.source, b.source),
@@ -131,7 +131,6 @@ def compare_track_records(a: TrackRecord, b: TrackRecord, *, seed: int = 0) -> C
         left_out=common.left_out,
         scores=tuple(metric_intervals(common.y_D, p_D, days_RD) for p_D in pair),  # type: ignore[arg-type]
         differences={
-            metric: paired_difference(common.y_D, *pair, horizon=a.horizon, metric=metric, seed=seed)
-            for metric in METRICS
+            metric: paired_difference(common.y_D, *pair, horizon=a.horizon, metric=metric) for metric in METRICS
         },
     )

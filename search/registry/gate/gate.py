@@ -98,7 +98,7 @@ class Gate:
         return {"source": self.source, "holds": self.holds, "conditions": conditions}
 
 
-def check_gate(track_record: TrackRecord, champion: TrackRecord | None, *, seed: int = 0) -> Gate:
+def check_gate(track_record: TrackRecord, champion: TrackRecord | None) -> Gate:
     """Ask every condition.
 
     Parameters
@@ -107,18 +107,16 @@ def check_gate(track_record: TrackRecord, champion: TrackRecord | None, *, seed:
         The version's forecasts, its opponents and the search that it comes from.
     champion : TrackRecord, optional
         The present champion's; None if there is none.
-    seed : int
-        Of bootstraps and simulations.
     """
     finite = _finite(track_record)
     if not finite.holds:
         others = _unknown(NAMES[1:], "not asked of forecasts that are not finite")
     else:
         others = (
-            _calibrated(track_record.on_unchosen(), seed),
-            _beats_baseline(track_record.on_unchosen(), seed),
-            _survives_search(track_record, seed),
-            beats_champion(track_record, champion, seed=seed),
+            _calibrated(track_record.on_unchosen()),
+            _beats_baseline(track_record.on_unchosen()),
+            _survives_search(track_record),
+            beats_champion(track_record, champion),
         )
     return Gate(source=track_record.source, conditions=(finite, *others))
 
@@ -147,14 +145,14 @@ def _finite(track_record: TrackRecord) -> Condition:
     )
 
 
-def _calibrated(track_record: TrackRecord, seed: int) -> Condition:
+def _calibrated(track_record: TrackRecord) -> Condition:
     """Check the shape by simulation, the mean by a block bootstrap of probability minus outcome."""
     excess_D = track_record.p_D - track_record.y_D
     block = block_length(excess_D, track_record.horizon)
-    days_RD = resampled_days(len(excess_D), block=block, n_resamples=N_RESAMPLES, seed=seed)
+    days_RD = resampled_days(len(excess_D), block=block, n_resamples=N_RESAMPLES)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(excess_D[days_RD].mean(axis=1), [tail, 1 - tail])
-    shape = calibration_of(track_record.y_D, track_record.p_D, horizon=track_record.horizon, seed=seed)
+    shape = calibration_of(track_record.y_D, track_record.p_D, horizon=track_record.horizon)
     mean = bool(low <= 0 <= high or abs(excess_D.mean()) <= MEAN_TOLERANCE)
     words = (
         f"calibration error {shape.ece:.4f}, calibrated probabilities of these days stay below {shape.limit:.4f} in "
@@ -178,21 +176,21 @@ def _calibrated(track_record: TrackRecord, seed: int) -> Condition:
     )
 
 
-def _beats_baseline(track_record: TrackRecord, seed: int) -> Condition:
+def _beats_baseline(track_record: TrackRecord) -> Condition:
     if track_record.p_baseline_D is None:
         missing = track_record.baseline_missing or "no baseline on these days in the record; patchscale baselines STUDY"
         return Condition(name=BASELINE, holds=None, words=missing)
     found = paired_difference(
-        track_record.y_D, track_record.p_D, track_record.p_baseline_D, horizon=track_record.horizon, seed=seed
+        track_record.y_D, track_record.p_D, track_record.p_baseline_D, horizon=track_record.horizon
     )
     return _compared(BASELINE, f"{track_record.baseline}, ", found)
 
 
-def _survives_search(track_record: TrackRecord, seed: int) -> Condition:
+def _survives_search(track_record: TrackRecord) -> Condition:
     if track_record.search_losses_MD is None or track_record.benchmark_losses_D is None:
         return Condition(name=SEARCH, holds=None, words="no trials and baseline on the same days in the record")
     losses_MD, benchmark_D = track_record.search_losses_MD, track_record.benchmark_losses_D
-    best_D, p_value = _search_superiority(losses_MD, benchmark_D, track_record.horizon, seed)
+    best_D, p_value = _search_superiority(losses_MD, benchmark_D, track_record.horizon)
     words = (
         f"{_superiority_text(losses_MD, track_record.benchmark, p_value)}; best trial's log loss less its "
         f"{best_D.mean():+.4f}, {len(benchmark_D):,} days"
@@ -201,11 +199,11 @@ def _survives_search(track_record: TrackRecord, seed: int) -> Condition:
     return Condition(name=SEARCH, holds=p_value < SIZE, words=words, figures=figures)
 
 
-def _search_superiority(losses_MD: Array, benchmark_D: Array, horizon: int, seed: int) -> tuple[Array, float]:
+def _search_superiority(losses_MD: Array, benchmark_D: Array, horizon: int) -> tuple[Array, float]:
     """Daily losses of the best trial less the benchmark's, and the p-value that no trial of the search beats it."""
     best_D = losses_MD[int(losses_MD.mean(axis=1).argmin())] - benchmark_D
     block = block_length(best_D, horizon)
-    return best_D, superior_predictive_ability(losses_MD, benchmark_D, block=block, seed=seed).p_value
+    return best_D, superior_predictive_ability(losses_MD, benchmark_D, block=block).p_value
 
 
 def _superiority_text(losses_MD: Array, benchmark: str, p_value: float) -> str:
@@ -215,7 +213,7 @@ def _superiority_text(losses_MD: Array, benchmark: str, p_value: float) -> str:
     )
 
 
-def beats_champion(track_record: TrackRecord, champion: TrackRecord | None, *, seed: int = 0) -> Condition:
+def beats_champion(track_record: TrackRecord, champion: TrackRecord | None) -> Condition:
     """Hold a version against the champion, on days that did not choose it or with its whole search.
 
     A walk-forward is compared on the days that did not choose the spec.  Validation days did choose it, as the
@@ -230,8 +228,6 @@ def beats_champion(track_record: TrackRecord, champion: TrackRecord | None, *, s
         The version's.
     champion : TrackRecord, optional
         None if there is none.
-    seed : int
-        Of bootstraps.
     """
     if champion is None:
         return Condition(name=CHAMPION, holds=True, words="there is none")
@@ -247,19 +243,19 @@ def beats_champion(track_record: TrackRecord, champion: TrackRecord | None, *, s
             "needed"
         )
         return Condition(name=CHAMPION, holds=None, words=words, figures={"n_days": len(common.y_D)})
-    found = paired_difference(common.y_D, common.p_a_D, common.p_b_D, horizon=track_record.horizon, seed=seed)
+    found = paired_difference(common.y_D, common.p_a_D, common.p_b_D, horizon=track_record.horizon)
     paired = _compared(CHAMPION, f"{champion.name}, ", found)
-    return paired if track_record.walked else _with_search(paired, track_record, common, seed)
+    return paired if track_record.walked else _with_search(paired, track_record, common)
 
 
-def _with_search(paired: Condition, track_record: TrackRecord, common: CommonDays, seed: int) -> Condition:
+def _with_search(paired: Condition, track_record: TrackRecord, common: CommonDays) -> Condition:
     """Ask of a track record on the days that chose it that its search, every trial counted, beats the champion."""
     if track_record.search_losses_MD is None:
         words = f"{paired.words}; these days chose the spec, and its search's trials are not in the record"
         return replace(paired, holds=None, words=words)
     losses_MD = track_record.search_losses_MD[:, track_record.dates_D.get_indexer(common.dates_D)]
     champion_D = daily_losses(common.y_D, common.p_b_D)
-    _, p_value = _search_superiority(losses_MD, champion_D, track_record.horizon, seed)
+    _, p_value = _search_superiority(losses_MD, champion_D, track_record.horizon)
     return replace(
         paired,
         holds=bool(paired.holds and p_value < SIZE),
