@@ -153,9 +153,10 @@ class RunWriter:
             write(path, index=False)
             self.client.log_artifacts(self.run_id, directory)
 
-    def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path) -> None:
+    def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path | None = None) -> None:
         """Log an evaluation as ``best/…``, further figures and artifacts, and end the run FINISHED."""
-        self.client.log_artifacts(self.run_id, str(files))
+        if files is not None:
+            self.client.log_artifacts(self.run_id, str(files))
         values = {f"best/{name}": float(value) for name, value in asdict(evaluation).items()}
         undefined = "; ".join(f"{name}: {reason}" for name, reason in undefined_reasons(evaluation).items())
         tags = {REASON: "complete", **({"metrics.undefined": undefined} if undefined else {})}

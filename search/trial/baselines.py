@@ -7,8 +7,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -172,11 +170,8 @@ def _fit_and_conclude(writer: RunWriter, study: Study, baseline: Baseline, fit: 
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
     writer.client.set_tag(writer.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
-    with TemporaryDirectory() as directory:
-        (Path(directory) / "predictions").mkdir()
-        validation = pd.DataFrame({"date": fit.dataset.dates[rows], "y": y, "p": p})
-        validation.to_parquet(Path(directory) / "predictions" / "val.parquet", index=False)
-        writer.conclude(evaluate(y, p), figures, Path(directory))
+    writer.log_table(pd.DataFrame({"date": fit.dataset.dates[rows], "y": y, "p": p}), "predictions/val.parquet")
+    writer.conclude(evaluate(y, p), figures)
 
 
 def _carry_skill(study: Study, logged: list[Logged]) -> None:

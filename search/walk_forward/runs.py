@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -113,13 +112,9 @@ class WalkForwardRun:
 
     def conclude(self, days: pd.DataFrame, years: pd.DataFrame, figures: Mapping[str, float]) -> None:
         """Log predictions, the table of years and the pooled evaluation, and end the run FINISHED."""
-        with TemporaryDirectory() as directory:
-            path = Path(directory) / PREDICTIONS
-            path.parent.mkdir()
-            days.to_parquet(path, index=False)
-            years.to_csv(Path(directory) / "walkforward_years.csv", index=False)
-            evaluation = evaluate(days["y"].to_numpy(), days["p"].to_numpy())
-            self.writer.conclude(evaluation, figures, Path(directory))
+        self.writer.log_table(days, PREDICTIONS)
+        self.writer.log_table(years, "walkforward_years.csv")
+        self.writer.conclude(evaluate(days["y"].to_numpy(), days["p"].to_numpy()), figures)
 
 
 def read_days(study: Study, run: Run) -> pd.DataFrame:
