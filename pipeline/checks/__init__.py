@@ -61,12 +61,12 @@ def check_bars(
             not_applied.append(f"{check.name}: {findings[0].check} must hold first")
             continue
         try:
-            items = check.find(series)
+            found = check.find(series)
         except NotApplicable as reason:
             not_applied.append(f"{check.name}: {reason}")
             continue
-        if items:
-            findings.append(_finding(check, items))
+        if found:
+            findings.append(found)
         else:
             passed.append(check.name)
     span = f"{str(bars.index[0])[:10]} to {str(bars.index[-1])[:10]}" if len(bars) else "empty"
@@ -84,10 +84,6 @@ def _is_blocked(check: Check, first: Finding) -> bool:
     """Whether a check makes no sense because of the first finding: form comes before plausibility."""
     structural = {structure.name for structure in STRUCTURE}
     return first.check == STRUCTURE[0].name or (first.check in structural and check.name not in structural)
-
-
-def _finding(check: Check, items: list[str]) -> Finding:
-    return Finding(check=check.name, severity=check.severity, rule=check.rule, items=tuple(items), remedy=check.remedy)
 
 
 def refuse_errors(report: CheckReport) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.checks.report import Severity
+from pipeline.checks.report import Finding, Severity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class NotApplicable(Exception):
     """A check can't be made on this series; the message is the reason."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Check:
     """One named rule.
 
@@ -53,8 +53,8 @@ class Check:
         Whether a finding refuses a build.
     rule, remedy : str
         What must hold, and what to do where it doesn't.
-    find : callable
-        From a series to the items that break the rule; raises
+    items : callable
+        From a series to the places that break the rule; raises
         :class:`NotApplicable` where it can't say.
     """
 
@@ -62,7 +62,23 @@ class Check:
     severity: Severity
     rule: str
     remedy: str
-    find: Callable[[Series], list[str]]
+    items: Callable[[Series], list[str]]
+
+    def find(self, series: Series) -> Finding | None:
+        """Make the check: what it finds, or None where the rule holds."""
+        items = tuple(self.items(series))
+        finding = Finding(check=self.name, severity=self.severity, rule=self.rule, items=items, remedy=self.remedy)
+        return finding if items else None
+
+
+def error(rule: str, *, remedy: str) -> Callable[[Callable[[Series], list[str]]], Check]:
+    """Make a check of the function below, which it is called after; what it finds refuses a build."""
+    return lambda items: Check(items.__name__.strip("_"), Severity.ERROR, rule, remedy, items)
+
+
+def warning(rule: str, *, remedy: str) -> Callable[[Callable[[Series], list[str]]], Check]:
+    """As :func:`error`; what it finds is listed on the dataset."""
+    return lambda items: Check(items.__name__.strip("_"), Severity.WARNING, rule, remedy, items)
 
 
 def itemise(bars: pd.DataFrame, broken: npt.ArrayLike, *columns: str) -> list[str]:

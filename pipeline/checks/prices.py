@@ -7,8 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.bars import adjusted
-from pipeline.checks.check import Check, NotApplicable, Series, itemise
-from pipeline.checks.report import Severity
+from pipeline.checks.check import NotApplicable, Series, itemise, warning
 
 SCALE_DAYS = 251
 """Days around a day over which the scale of its returns is taken: about one year."""
@@ -31,6 +30,10 @@ def _log(values: pd.Series) -> pd.Series:
     return pd.Series(np.log(values.to_numpy()), index=values.index)
 
 
+@warning(
+    "volume must be positive on the days on which the ticker trades",
+    remedy="compare with another source; volume features of these days mean little",
+)
 def _zero_volume(series: Series) -> list[str]:
     volume = series.bars["volume"]
     usual = volume.rolling(SCALE_DAYS, center=True, min_periods=1).median()
@@ -63,6 +66,10 @@ def _is_index(series: Series) -> bool:
     return series.ticker.startswith("^")
 
 
+@warning(
+    "the price must not jump by a split ratio overnight",
+    remedy="divide the earlier prices by the ratio, or take another source",
+)
 def _unapplied_split(series: Series) -> list[str]:
     if _is_index(series):
         raise NotApplicable("an index has no splits")
@@ -77,6 +84,10 @@ def _unapplied_split(series: Series) -> list[str]:
     ]
 
 
+@warning(
+    f"a day's return must stay within {OUTLIER_SCALES:g} robust scales of the year around it",
+    remedy="compare these days with another source; a crash is real, a typing error is not",
+)
 def _return_outliers(series: Series) -> list[str]:
     bars = adjusted(series.bars)
     returns, scales = _return_scales(bars["close"])
@@ -89,6 +100,10 @@ def _return_outliers(series: Series) -> list[str]:
     ]
 
 
+@warning(
+    f"{FLAT_RUN_DAYS} days in a row must not have open = high = low = close",
+    remedy="don't use ranges of these days, or start the series later",
+)
 def _flat_bars(series: Series) -> list[str]:
     bars = series.bars
     flat = (bars["open"] == bars["high"]) & (bars["high"] == bars["low"]) & (bars["low"] == bars["close"])
@@ -100,7 +115,11 @@ def _flat_bars(series: Series) -> list[str]:
     ]
 
 
-def _repeated_open(series: Series) -> list[str]:
+@warning(
+    "the open must not equal the previous close on more than half of a year's days",
+    remedy="don't use opens of these years, or start the series later",
+)
+def _open_equals_previous_close(series: Series) -> list[str]:
     bars = series.bars
     before = bars["close"].shift()
     same = ((bars["open"] - before).abs() <= SAME_PRICE * before).astype(float)
@@ -109,6 +128,10 @@ def _repeated_open(series: Series) -> list[str]:
     return [f"{year}: {row['mean']:.1%} of {int(row['size'])} days" for year, row in found.iterrows()]
 
 
+@warning(
+    "an adjusted series must stand on one price basis",
+    remedy="pull the whole history again instead of appending rows",
+)
 def _adjustment_seam(series: Series) -> list[str]:
     bars = series.bars
     if not (bars["adj_close"] != bars["close"]).any() and series.previous is None:
@@ -128,46 +151,10 @@ def _adjustment_seam(series: Series) -> list[str]:
 
 
 PRICE_CHECKS = (
-    Check(
-        name="zero_volume",
-        severity=Severity.WARNING,
-        rule="volume must be positive on the days on which the ticker trades",
-        remedy="compare with another source; volume features of these days mean little",
-        find=_zero_volume,
-    ),
-    Check(
-        name="return_outliers",
-        severity=Severity.WARNING,
-        rule=f"a day's return must stay within {OUTLIER_SCALES:g} robust scales of the year around it",
-        remedy="compare these days with another source; a crash is real, a typing error is not",
-        find=_return_outliers,
-    ),
-    Check(
-        name="flat_bars",
-        severity=Severity.WARNING,
-        rule=f"{FLAT_RUN_DAYS} days in a row must not have open = high = low = close",
-        remedy="don't use ranges of these days, or start the series later",
-        find=_flat_bars,
-    ),
-    Check(
-        name="open_equals_previous_close",
-        severity=Severity.WARNING,
-        rule="the open must not equal the previous close on more than half of a year's days",
-        remedy="don't use opens of these years, or start the series later",
-        find=_repeated_open,
-    ),
-    Check(
-        name="unapplied_split",
-        severity=Severity.WARNING,
-        rule="the price must not jump by a split ratio overnight",
-        remedy="divide the earlier prices by the ratio, or take another source",
-        find=_unapplied_split,
-    ),
-    Check(
-        name="adjustment_seam",
-        severity=Severity.WARNING,
-        rule="an adjusted series must stand on one price basis",
-        remedy="pull the whole history again instead of appending rows",
-        find=_adjustment_seam,
-    ),
+    _zero_volume,
+    _return_outliers,
+    _flat_bars,
+    _open_equals_previous_close,
+    _unapplied_split,
+    _adjustment_seam,
 )

@@ -42,8 +42,13 @@ class Finding:
     @property
     def summary(self) -> str:
         """One line: check, rule, first item and their number."""
+        return f"{self.check}: {self.fault}"
+
+    @property
+    def fault(self) -> str:
+        """The rule, the first item and their number."""
         more = f" and {len(self.items) - 1} more" if len(self.items) > 1 else ""
-        return f"{self.check}: {self.rule}, got {self.items[0]}{more}"
+        return f"{self.rule}, got {self.items[0]}{more}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

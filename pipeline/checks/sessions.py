@@ -7,8 +7,7 @@ from datetime import date
 import pandas as pd
 
 from pipeline.calendars import TRUSTED_FROM, sessions
-from pipeline.checks.check import Check, NotApplicable, Series
-from pipeline.checks.report import Severity
+from pipeline.checks.check import NotApplicable, Series, error, warning
 
 
 def _calendar_days(series: Series) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
@@ -22,16 +21,19 @@ def _calendar_days(series: Series) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     return dates, sessions(series.calendar, dates[0].date(), dates[-1].date())
 
 
+@error("every bar must be of a session of the exchange", remedy="remove the rows at the source")
 def _non_sessions(series: Series) -> list[str]:
     dates, expected = _calendar_days(series)
     return [f"{day:%Y-%m-%d %a}" for day in dates.difference(expected)]
 
 
+@error("every session between the first and the last must have a bar", remedy="pull again, or take another source")
 def _missing_sessions(series: Series) -> list[str]:
     dates, expected = _calendar_days(series)
     return [f"{day:%Y-%m-%d %a}" for day in expected.difference(dates)]
 
 
+@warning("the last session must be that of the other tickers", remedy="pull this ticker again")
 def _stale_tail(series: Series) -> list[str]:
     if not series.last_sessions:
         raise NotApplicable("no other ticker to compare with")
@@ -55,26 +57,4 @@ def count_sessions(calendar: str | None, after: date, until: date) -> int:
     return int((days > pd.Timestamp(after)).sum())
 
 
-SESSIONS = (
-    Check(
-        name="non_sessions",
-        severity=Severity.ERROR,
-        rule="every bar must be of a session of the exchange",
-        remedy="remove the rows at the source",
-        find=_non_sessions,
-    ),
-    Check(
-        name="missing_sessions",
-        severity=Severity.ERROR,
-        rule="every session between the first and the last must have a bar",
-        remedy="pull again, or take another source",
-        find=_missing_sessions,
-    ),
-    Check(
-        name="stale_tail",
-        severity=Severity.WARNING,
-        rule="the last session must be that of the other tickers",
-        remedy="pull this ticker again",
-        find=_stale_tail,
-    ),
-)
+SESSIONS = (_non_sessions, _missing_sessions, _stale_tail)

@@ -7,8 +7,7 @@ import pandera.errors
 import pandera.pandas as pa
 
 from pipeline.bars import COLUMNS, PRICES
-from pipeline.checks.check import Check, Series, itemise
-from pipeline.checks.report import Severity
+from pipeline.checks.check import Series, error, itemise
 
 SCHEMA = pa.DataFrameSchema(
     {
@@ -20,6 +19,10 @@ SCHEMA = pa.DataFrameSchema(
 )
 
 
+@error(
+    "bars must have six float64 columns without gaps, volume 0 or more, and dates",
+    remedy="correct the source's data",
+)
 def _schema(series: Series) -> list[str]:
     if not len(series.bars):
         return ["no rows"]
@@ -35,63 +38,31 @@ def _schema(series: Series) -> list[str]:
     return []
 
 
-def _unsorted(series: Series) -> list[str]:
+@error("dates must be ascending", remedy="sort the rows")
+def _unsorted_dates(series: Series) -> list[str]:
     dates = series.bars.index
     back = dates[1:] < dates[:-1]
     return [f"{later.date()} after {day.date()}" for day, later in zip(dates[:-1][back], dates[1:][back], strict=True)]
 
 
-def _duplicates(series: Series) -> list[str]:
+@error("a date must be there once", remedy="remove the extra rows")
+def _duplicate_dates(series: Series) -> list[str]:
     dates = series.bars.index
     return [str(day.date()) for day in dates[dates.duplicated()].unique()]
 
 
-def _non_positive(series: Series) -> list[str]:
+@error("a price must be positive", remedy="correct the source's data")
+def _non_positive_prices(series: Series) -> list[str]:
     return [item for name in (*PRICES, "adj_close") for item in itemise(series.bars, series.bars[name] <= 0, name)]
 
 
-def _bounds(series: Series) -> list[str]:
+@error("high must bound the bar from above and low from below", remedy="correct the source's data")
+def _price_bounds(series: Series) -> list[str]:
     bars = series.bars
     inside = bars[["open", "close"]]
     broken = (bars["high"] < inside.max(axis=1)) | (bars["low"] > inside.min(axis=1)) | (bars["high"] < bars["low"])
     return itemise(bars, broken, *PRICES)
 
 
-STRUCTURE = (
-    Check(
-        name="schema",
-        severity=Severity.ERROR,
-        rule="bars must have six float64 columns without gaps, volume 0 or more, and dates",
-        remedy="correct the source's data",
-        find=_schema,
-    ),
-    Check(
-        name="unsorted_dates",
-        severity=Severity.ERROR,
-        rule="dates must be ascending",
-        remedy="sort the rows",
-        find=_unsorted,
-    ),
-    Check(
-        name="duplicate_dates",
-        severity=Severity.ERROR,
-        rule="a date must be there once",
-        remedy="remove the extra rows",
-        find=_duplicates,
-    ),
-    Check(
-        name="non_positive_prices",
-        severity=Severity.ERROR,
-        rule="a price must be positive",
-        remedy="correct the source's data",
-        find=_non_positive,
-    ),
-    Check(
-        name="price_bounds",
-        severity=Severity.ERROR,
-        rule="high must bound the bar from above and low from below",
-        remedy="correct the source's data",
-        find=_bounds,
-    ),
-)
+STRUCTURE = (_schema, _unsorted_dates, _duplicate_dates, _non_positive_prices, _price_bounds)
 """Where one of these finds anything, the other checks make no sense and are not made."""

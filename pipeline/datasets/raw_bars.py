@@ -7,6 +7,7 @@ a column for each input of another ticker that the tier reads, as ``vix_close`` 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from numbers import Real
 from pathlib import Path
@@ -215,13 +216,9 @@ def _require(holds: npt.NDArray[np.bool_], rule: str, name: str, values: Array, 
 def _check(series: Series) -> None:
     """Make the checks of form and of sessions that a dataset version goes through, and stop at the first finding."""
     for check in CHECKS:
-        try:
-            items = check.find(series)
-        except NotApplicable:
-            continue
-        if items:
-            more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-            raise DataError(f"{check.rule}, got {items[0]}{more}; {check.remedy}")
+        with suppress(NotApplicable):
+            if found := check.find(series):
+                raise DataError(f"{found.fault}; {found.remedy}")
 
 
 def _shown(value: object) -> str:
