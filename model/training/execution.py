@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from model.spec.spec import Spec
-from model.training.memory import available_memory, estimate_memory
+from model.training.memory import MemoryEstimate, available_memory, estimate_memory
 from pipeline.exceptions import InputError, TrainingError
 
 PRECISIONS = ("float32", "bfloat16")
@@ -49,6 +49,11 @@ class Execution:
     def dtype(self) -> torch.dtype:
         """Of activations."""
         return torch.float32 if self.precision == "float32" else torch.bfloat16
+
+    def memory(self, spec: Spec, rows: int) -> MemoryEstimate:
+        """Memory of training a spec in this way, with so many days of features on the device."""
+        micro_batch, dtype, recompute = self.micro_batch, self.dtype, self.recompute
+        return estimate_memory(spec, micro_batch=micro_batch, dtype=dtype, recompute=recompute, rows=rows)
 
     def halved(self) -> Execution:
         """With half the micro-batch.
@@ -93,7 +98,7 @@ def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: 
         compiled=on_gpu,
         graphed=on_gpu,
     )
-    while not _fits(spec, execution, rows, free):
+    while execution.memory(spec, rows).total > SHARE_OF_MEMORY * free:
         if on_gpu and not execution.recompute:
             execution = replace(execution, recompute=True, graphed=False)
         elif execution.micro_batch > 1:
@@ -111,16 +116,5 @@ def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: 
 def least_memory(spec: Spec, device: torch.device, *, rows: int) -> int:
     """Bytes that training takes at the least: one window at a time, on a GPU recomputed in bfloat16."""
     on_gpu = device.type == "cuda"
-    dtype = torch.bfloat16 if on_gpu else torch.float32
-    return estimate_memory(spec, micro_batch=1, dtype=dtype, recompute=on_gpu, rows=rows).total
-
-
-def _fits(spec: Spec, execution: Execution, rows: int, free: int) -> bool:
-    estimate = estimate_memory(
-        spec,
-        micro_batch=execution.micro_batch,
-        dtype=execution.dtype,
-        recompute=execution.recompute,
-        rows=rows,
-    )
-    return estimate.total <= SHARE_OF_MEMORY * free
+    least = Execution(micro_batch=1, precision="bfloat16" if on_gpu else "float32", recompute=on_gpu)
+    return least.memory(spec, rows).total

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from pipeline.bars import COLUMNS
-from pipeline.datasets.dataset import METADATA_KEY, WARNINGS_KEY, DatasetVersion, load_dataset
+from pipeline.datasets.dataset import DatasetVersion, Declaration, load_dataset, read_declaration
 from pipeline.exceptions import DataError
 from pipeline.snapshots.pull import compare
 from pipeline.snapshots.snapshot import Snapshot, list_snapshots, load_snapshot
@@ -20,20 +18,14 @@ from pipeline.snapshots.snapshot import Snapshot, list_snapshots, load_snapshot
 MIN_PREFIX = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatasetEntry:
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry(Declaration):
     """What is known of a dataset version without reading its rows.
 
     Parameters
     ----------
-    digest, ticker, source, tier, tier_code : str
-        Identity, see :class:`pipeline.datasets.dataset.DatasetVersion`.
-    snapshots : dict
-        Ticker to snapshot digest.
-    features : tuple of str
-        In the order in which a model reads them.
-    warnings : tuple of str
-        Remarks of the checks.
+    digest : str
+        Its name; what it says of itself is in :class:`pipeline.datasets.dataset.Declaration`.
     rows : int
         Number of days.
     written_at : str
@@ -41,13 +33,6 @@ class DatasetEntry:
     """
 
     digest: str
-    ticker: str
-    source: str
-    tier: str
-    tier_code: str
-    snapshots: dict[str, str]
-    features: tuple[str, ...]
-    warnings: tuple[str, ...]
     rows: int
     written_at: str
 
@@ -157,17 +142,8 @@ def _values(before: DatasetVersion, after: DatasetVersion) -> list[str]:
 def _entry(path: Path) -> DatasetEntry:
     try:
         file = pq.read_metadata(path)
-        declared: dict[str, Any] = json.loads(file.metadata[METADATA_KEY])
-        warnings = tuple(json.loads(file.metadata.get(WARNINGS_KEY, b"[]")))
-        features = tuple(declared.pop("features"))
         written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        return DatasetEntry(
-            digest=path.stem,
-            rows=file.num_rows,
-            written_at=written_at,
-            features=features,
-            warnings=warnings,
-            **declared,
-        )
+        declared = read_declaration(file.metadata)
+        return DatasetEntry(digest=path.stem, rows=file.num_rows, written_at=written_at, **declared)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"dataset file {path} can't be read ({error}); delete it and build it again") from error

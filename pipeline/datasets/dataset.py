@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +23,15 @@ from pipeline.snapshots.snapshot import write_atomically
 DIGEST_LENGTH = 32
 METADATA_KEY = b"patchscale"
 WARNINGS_KEY = b"patchscale.warnings"
+DECLARED = ("ticker", "source", "tier", "features", "snapshots", "tier_code")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetVersion:
-    """One ticker's features beside the raw bars that its labels come from.
+class Declaration:
+    """What a dataset version says of itself.
 
     Parameters
     ----------
-    frame : DataFrame of shape (days, 6 + features)
-        Canonical bars as downloaded, which labels come from, then the features, which are
-        computed on the adjusted basis; no value is missing.
     ticker, source, tier : str
         Where it comes from and how it was made.
     features : tuple of str
@@ -44,7 +44,6 @@ class DatasetVersion:
         What the checks of the snapshots remarked; not part of the identity.
     """
 
-    frame: pd.DataFrame
     ticker: str
     source: str
     tier: str
@@ -52,6 +51,22 @@ class DatasetVersion:
     snapshots: dict[str, str]
     tier_code: str
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetVersion(Declaration):
+    """One ticker's features beside the raw bars that its labels come from.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (days, 6 + features)
+        Canonical bars as downloaded, which labels come from, then the features, which are
+        computed on the adjusted basis; no value is missing.
+    ticker, source, tier, features, snapshots, tier_code, warnings
+        See :class:`Declaration`.
+    """
+
+    frame: pd.DataFrame
 
     @cached_property
     def digest(self) -> str:
@@ -74,14 +89,7 @@ class DatasetVersion:
         return dataset_path(root, self.digest)
 
     def _declaration(self) -> dict[str, object]:
-        return {
-            "ticker": self.ticker,
-            "source": self.source,
-            "tier": self.tier,
-            "features": list(self.features),
-            "snapshots": self.snapshots,
-            "tier_code": self.tier_code,
-        }
+        return {name: getattr(self, name) for name in DECLARED}
 
 
 def load_dataset(root: Path, digest: str) -> DatasetVersion:
@@ -98,19 +106,23 @@ def load_dataset(root: Path, digest: str) -> DatasetVersion:
         raise DataError(f"dataset version {digest} is not in {path.parent}; build it again with the same command")
     try:
         table = pq.read_table(path)
-        declaration = json.loads(table.schema.metadata[METADATA_KEY])
-        warnings = tuple(json.loads(table.schema.metadata.get(WARNINGS_KEY, b"[]")))
+        declaration = read_declaration(table.schema.metadata)
         frame = table.to_pandas()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"dataset file {path} can't be read ({error}); delete it and build it again") from error
-    features = tuple(declaration.pop("features"))
+    dataset = DatasetVersion(frame=frame, **declaration)
     columns = tuple(frame.columns[len(COLUMNS) :])
-    if columns != features:
-        raise DataError(f"dataset {digest} must hold the features it lists, {features}, got {columns}")
-    dataset = DatasetVersion(frame=frame, features=features, warnings=warnings, **declaration)
+    if columns != dataset.features:
+        raise DataError(f"dataset {digest} must hold the features it lists, {dataset.features}, got {columns}")
     if dataset.digest != digest:
         raise DataError(f"dataset file {path} was changed since it was written; delete it and build it again")
     return dataset
+
+
+def read_declaration(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Fields of the :class:`Declaration` in a dataset file's metadata."""
+    declared, warnings = json.loads(metadata[METADATA_KEY]), json.loads(metadata.get(WARNINGS_KEY, b"[]"))
+    return {**declared, "features": tuple(declared["features"]), "warnings": tuple(warnings)}
 
 
 def dataset_path(root: Path, digest: str) -> Path:

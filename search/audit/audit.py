@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -77,25 +77,8 @@ class Audit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form that ``patchscale audit --json`` prints."""
-        return {
-            "study": self.study,
-            "whole": not self.missing,
-            "missing": self.missing,
-            "finished": self.finished,
-            "target": self.target,
-            "values": {
-                axis: {str(value): count for value, count in counts.items()} for axis, counts in self.values.items()
-            },
-            "extremes": self.extremes,
-            "not_in_grid": self.not_in_grid,
-            "duplicates": list(self.duplicates),
-            "invalid": list(self.invalid),
-            "disagreements": list(self.disagreements),
-            "record_schemas": {str(schema): count for schema, count in self.record_schemas.items()},
-            "failed": self.failed,
-            "interrupted": self.interrupted,
-            "gaps": [architecture.label for architecture in self.gaps],
-        }
+        found = {"study": self.study, "whole": not self.missing, "missing": self.missing, **asdict(self)}
+        return {**found, "gaps": [architecture.label for architecture in self.gaps]}
 
 
 def audit_study(study: Study, *, running: bool = False) -> Audit:

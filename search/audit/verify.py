@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -30,8 +31,9 @@ def verify(stores: Stores, root: Path) -> Iterator[Finding]:
     yield _store("tracking store", stores.tracking_uri, lambda: open_tracking(stores))
     yield _store("scheduling store", stores.storage_uri, lambda: open_storage(stores))
     yield _stale_runs(stores)
-    yield _snapshots(root)
-    yield _datasets(root)
+    yield _versions("snapshots", (partial(load_snapshot, root, each) for each in list_snapshots(root)))
+    digests = sorted(path.stem for path in (root / "datasets").glob("*.parquet"))
+    yield _versions("dataset versions", (partial(load_dataset, root, digest) for digest in digests))
 
 
 def _environment() -> Finding:
@@ -86,29 +88,18 @@ def _stale_runs(stores: Stores) -> Finding:
     held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", ".baselines")] for r in running}
     stale = [run_id[:8] for run_id, names in held.items() if not any(is_locked(stores, name) for name in names)]
     if stale:
-        return (
-            False,
-            f"runs: {len(stale)} say RUNNING though nobody works on them ({', '.join(stale)}); repeat their hpo",
-        )
+        named = ", ".join(stale)
+        return False, f"runs: {len(stale)} say RUNNING though nobody works on them ({named}); repeat their hpo"
     return True, f"runs: {len(running)} running, none stale"
 
 
-def _snapshots(root: Path) -> Finding:
+def _versions(kind: str, each: Iterable[Callable[[], object]]) -> Finding:
+    """Read every version of a kind; each proves that it is what its name says."""
     count = 0
     try:
-        for snapshot in list_snapshots(root):
-            load_snapshot(root, snapshot)
+        for read in each:
+            read()
             count += 1
     except PatchscaleError as error:
-        return False, f"snapshots: {error}"
-    return True, f"snapshots: {count} whole"
-
-
-def _datasets(root: Path) -> Finding:
-    paths = sorted((root / "datasets").glob("*.parquet"))
-    try:
-        for path in paths:
-            load_dataset(root, path.stem)
-    except PatchscaleError as error:
-        return False, f"dataset versions: {error}"
-    return True, f"dataset versions: {len(paths)} whole"
+        return False, f"{kind}: {error}"
+    return True, f"{kind}: {count} whole"

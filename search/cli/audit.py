@@ -8,13 +8,14 @@ import sys
 import click
 
 from search.cli.options import store_options
+from search.tracking.stores import Stores
 
 
 @click.command()
 @click.argument("study")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
-def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
+def audit(stores: Stores, study: str, as_json: bool) -> None:
     """Say what STUDY tested, and what it lacks.
 
     Of each axis the values that trials have; the exit code is 1 if anything is missing. Missing are trials below
@@ -25,9 +26,7 @@ def audit(tracking_uri: str, storage: str, study: str, as_json: bool) -> None:
     from search.audit.text import audit_in_words
     from search.study.study import load_study
     from search.tracking.locks import is_locked
-    from search.tracking.stores import resolve_stores
 
-    stores = resolve_stores(tracking_uri, storage)
     found = audit_study(load_study(stores, study), running=is_locked(stores, study))
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(audit_in_words(found)))
     sys.exit(1 if found.missing else 0)

@@ -24,12 +24,7 @@ HELPS = {
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Estimate time and memory of every study; train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the dry run as JSON.")
-@click.option(
-    "--budgets",
-    default=BUDGETS,
-    show_default=True,
-    help="Parameter budgets, worked off in this order.",
-)
+@click.option("--budgets", default=BUDGETS, show_default=True, help="Parameter budgets, worked off in this order.")
 @click.option("--horizons", default=HORIZONS, show_default=True, help="Days ahead; every budget is searched for each.")
 @request_options(*SHARED, **HELPS)
 def campaign(dry_run: bool, as_json: bool, budgets: str, horizons: str, **options: Any) -> None:

@@ -37,10 +37,7 @@ def data() -> None:
 @data.command()
 @click.argument("tickers", nargs=-1)
 @click.option(
-    "--source",
-    default="yahoo",
-    show_default=True,
-    help="yahoo, sample, or csv:DIRECTORY?adjusted=yes (or no).",
+    "--source", default="yahoo", show_default=True, help="yahoo, sample, or csv:DIRECTORY?adjusted=yes (or no)."
 )
 @root_option
 def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
@@ -176,7 +173,7 @@ def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[st
                 snapshot, refresh = pull_ticker(root, source, ticker)
             except DataError as error:
                 failures.append(ticker)
-                progress.console.print(f"failed: {error}", markup=False, highlight=False, soft_wrap=True)
+                progress.console.print(f"failed: {error}", markup=False)
                 continue
             finally:
                 progress.update(bar, total=1, completed=1)
@@ -185,8 +182,6 @@ def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[st
                 f"{ticker}: {snapshot.digest[:SHOWN_DIGITS]}, {snapshot.rows:,} sessions "
                 f"{snapshot.first} to {snapshot.last}; {compared}",
                 markup=False,
-                highlight=False,
-                soft_wrap=True,
             )
     return failures
 

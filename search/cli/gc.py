@@ -6,6 +6,7 @@ import click
 
 from search.cli.options import store_options
 from search.study.values import whole_number
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -13,7 +14,7 @@ from search.study.values import whole_number
 @click.option("--keep", default="5", show_default=True, help="Best finished trials whose checkpoints stay.")
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, and stop.")
 @store_options
-def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) -> None:
+def gc(stores: Stores, study: str, keep: str, dry_run: bool) -> None:
     """Delete the checkpoints of STUDY's losing trials.
 
     Training states left behind go too. Specs, metrics and predictions stay, and so does every checkpoint that a
@@ -21,7 +22,6 @@ def gc(tracking_uri: str, storage: str, study: str, keep: str, dry_run: bool) ->
     """
     number = whole_number("keep", keep, 1)
     from search.registry.gc import clean_up
-    from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
-    clean_up(resolve_stores(tracking_uri, storage), study, keep=number, dry_run=dry_run, console=make_console())
+    clean_up(stores, study, keep=number, dry_run=dry_run, console=make_console())

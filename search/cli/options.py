@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import TypeVar
+from functools import wraps
+from typing import Any, TypeVar
 
 import click
 
 from search.study.request import HpoRequest
+from search.tracking.stores import resolve_stores
 
 FIELDS = {each.name: each.metadata for each in fields(HpoRequest)}
 F = TypeVar("F", bound=Callable[..., None])
@@ -46,4 +48,11 @@ def _option(name: str, text: str) -> Callable[[F], F]:
     )
 
 
-store_options = request_options("tracking_uri", "storage")
+def store_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of the two stores to a command, which is given what they say as ``stores``."""
+
+    @wraps(function)
+    def command(*, tracking_uri: str, storage: str, **others: Any) -> None:
+        function(stores=resolve_stores(tracking_uri, storage), **others)
+
+    return request_options("tracking_uri", "storage")(command)

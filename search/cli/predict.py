@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
 from pipeline.exceptions import InputError
 from search.cli.options import request_options, store_options
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -21,15 +23,7 @@ from search.cli.options import request_options, store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
 def predict(
-    tracking_uri: str,
-    storage: str,
-    model_version: str | None,
-    ticker: str,
-    horizon: int,
-    threshold: float,
-    source: str,
-    offline: bool,
-    as_json: bool,
+    stores: Stores, model_version: str | None, ticker: str, horizon: int, threshold: float, as_json: bool, **how: Any
 ) -> None:
     """Print what a model says of the newest session.
 
@@ -43,9 +37,8 @@ def predict(
     from pipeline.splits.target import Target
     from search.registry.live.predict import predict_live
     from search.registry.versions.aliases import CHAMPION
-    from search.tracking.stores import resolve_stores
 
     target = Target(horizon=horizon, threshold=threshold)
     text = model_version or f"patchscale-{ticker}-{target.name}@{CHAMPION}"
-    found = predict_live(resolve_stores(tracking_uri, storage), text, source=source, offline=offline)
+    found = predict_live(stores, text, **how)
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(found.lines()))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from search.cli.options import store_options
+from search.tracking.stores import Stores
 
 
 @click.command()
 @click.argument("study")
 @store_options
-def reconcile(tracking_uri: str, storage: str, study: str) -> None:
+def reconcile(stores: Stores, study: str) -> None:
     """Make the two stores agree about STUDY.
 
     What a crash left open is closed and queued again; what one store lost is restored from the other.
@@ -20,9 +21,7 @@ def reconcile(tracking_uri: str, storage: str, study: str) -> None:
     from search.study.restore import restore
     from search.study.study import load_study
     from search.tracking.locks import study_lock
-    from search.tracking.stores import resolve_stores
 
-    stores = resolve_stores(tracking_uri, storage)
     opened = load_study(stores, study)
     with study_lock(stores, study):
         opened, done = restore(opened)

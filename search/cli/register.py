@@ -6,6 +6,7 @@ import click
 
 from search.cli.options import request_options, store_options
 from search.study.values import reason, whole_number
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -16,16 +17,7 @@ from search.study.values import reason, whole_number
 @request_options("device", device="Of refits: auto, cpu or cuda.")
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
 @store_options
-def register(
-    tracking_uri: str,
-    storage: str,
-    study: str,
-    trial: str,
-    seeds: str,
-    as_is: bool,
-    device: str,
-    force: str | None,
-) -> None:
+def register(stores: Stores, study: str, trial: str, seeds: str, as_is: bool, device: str, force: str | None) -> None:
     """Package a trial of STUDY, and register it as challenger.
 
     The package is proven first; the version is champion if the gate holds. The exit code is 0 when the version is
@@ -35,8 +27,7 @@ def register(
     n_seeds, forced = whole_number("seeds", seeds, 1), reason("force", force)
     from search.registry.register import RegisterRequest
     from search.registry.register import register as register_trial
-    from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
     request = RegisterRequest(trial=number, seeds=n_seeds, as_is=as_is, device=device, force=forced)
-    register_trial(resolve_stores(tracking_uri, storage), study, request, make_console())
+    register_trial(stores, study, request, make_console())

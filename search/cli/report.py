@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
+from functools import partial
 
 import click
 
 from search.cli.options import store_options
 from search.study.values import whole_number
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -15,7 +17,7 @@ from search.study.values import whole_number
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
 @click.option("--resamples", default="2000", show_default=True, help="Bootstrap resamples.")
 @store_options
-def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page: bool, resamples: str) -> None:
+def report(stores: Stores, studies: tuple[str, ...], open_page: bool, resamples: str) -> None:
     """Write the evidence of STUDY as one page.
 
     The page of the first STUDY, with the others compared beside it, is logged to its run. One self-contained HTML
@@ -24,16 +26,10 @@ def report(tracking_uri: str, storage: str, studies: tuple[str, ...], open_page:
     """
     n_resamples = whole_number("resamples", resamples, 1)
     from search.report import write_report
-    from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
     console = make_console()
-    page = write_report(
-        resolve_stores(tracking_uri, storage),
-        studies,
-        n_resamples=n_resamples,
-        say=lambda line: console.print(line, markup=False, highlight=False),
-    )
+    page = write_report(stores, studies, n_resamples=n_resamples, say=partial(console.print, markup=False))
     console.print(f"report of {studies[0]}, {page.stat().st_size / 2**20:.1f} MiB, also in its run under report/:")
     click.echo(str(page))
     if open_page:

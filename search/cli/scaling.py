@@ -8,6 +8,7 @@ import click
 
 from search.cli.options import request_options, store_options
 from search.study.values import whole_number
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -16,9 +17,7 @@ from search.study.values import whole_number
 @request_options("seed", seed="Of the resamples.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_options
-def scaling(
-    tracking_uri: str, storage: str, studies: tuple[str, ...], resamples: str, seed: int, as_json: bool
-) -> None:
+def scaling(stores: Stores, studies: tuple[str, ...], resamples: str, seed: int, as_json: bool) -> None:
     """Say whether bigger budgets predict better.
 
     Loss is fitted against measured parameter count over STUDIES of several budgets. The studies must forecast the
@@ -29,10 +28,8 @@ def scaling(
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables, scaling_to_dict
     from search.study.study import load_study
-    from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
-    stores = resolve_stores(tracking_uri, storage)
     opened = [load_study(stores, name) for name in studies]
     found = scaling_of(opened, n_resamples=n_resamples, seed=seed)
     if as_json:

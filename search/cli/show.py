@@ -10,6 +10,7 @@ import click
 from pipeline.exceptions import InputError
 from search.cli.options import request_options, store_options
 from search.study.values import whole_number
+from search.tracking.stores import Stores, open_tracking, prepare_home, resolve_stores
 
 MAX_PORT = 65535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -22,8 +23,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @request_options("tracking_uri")
 def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
     """Serve the MLflow UI on loopback."""
-    from search.tracking.stores import open_tracking, prepare_home, resolve_stores
-
     if host not in LOOPBACK and not allow_remote:
         raise InputError(
             f"host must be a loopback address, got {host!r}: MLflow has no password by default, so everybody who "
@@ -53,16 +52,15 @@ def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
 
 @click.command()
 @store_options
-def verify(tracking_uri: str, storage: str) -> None:
+def verify(stores: Stores) -> None:
     """Check that environment, stores and data versions are whole."""
     from pathlib import Path
 
     from search.audit.verify import verify as findings
     from search.study.plan import DATA_DIRECTORY
-    from search.tracking.stores import resolve_stores
 
     whole = True
-    for ok, line in findings(resolve_stores(tracking_uri, storage), Path(DATA_DIRECTORY)):
+    for ok, line in findings(stores, Path(DATA_DIRECTORY)):
         whole = whole and ok
         click.echo(f"{'ok ' if ok else 'BAD'} {line}")
     sys.exit(0 if whole else 1)

@@ -8,13 +8,14 @@ import click
 
 from pipeline.exceptions import InputError
 from search.cli.options import store_options
+from search.tracking.stores import Stores
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @store_options
-def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
+def status(stores: Stores, as_json: bool, watch: bool) -> None:
     """Show every study, also while workers run.
 
     One row each: trials done and asked, state, best result, issues.
@@ -24,10 +25,8 @@ def status(tracking_uri: str, storage: str, as_json: bool, watch: bool) -> None:
     from search.audit.status import study_states
     from search.audit.status_table import status_table
     from search.audit.status_table import watch as watch_states
-    from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
-    stores = resolve_stores(tracking_uri, storage)
     if watch:
         watch_states(lambda: study_states(stores), make_console())
     elif as_json:

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from search.cli.options import request_options
+from search.cli.options import request_options, store_options
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -17,20 +18,18 @@ from search.cli.options import request_options
     help="axis=value[,axis=value]: only that a trial with these values exists; may be given again.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be queued, and stop.")
-@request_options("workers", "device", "tracking_uri", "storage")
-def supplement(
-    tracking_uri: str, storage: str, study: str, where: tuple[str, ...], dry_run: bool, workers: str, device: str
-) -> None:
+@request_options("workers", "device")
+@store_options
+def supplement(stores: Stores, study: str, where: tuple[str, ...], dry_run: bool, workers: str, device: str) -> None:
     """Queue exactly the trials that STUDY lacks, and run them.
 
     Lacking are missing extremes and values of an axis that no finished trial has; few architectures are chosen that
     have them all. The study's target is raised by as many trials.
     """
     from search.hpo.supplement import dry_run_in_words, run_supplement
-    from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
-    stores, console = resolve_stores(tracking_uri, storage), make_console()
+    console = make_console()
     if dry_run:
         for line in dry_run_in_words(stores, study, where):
             console.print(line, markup=False)

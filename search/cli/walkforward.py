@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from search.cli.options import request_options
+from search.cli.options import request_options, store_options
 from search.study.values import whole_number
+from search.tracking.stores import Stores
 
 
 @click.command()
@@ -16,34 +17,19 @@ from search.study.values import whole_number
 @click.option("--seeds", default="3", show_default=True, help="Models a year, whose probabilities are averaged.")
 @click.option("--first-year", default="", help="First test year; empty is the earliest with four whole years before.")
 @click.option("--last-year", default="", help="Last test year; empty is the last before the sealed test split.")
-@request_options("workers", "device", "tracking_uri", "storage")
-def walkforward(
-    tracking_uri: str,
-    storage: str,
-    what: str,
-    study: str,
-    seeds: str,
-    first_year: str,
-    last_year: str,
-    workers: str,
-    device: str,
-) -> None:
+@request_options("workers", "device")
+@store_options
+def walkforward(stores: Stores, seeds: str, first_year: str, last_year: str, **asked: str) -> None:
     """Forecast each year with models of the years before it.
 
     WHAT is a trial's run id, a spec.json or 'baselines'. The number of epochs is chosen on the year before the
     forecast one; then every seed is refitted on all rows before that year, which are the baselines' rows too. The
     same command again goes on, or prints what is there.
     """
-    numbers = {
-        "seeds": whole_number("seeds", seeds, 1),
-        **{
-            name: whole_number(name, text, 1) if text else None
-            for name, text in (("first_year", first_year), ("last_year", last_year))
-        },
-    }
-    from search.tracking.stores import resolve_stores
+    n_seeds, texts = whole_number("seeds", seeds, 1), {"first_year": first_year, "last_year": last_year}
+    years = {name: whole_number(name, text, 1) if text else None for name, text in texts.items()}
     from search.walk_forward.command import WalkForwardRequest, run_walk_forward
     from search.workers.progress import make_console
 
-    request = WalkForwardRequest(what=what, study=study, workers=workers, device=device, **numbers)  # type: ignore[arg-type]
-    sys.exit(run_walk_forward(resolve_stores(tracking_uri, storage), request, make_console()))
+    request = WalkForwardRequest(seeds=n_seeds, **years, **asked)  # type: ignore[arg-type]
+    sys.exit(run_walk_forward(stores, request, make_console()))

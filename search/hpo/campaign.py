@@ -191,7 +191,7 @@ class Campaign:
             return None
         self._say(f"{place}: study {name}")
         try:
-            ending = work_on(self.stores, cell.request, cell.plan, cell.dataset, launched=self._parent is not None)
+            ending = work_on(self.stores, cell.request, cell.plan, launched=self._parent is not None)
         except Exception as error:
             self.failures[name] = f"failed: {describe_error(error)}"
             self._say(f"study {name} {self.failures[name]}; the campaign goes on")

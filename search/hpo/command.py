@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model.training.device import choose_device
 from pipeline.exceptions import InputError
@@ -22,9 +21,6 @@ from search.workers.count import count_workers
 from search.workers.pool import Workforce
 from search.workers.progress import make_console
 from search.workers.signals import Signals
-
-if TYPE_CHECKING:
-    from pipeline.datasets.dataset import DatasetVersion
 
 TIMED_OUT = 124
 
@@ -44,8 +40,8 @@ def run_study(request: HpoRequest) -> int:
     """
     require_runnable(request)
     launcher = Launcher.from_environment()
-    plan, dataset = make_plan(request, root=Path(DATA_DIRECTORY).absolute())
-    ending = work_on(open_stores(request), request, plan, dataset, launcher=launcher, launched=launcher is not None)
+    plan, _ = make_plan(request, root=Path(DATA_DIRECTORY).absolute())
+    ending = work_on(open_stores(request), request, plan, launcher=launcher, launched=launcher is not None)
     if ending.complete:
         return 0
     return TIMED_OUT if ending.timed_out else 128 + (ending.signal or signal.SIGINT)
@@ -97,7 +93,6 @@ def work_on(
     stores: Stores,
     request: HpoRequest,
     plan: Plan,
-    dataset: DatasetVersion,
     *,
     launcher: Launcher | None = None,
     launched: bool = False,
@@ -106,7 +101,7 @@ def work_on(
 
     Parameters
     ----------
-    stores, request, plan, dataset
+    stores, request, plan
         From :func:`open_stores`; what was asked, and what :func:`search.study.make_plan.make_plan` made of it.
     launcher : Launcher, optional
         Run that starts and ends with the study.

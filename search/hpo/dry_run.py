@@ -58,10 +58,10 @@ def estimates_table(estimates: Sequence[Estimate]) -> Table:
     for name in ("study", "grid", "parameters", "memory", "seconds a step", "at most"):
         table.add_column(name, no_wrap=name not in ("study", "seconds a step"), overflow="fold")
     for each in estimates:
-        low, high = each.grid.limits()["n_params"]
+        low, high = each.plan.grid().limits()["n_params"]
         table.add_row(
             each.plan.study,
-            str(len(each.grid.architectures)),
+            str(len(each.plan.grid().architectures)),
             f"{_short(low)} to {_short(high)}",
             f"{each.survey.memory_bytes / GIB:.2f} GiB",
             _step_text(each.survey),
@@ -75,7 +75,7 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
     first = estimates[0]
     lines = []
     for each in {e.plan.budget: e for e in estimates}.values():
-        found, n = each.survey, len(each.grid.architectures)
+        found, n = each.survey, len(each.plan.grid().architectures)
         if does_not_fit(found):
             lines.append(
                 f"{each.plan.budget}: {n - found.n_fitting} of {n} architectures have not enough memory; the largest "
@@ -100,10 +100,7 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
 
 def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
     """Return the form that ``patchscale campaign --dry-run --json`` prints."""
-    return {
-        "studies": [_row(each) for each in estimates],
-        "notes": notes(estimates),
-    }
+    return {"studies": [_row(each) for each in estimates], "notes": notes(estimates)}
 
 
 def _short(n: int) -> str:
@@ -128,9 +125,9 @@ def _row(each: Estimate) -> dict[str, Any]:
         "study": plan.study,
         "budget": plan.budget,
         "horizon": plan.target.horizon,
-        "architectures": len(each.grid.architectures),
+        "architectures": len(each.plan.grid().architectures),
         "architectures_that_fit": found.n_fitting,
-        "n_params": each.grid.limits()["n_params"],
+        "n_params": each.plan.grid().limits()["n_params"],
         "memory_bytes": found.memory_bytes,
         "free_bytes": found.free_bytes,
         "micro_batch": found.micro_batch,

@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression
 
 from model.spec.architecture import Architecture, total_parameters
 from model.training.execution import SHARE_OF_MEMORY, Execution, choose_execution, least_memory
-from model.training.memory import available_memory, estimate_memory
+from model.training.memory import available_memory
 from model.training.step_time import Pace, measure_pace
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion, load_dataset
@@ -83,8 +83,6 @@ class Estimate:
     ----------
     plan : Plan
         Of the study.
-    grid : Grid
-        Its architectures.
     survey : Survey
         Of the grid.
     trials, workers : int
@@ -98,7 +96,6 @@ class Estimate:
     """
 
     plan: Plan
-    grid: Grid
     survey: Survey
     trials: int
     workers: int
@@ -124,7 +121,12 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
     architectures = plan.grid().architectures
     chosen = {a: _execution(plan, a, device, rows, free) for a in architectures}
     fitting = [a for a in architectures if chosen[a] is not None]
-    weights = {a: _memory(plan, a, chosen[a], device, rows) for a in architectures}
+    weights = {
+        a: execution.memory(plan.spec(a, {}), rows).total
+        if execution
+        else least_memory(plan.spec(a, {}), device, rows=rows)
+        for a, execution in chosen.items()
+    }
     heaviest = max(architectures, key=lambda a: (chosen[a] is None, weights[a]))
     execution = chosen[heaviest]
     measured = []
@@ -170,14 +172,7 @@ def estimate(plan: Plan, found: Survey, *, trials: int, workers: int, windows: W
         epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials)
         seconds = trials * plan.max_epochs * epochs / at_once
     return Estimate(
-        plan=plan,
-        grid=grid,
-        survey=found,
-        trials=trials,
-        workers=workers,
-        at_once=at_once,
-        steps_per_epoch=steps,
-        seconds=seconds,
+        plan=plan, survey=found, trials=trials, workers=workers, at_once=at_once, steps_per_epoch=steps, seconds=seconds
     )
 
 
@@ -234,11 +229,3 @@ def _execution(plan: Plan, a: Architecture, device: torch.device, rows: int, fre
         return choose_execution(plan.spec(a, {}), device, rows=rows, available=free)
     except TrainingError:
         return None
-
-
-def _memory(plan: Plan, a: Architecture, execution: Execution | None, device: torch.device, rows: int) -> int:
-    spec = plan.spec(a, {})
-    if execution is None:
-        return least_memory(spec, device, rows=rows)
-    micro_batch, dtype, recompute = execution.micro_batch, execution.dtype, execution.recompute
-    return estimate_memory(spec, micro_batch=micro_batch, dtype=dtype, recompute=recompute, rows=rows).total

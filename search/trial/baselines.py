@@ -26,7 +26,7 @@ from search.tracking.locks import study_lock
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, FINISHED, TRIAL_ROLE
-from search.trial.inputs import dataset_entities, pooled_entities
+from search.trial.inputs import study_entities
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,10 +146,7 @@ def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
     writer = study.start_run(baseline.name, role=BASELINE_ROLE)
     try:
         writer.log_params(baseline_params(study, baseline))
-        entities = dataset_entities(fit.dataset, study.data_root, fit.windows)
-        plan, length = study.plan, fit.windows.context_length
-        entities += pooled_entities(fit.pooled, study.data_root, plan.target, plan.split, length)
-        writer.log_inputs(entities)
+        writer.log_inputs(study_entities(study, fit.dataset, fit.pooled, fit.windows))
         _fit_and_conclude(writer, study, baseline, fit)
     except KeyboardInterrupt:
         writer.interrupt()

@@ -41,6 +41,15 @@ def pooled_entities(
     return entities
 
 
+def study_entities(
+    study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVersion], windows: Windows
+) -> list[tuple[str, MarketDataset]]:
+    """MLflow's entities of all that the windows of a study were made of, with their contexts."""
+    plan, root = study.plan, study.data_root
+    beside = pooled_entities(pooled, root, plan.target, plan.split, windows.context_length)
+    return dataset_entities(dataset, root, windows) + beside
+
+
 def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVersion] = ()) -> None:
     """Log the data on the study's run, once.
 
@@ -69,6 +78,4 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
             client.log_text(run_id, path.read_text(), f"data/checks-{snapshot.ticker.strip('^')}.txt")
     shifted = ", ".join(drift.shifted) or "none"
     writer.set_tags({"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
-    entities = dataset_entities(dataset, root, windows)
-    entities += pooled_entities(pooled, root, plan.target, plan.split, context_length)
-    writer.log_inputs(entities)
+    writer.log_inputs(study_entities(study, dataset, pooled, windows))

@@ -19,7 +19,7 @@ from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
 from model.training.device import choose_device
 from model.training.execution import choose_execution
-from model.training.memory import estimate_memory, measured_peak, memory_in_use
+from model.training.memory import measured_peak, memory_in_use
 from model.training.resume import resume_training, save_training
 from model.training.trainer import EpochResult, Trainer, build_model, predict_rows
 from model.windows import Windows, make_windows
@@ -30,7 +30,7 @@ from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, start_trial
 from search.tracking.run import RunWriter
-from search.trial.inputs import dataset_entities, pooled_entities
+from search.trial.inputs import study_entities
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -163,11 +163,7 @@ class TrialRunner:
             pooled=self.pooled,
         )
         if trial.user_attrs.get("resume_run") != record.run_id:
-            entities = dataset_entities(self.dataset, self.study.data_root, windows)
-            entities += pooled_entities(
-                self.pooled, self.study.data_root, spec.target, spec.split, spec.architecture.context_length
-            )
-            record.log_inputs(entities)
+            record.log_inputs(study_entities(self.study, self.dataset, self.pooled, windows))
         execution = choose_execution(spec, self.device, rows=len(windows.x_DF))
         trainer = Trainer(spec, windows, build_model(spec, windows), execution)
         state = self.study.training_state(record.run_id)
@@ -221,14 +217,8 @@ class TrialRunner:
         log_epoch(record, result)
         state.parent.mkdir(parents=True, exist_ok=True)
         save_training(state, trainer)
-        self.report(
-            {
-                "event": "epoch",
-                "number": trial.number,
-                "epoch": result.epoch,
-                "of": trainer.spec.training.max_epochs,
-            }
-        )
+        most = trainer.spec.training.max_epochs
+        self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": most})
         trial.report(result.validation.loss, result.epoch)
         if self.should_stop():
             raise Interrupted
@@ -252,9 +242,6 @@ def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd
 
 def execution_figures(spec: Spec, trainer: Trainer, peak: int | None, *, rows: int) -> dict[str, float]:
     """Memory as estimated and as measured, in bytes, and windows a micro-batch; what is unknown is left out."""
-    execution = trainer.execution
-    estimate = estimate_memory(
-        spec, micro_batch=execution.micro_batch, dtype=execution.dtype, recompute=execution.recompute, rows=rows
-    )
-    figures = {"memory/estimated_bytes": float(estimate.total), "execution/micro_batch": float(execution.micro_batch)}
+    execution, estimated = trainer.execution, trainer.execution.memory(spec, rows).total
+    figures = {"memory/estimated_bytes": float(estimated), "execution/micro_batch": float(execution.micro_batch)}
     return figures if peak is None else {**figures, "memory/peak_bytes": float(peak)}

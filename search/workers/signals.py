@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -14,9 +14,9 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 @contextmanager
-def handled_by(handler: Handler) -> Iterator[None]:
+def handled_by(handler: Handler, numbers: Iterable[signal.Signals] = SIGNALS) -> Iterator[None]:
     """Inside, give signals to this handler."""
-    previous = {number: signal.signal(number, handler) for number in SIGNALS}
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
@@ -24,7 +24,7 @@ def handled_by(handler: Handler) -> Iterator[None]:
             signal.signal(number, before)
 
 
-class Signals:
+class Signals(ExitStack):
     """Let SIGTERM and SIGHUP unwind like Ctrl-C does inside, so that every run is ended.
 
     Attributes
@@ -33,26 +33,15 @@ class Signals:
         The first signal that came after :meth:`only_note`.
     """
 
-    def __init__(self) -> None:
-        self.noted: int | None = None
-        self._previous: dict[int, Any] = {}
+    noted: int | None = None
 
-    def __enter__(self) -> Signals:
-        self._previous = {number: signal.getsignal(number) for number in SIGNALS}
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _end)
+    def __enter__(self) -> Self:
+        self.enter_context(handled_by(_end, (signal.SIGTERM, signal.SIGHUP)))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
     def only_note(self) -> None:
         """From now on let no signal disturb, and remember the first."""
-        for number in SIGNALS:
-            signal.signal(number, self._note)
+        self.enter_context(handled_by(self._note))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.noted = self.noted or number

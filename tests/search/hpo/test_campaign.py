@@ -35,7 +35,7 @@ def worked(monkeypatch):
     """Names of studies that were worked on, without training: each ends as the test says."""
     done, endings = [], {}
 
-    def pretend(stores, request, plan, dataset, **rest):
+    def pretend(stores, request, plan, **rest):
         done.append(plan.study)
         end = endings.get(len(done), Ending(complete=True, timed_out=False, signal=None))
         if isinstance(end, Exception):
@@ -188,11 +188,11 @@ def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_
     def fail(*arguments):
         raise InputError("device must be auto, cpu or cuda, got 'tpu'")
 
-    def breaking(stores, request, plan, dataset, **rest):
+    def breaking(stores, request, plan, **rest):
         with monkeypatch.context() as patch:
             if plan.budget == "6K":
                 patch.setattr("search.hpo.execute.log_data", fail)
-            return work_on(stores, request, plan, dataset, **rest)
+            return work_on(stores, request, plan, **rest)
 
     monkeypatch.setattr(module, "work_on", breaking)
     request_ = replace(request_, sampler="gp")
