@@ -7,6 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from model.network.patchtst import PatchTST, make_model
 from model.spec.spec import Spec
@@ -23,6 +24,12 @@ def save_checkpoint(path: Path, spec: Spec, model: PatchTST) -> None:
     write_atomically(path, lambda part: save_file(state, part, metadata=metadata))
 
 
+def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a safetensors file."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+
+
 def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
     """Rebuild the model from the spec inside the file: an architecture is never taken from elsewhere.
 
@@ -34,9 +41,7 @@ def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
         If the spec inside is not whole.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}
+        metadata, state = read_tensors(path)
     except (OSError, SafetensorError) as error:
         raise StoreError(f"checkpoint {path} can't be read: {error}") from error
     if METADATA_KEY not in metadata:

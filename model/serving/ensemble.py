@@ -21,6 +21,8 @@ from model.network.block import Block
 from model.network.patchtst import PatchTST
 from pipeline.exceptions import InputError
 
+AFFINE = ("attention_norm", "query_key_value", "attention_output", "feed_forward_norm", "expand", "contract")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Affine:
@@ -30,13 +32,10 @@ class _Affine:
     bias_M1O: Tensor
 
     @classmethod
-    def of_linears(cls, layers: Sequence[nn.Linear]) -> _Affine:
-        weight_MOD = torch.stack([layer.weight.detach() for layer in layers])
-        return cls(weight=weight_MOD.transpose(1, 2).contiguous(), bias_M1O=_stack([layer.bias for layer in layers]))
-
-    @classmethod
-    def of_norms(cls, layers: Sequence[nn.LayerNorm]) -> _Affine:
-        return cls(weight=_stack([layer.weight for layer in layers]), bias_M1O=_stack([layer.bias for layer in layers]))
+    def of(cls, layers: Sequence[nn.Linear | nn.LayerNorm]) -> _Affine:
+        weight = torch.stack([layer.weight.detach() for layer in layers])
+        turned = weight.transpose(1, 2).contiguous() if weight.ndim == 3 else weight[:, None]
+        return cls(weight=turned, bias_M1O=torch.stack([layer.bias.detach() for layer in layers])[:, None])
 
     def linear(self, x_MND: Tensor) -> Tensor:
         return torch.baddbmm(self.bias_M1O, x_MND, self.weight)
@@ -60,16 +59,8 @@ class _Blocks:
 
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> _Blocks:
-        return cls(
-            attention_norm=_Affine.of_norms([block.attention_norm for block in blocks]),
-            query_key_value=_Affine.of_linears([block.query_key_value for block in blocks]),
-            attention_output=_Affine.of_linears([block.attention_output for block in blocks]),
-            feed_forward_norm=_Affine.of_norms([block.feed_forward_norm for block in blocks]),
-            expand=_Affine.of_linears([block.expand for block in blocks]),
-            contract=_Affine.of_linears([block.contract for block in blocks]),
-            n_heads=blocks[0].n_heads,
-            epsilon=blocks[0].attention_norm.eps,
-        )
+        layers = {name: _Affine.of([getattr(block, name) for block in blocks]) for name in AFFINE}
+        return cls(**layers, n_heads=blocks[0].n_heads, epsilon=blocks[0].attention_norm.eps)
 
     def __call__(self, tokens_MND: Tensor, n_patches: int) -> Tensor:
         M, N, D = tokens_MND.shape
@@ -123,8 +114,3 @@ class Ensemble:
         return torch.stack(
             [m.read_out(tokens_BPD, x_BTF) for m, tokens_BPD in zip(self.members, tokens_MBPD, strict=True)]
         )
-
-
-def _stack(vectors: Sequence[Tensor]) -> Tensor:
-    """Vectors of shape (outputs,) of the members as (members, 1, outputs)."""
-    return torch.stack([vector.detach() for vector in vectors])[:, None]

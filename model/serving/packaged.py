@@ -3,7 +3,7 @@
 ``package.json`` holds the facts, ``members/0.safetensors`` and so on the models, each with
 its own full spec; nothing is pickled.  The members' probabilities are averaged.
 
-Shapes in names: B windows, T days of context, F features, D days.
+Shapes in names: N windows, T days of context, F features, D days.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor
 
 from model.network.checkpoint import load_checkpoint, save_checkpoint
 from model.network.patchtst import PatchTST, predict_proba
@@ -233,11 +232,8 @@ class PackagedModel:
     def probabilities(self, x_DF: npt.NDArray[np.float32]) -> Array:
         """Mean probability of the members for every day with a whole window, shape (days - context + 1,)."""
         x_NTF = torch.tensor(x_DF).unfold(0, self.context_length, 1).transpose(1, 2)
-        logits_MN = torch.cat([self._logits(part) for part in x_NTF.split(BATCH)], dim=1)
-        return predict_proba(logits_MN).mean(0).numpy()
-
-    def _logits(self, x_BTF: Tensor) -> Tensor:
-        return torch.cat([ensemble(x_BTF) for ensemble in self._ensembles])
+        parts = [torch.cat([ensemble(part) for ensemble in self._ensembles]) for part in x_NTF.split(BATCH)]
+        return predict_proba(torch.cat(parts, dim=1)).mean(0).numpy()
 
     @cached_property
     def _ensembles(self) -> list[Ensemble]:

@@ -7,6 +7,8 @@ faulted in and zeroed anew: up to a tenth of a step.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
@@ -25,6 +27,17 @@ def give_back_freed_memory() -> None:
     """Hand to the system what has been kept."""
     if (library := _glibc()) is not None:
         library.malloc_trim(0)
+
+
+@contextmanager
+def freed_memory_kept(device: str) -> Iterator[None]:
+    """Keep freed memory inside, where the work is a CPU's, and hand it back after."""
+    if device == "cpu":
+        keep_freed_memory()
+    try:
+        yield
+    finally:
+        give_back_freed_memory()
 
 
 @cache

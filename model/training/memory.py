@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -166,7 +166,8 @@ def measured_peak(device: torch.device, baseline: int = 0) -> Iterator[PeakMemor
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
-        _clear_peak()
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text(CLEAR_PEAK)
     try:
         yield peak
     finally:
@@ -185,10 +186,3 @@ def _resident(name: str) -> int | None:
     lines = Path("/proc/self/status").read_text().splitlines()
     found = next((line for line in lines if line.startswith(f"{name}:")), None)
     return None if found is None else int(found.split()[1]) * 1024
-
-
-def _clear_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text(CLEAR_PEAK)
-    except OSError:
-        return

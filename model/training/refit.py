@@ -19,13 +19,7 @@ from pipeline.splits.splits import Index, labelled_rows
 
 
 def refit(
-    spec: Spec,
-    windows: Windows,
-    train_rows: Index,
-    *,
-    n_epochs: int,
-    seed: int,
-    execution: Execution | None = None,
+    spec: Spec, windows: Windows, train_rows: Index, *, n_epochs: int, seed: int, execution: Execution | None = None
 ) -> PatchTST:
     """Train exactly so many epochs on these rows and keep the last weights.
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.network.checkpoint import read_tensors
 from model.training.trainer import Trainer
 from pipeline.exceptions import RecordError, StoreError
 from pipeline.snapshots.snapshot import write_atomically
@@ -95,9 +96,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str], dict[str, Any]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        metadata, tensors = read_tensors(path)
         if metadata.get("format") != FORMAT:
             raise ValueError(f"format {metadata.get('format')!r}")
         return tensors, json.loads(metadata["spec"]), json.loads(metadata["progress"])

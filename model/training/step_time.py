@@ -73,11 +73,8 @@ def measure_pace(spec: Spec, windows: Windows, execution: Execution, *, limit: f
             step = model.step_seconds()
         each = one if layers == 1 else max(0.0, step - one) / (layers - 1)
         whole = step + (depth - layers) * each
-        return Pace(
-            step_seconds=whole,
-            validation_seconds=model.validation_seconds() * whole / step,
-            measured_layers=layers,
-        )
+        validation = model.validation_seconds() * whole / step
+        return Pace(step_seconds=whole, validation_seconds=validation, measured_layers=layers)
 
 
 @contextmanager

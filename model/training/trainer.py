@@ -18,7 +18,7 @@ from model.metrics import evaluate
 from model.network.base_logit import fit_base_logit, training_base_logits
 from model.network.patchtst import PatchTST, make_model, predict_proba
 from model.spec.spec import Spec
-from model.training.allocator import give_back_freed_memory, keep_freed_memory
+from model.training.allocator import freed_memory_kept
 from model.training.execution import Execution
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.step import Stepper
@@ -122,14 +122,12 @@ class Trainer:
             with one window at a time.
         """
         training = self.spec.training
-        if self._rows.device.type == "cpu":
-            keep_freed_memory()
-        try:
-            while self.epoch < training.max_epochs and self.epoch - self.best_epoch < training.patience:
-                yield self._next_epoch()
-        finally:
-            self.model.load_state_dict(self.best_state)
-            give_back_freed_memory()
+        with freed_memory_kept(self._rows.device.type):
+            try:
+                while self.epoch < training.max_epochs and self.epoch - self.best_epoch < training.patience:
+                    yield self._next_epoch()
+            finally:
+                self.model.load_state_dict(self.best_state)
 
     def train_epochs(self, n_epochs: int) -> None:
         """Train so many epochs further without looking at a validation day; the model holds the last one's weights.
@@ -139,28 +137,21 @@ class Trainer:
         TrainingError
             As :meth:`epochs`.
         """
-        if self._rows.device.type == "cpu":
-            keep_freed_memory()
-        try:
+        with freed_memory_kept(self._rows.device.type):
             for _ in range(n_epochs):
                 started = time.perf_counter()
-                step = self.epoch * self.steps_per_epoch
-                (losses_S,), _, rates_S = self._step_through()
-                _require_finite(losses_S, rates_S, first_step=step + 1)
+                self._step_through()
                 self.epoch += 1
                 self.seconds += time.perf_counter() - started
-        finally:
-            give_back_freed_memory()
 
     def _next_epoch(self) -> EpochResult:
         started = time.perf_counter()
-        step = self.epoch * self.steps_per_epoch
         (losses_S, p_N), batches, rates_S = self._step_through(self._validation)
-        _require_finite(losses_S, rates_S, first_step=step + 1)
         try:
             validation = _evaluate(self.windows, self._validation, p_N)
         except TrainingError as error:
-            raise TrainingError(f"{error}{_after(step + self.steps_per_epoch, rates_S[-1])}") from error
+            last_step = (self.epoch + 1) * self.steps_per_epoch
+            raise TrainingError(f"{error}{_after(last_step, rates_S[-1])}") from error
         self.epoch += 1
         seconds = time.perf_counter() - started
         self.seconds += seconds
@@ -186,7 +177,9 @@ class Trainer:
         batches = order.split(self.spec.training.batch_size)
         losses_S, rates_S = self._stepper.run(batches)
         after = [] if predicted is None else [predict_on_device(self.model, self.windows, predicted)]
-        return _to_host(losses_S, *after), batches, rates_S
+        on_host = _to_host(losses_S, *after)
+        _require_finite(on_host[0], rates_S, first_step=self.epoch * self.steps_per_epoch + 1)
+        return on_host, batches, rates_S
 
     @property
     def _validation(self) -> npt.NDArray[np.int64]:

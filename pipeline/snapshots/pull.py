@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -124,31 +125,24 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Refresh:
             f"two snapshots must share sessions to be compared, got {before.index[0].date()} to "
             f"{before.index[-1].date()} and {after.index[0].date()} to {after.index[-1].date()}; pull the whole history"
         )
-    new_sessions = int((after.index > before.index[-1]).sum())
+    refresh = partial(Refresh, overlap=len(common), new_sessions=int((after.index > before.index[-1]).sum()))
     one_sided = list(_one_sided(before, after))
     ratios = {name: _ratio(before[name].loc[common], after[name].loc[common]) for name in COLUMNS}
     if not one_sided:
         if all(_equal(ratio, 1.0).all() for ratio in ratios.values()):
-            return Refresh(change=Change.UNCHANGED, overlap=len(common), new_sessions=new_sessions)
+            return refresh(change=Change.UNCHANGED)
         restated = _restatement(ratios)
         if restated is not None:
             end, factor, price_factor = restated
-            return Refresh(
+            return refresh(
                 change=Change.RESTATED,
-                overlap=len(common),
-                new_sessions=new_sessions,
                 factor=factor,
                 price_factor=price_factor,
                 restated_through=common[end - 1].date(),
                 effective=common[end].date() if end < len(common) else _next_factor_step(after, common[-1]),
             )
     rows = [*one_sided, *_differences(before.loc[common], after.loc[common], ratios)]
-    return Refresh(
-        change=Change.CHANGED,
-        overlap=len(common),
-        new_sessions=new_sessions,
-        rows=tuple(sorted(rows, key=lambda row: row.day)),
-    )
+    return refresh(change=Change.CHANGED, rows=tuple(sorted(rows, key=lambda row: row.day)))
 
 
 def pull(root: Path, source: Source, ticker: str) -> tuple[Snapshot, Refresh | None]:

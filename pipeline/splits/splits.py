@@ -96,17 +96,7 @@ def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
     datetime.date(2017, 1, 1)
     """
     ends = read_ends("split", text)
-    if ends is None:
-        return auto_split(dates)
-    train_end, validation_end, test_end = ends
-    return Split(
-        train_start=dates[0].date(),
-        train_end=train_end,
-        validation_start=_day_after(train_end),
-        validation_end=validation_end,
-        test_start=_day_after(validation_end),
-        test_end=test_end,
-    )
+    return auto_split(dates) if ends is None else _split(dates, *ends)
 
 
 def auto_split(dates: pd.DatetimeIndex) -> Split:
@@ -117,14 +107,19 @@ def auto_split(dates: pd.DatetimeIndex) -> Split:
             f"split auto needs at least {2 * AUTO_YEARS + 1} full calendar years, got {len(years)}; "
             "give dates, TRAIN_END/VALIDATION_END/TEST_END"
         )
-    test, validation = years[-AUTO_YEARS], years[-2 * AUTO_YEARS]
+    train, validation, test = (date(years[-n], 12, 31) for n in (2 * AUTO_YEARS + 1, AUTO_YEARS + 1, 1))
+    return _split(dates, train, validation, test)
+
+
+def _split(dates: pd.DatetimeIndex, train_end: date, validation_end: date, test_end: date) -> Split:
+    """From the first session on, each part from the day after the one before it."""
     return Split(
         train_start=dates[0].date(),
-        train_end=date(validation - 1, 12, 31),
-        validation_start=date(validation, 1, 1),
-        validation_end=date(test - 1, 12, 31),
-        test_start=date(test, 1, 1),
-        test_end=date(years[-1], 12, 31),
+        train_end=train_end,
+        validation_start=_day_after(train_end),
+        validation_end=validation_end,
+        test_start=_day_after(validation_end),
+        test_end=test_end,
     )
 
 
@@ -137,12 +132,7 @@ def full_years(dates: pd.DatetimeIndex) -> list[int]:
 
 
 def split_rows(
-    dates: pd.DatetimeIndex,
-    labels: npt.NDArray[np.float64],
-    split: Split,
-    *,
-    horizon: int,
-    first_row: int,
+    dates: pd.DatetimeIndex, labels: npt.NDArray[np.float64], split: Split, *, horizon: int, first_row: int
 ) -> SplitRows:
     """Assign every labelled day to the part of its forecast date.
 

@@ -114,16 +114,9 @@ def list_command(root: Path) -> None:
         )
     datasets = Table("dataset", "ticker", "source", "tier", "features", "days", "warnings", "written", title="Datasets")
     for entry in list_datasets(root):
-        datasets.add_row(
-            entry.digest[:SHOWN_DIGITS],
-            entry.ticker,
-            entry.source,
-            entry.tier,
-            str(len(entry.features)),
-            f"{entry.rows:,}",
-            str(len(entry.warnings)),
-            entry.written_at,
-        )
+        named = (entry.digest[:SHOWN_DIGITS], entry.ticker, entry.source, entry.tier)
+        counts = (len(entry.features), entry.rows, len(entry.warnings))
+        datasets.add_row(*named, *(f"{count:,}" for count in counts), entry.written_at)
     for table in (snapshots, datasets):
         console.print(table if table.row_count else f"{table.title}: none under {root}")
 

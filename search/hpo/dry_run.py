@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +142,7 @@ def _row(each: Estimate) -> dict[str, Any]:
         "measured": [
             {
                 "architecture": m.architecture.label,
-                "step_seconds": m.pace.step_seconds,
-                "validation_seconds": m.pace.validation_seconds,
-                "measured_layers": m.pace.measured_layers,
+                **asdict(m.pace),
                 "extrapolated": m.extrapolated,
             }
             for m in found.measured

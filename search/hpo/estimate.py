@@ -199,8 +199,7 @@ def trials_mean(grid: Grid, value: Pick, trials: int) -> float:
 def windows_of(plan: Plan, dataset: DatasetVersion, root: Path, device: torch.device) -> Windows:
     """Windows that a plan's trials would be trained on."""
     pooled = [load_dataset(root, digest) for digest in plan.data.pooled_digests]
-    context_length = plan.grid().architectures[0].context_length
-    return make_windows(dataset, plan.target, plan.split, context_length, device=device, pooled=pooled)
+    return make_windows(dataset, plan.target, plan.split, plan.context_length, device=device, pooled=pooled)
 
 
 def does_not_fit(found: Survey) -> str:

@@ -109,6 +109,11 @@ class Plan:
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         return _grid(budget, axes, self.n_features, tuple(sorted(settings.items())))
 
+    @property
+    def context_length(self) -> int:
+        """Days that every model sees, and so days before the first training row."""
+        return self.grid().architectures[0].context_length
+
     def space(self) -> SearchSpace:
         """Return what the sampler draws from: the ranges that the study was made with, or none.
 

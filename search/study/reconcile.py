@@ -82,7 +82,8 @@ def _requeue(study: Study) -> list[str]:
             continue
         retries = int(trial.user_attrs.get("retries", 0))
         params = {**trial.system_attrs.get(FIXED_PARAMS, {}), **trial.params}
-        attributes = {"retry_of": trial.number, "retries": retries + (0 if _asked_to_stop(trial) else 1)}
+        by_user = trial.user_attrs.get("stopped_by") == "user"
+        attributes = {"retry_of": trial.number, "retries": retries + (0 if by_user else 1)}
         if "run_id" in trial.user_attrs:
             attributes["resume_run"] = trial.user_attrs["run_id"]
         if "forced" in trial.user_attrs:
@@ -103,7 +104,3 @@ def _give_up(study: Study, trial: FrozenTrial) -> str:
         RunWriter(study.client, run_id).end(FAILED, reason)
         study.training_state(run_id).unlink(missing_ok=True)
     return f"trial {trial.number} failed: {reason}"
-
-
-def _asked_to_stop(trial: FrozenTrial) -> bool:
-    return trial.user_attrs.get("stopped_by") == "user"

@@ -145,5 +145,5 @@ def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
 def _require_own(study: Study, spec: Spec) -> None:
     own = study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING})
     if own != spec:
-        mine, theirs = own.params(), spec.params()
-        raise RecordError("; ".join(f"{k} {theirs[k]} there, {v} here" for k, v in mine.items() if theirs[k] != v))
+        different = own.differences(spec.params())
+        raise RecordError("; ".join(f"{name} {there} there, {here} here" for name, (there, here) in different.items()))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
 
-from model.baselines import BASELINES, Baseline, fit_baseline
+from model.baselines import BASELINES, Baseline, FittedBaseline, fit_baseline
 from model.metrics import evaluate, skill_over
 from model.spec.migrations import RECORD_SCHEMA, identity
 from model.spec.spec import flatten
@@ -97,10 +97,9 @@ def log_baselines(study: Study) -> list[Logged]:
     found = {name: _find(study, baseline_params(study, baseline)) for name, baseline in BASELINES.items()}
     if any(each is None for each in found.values()):
         dataset, pooled = study.load_data()
-        context_length = _context_length(study)
-        windows = make_windows(dataset, study.plan.target, study.plan.split, context_length, pooled=pooled)
-        fit = _Fit(dataset=dataset, pooled=pooled, windows=windows)
-    logged = [each or _log(study, BASELINES[name], fit) for name, each in found.items()]
+        plan = study.plan
+        data = dataset, pooled, make_windows(dataset, plan.target, plan.split, plan.context_length, pooled=pooled)
+    logged = [each or _log(study, BASELINES[name], *data) for name, each in found.items()]
     _carry_skill(study, logged)
     return logged
 
@@ -108,10 +107,9 @@ def log_baselines(study: Study) -> list[Logged]:
 def baseline_params(study: Study, baseline: Baseline) -> dict[str, str]:
     """Everything that determines a baseline's result, as MLflow params, with a hash over it."""
     plan = study.plan
-    parts = (dict(flatten(part)) for part in (plan.data, plan.target, plan.split))
-    params = {**baseline.params(), "context_length": str(_context_length(study))}
-    for part in parts:
-        params |= part
+    params = {**baseline.params(), "context_length": str(plan.context_length)}
+    for part in (plan.data, plan.target, plan.split):
+        params |= dict(flatten(part))
     return {**params, SETTINGS_HASH: hash_of(params)}
 
 
@@ -121,11 +119,6 @@ def hash_of(params: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _context_length(study: Study) -> int:
-    """Days before the first training row: the trials' own, so that the rows are the same."""
-    return study.plan.grid().architectures[0].context_length
-
-
 def _find(study: Study, params: dict[str, str]) -> Logged | None:
     runs = study.runs(BASELINE_ROLE, status=FINISHED, params={SETTINGS_HASH: params[SETTINGS_HASH]})
     if not runs:
@@ -133,21 +126,16 @@ def _find(study: Study, params: dict[str, str]) -> Logged | None:
     return Logged(name=params["baseline"], run_id=runs[0].info.run_id, reused=True, metrics=dict(runs[0].data.metrics))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Fit:
-    """What every baseline of a study is fitted to."""
-
-    dataset: DatasetVersion
-    pooled: tuple[DatasetVersion, ...]
-    windows: Windows
-
-
-def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
+def _log(
+    study: Study, baseline: Baseline, dataset: DatasetVersion, pooled: Sequence[DatasetVersion], windows: Windows
+) -> Logged:
     writer = study.start_run(baseline.name, role=BASELINE_ROLE)
     try:
         writer.log_params(baseline_params(study, baseline))
-        writer.log_inputs(study_entities(study, fit.dataset, fit.pooled, fit.windows))
-        _fit_and_conclude(writer, study, baseline, fit)
+        writer.log_inputs(study_entities(study, dataset, pooled, windows))
+        started, horizon = time.monotonic(), study.plan.target.horizon
+        fitted = fit_baseline(baseline, dataset, windows, horizon=horizon, pooled=pooled)
+        _conclude(writer, fitted, dataset, windows, started)
     except KeyboardInterrupt:
         writer.interrupt()
         raise
@@ -158,16 +146,15 @@ def _log(study: Study, baseline: Baseline, fit: _Fit) -> Logged:
     return Logged(name=baseline.name, run_id=writer.run_id, reused=False, metrics=dict(metrics))
 
 
-def _fit_and_conclude(writer: RunWriter, study: Study, baseline: Baseline, fit: _Fit) -> None:
-    started = time.monotonic()
-    fitted = fit_baseline(baseline, fit.dataset, fit.windows, horizon=study.plan.target.horizon, pooled=fit.pooled)
-    rows = fit.windows.rows.validation
-    y = fit.windows.outcomes(rows)
-    p = fitted.predict_rows(fit.dataset, rows)
+def _conclude(
+    writer: RunWriter, fitted: FittedBaseline, dataset: DatasetVersion, windows: Windows, started: float
+) -> None:
+    rows = windows.rows.validation
+    y, p = windows.outcomes(rows), fitted.predict_rows(dataset, rows)
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
     writer.client.set_tag(writer.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
-    writer.log_table(pd.DataFrame({"date": fit.dataset.dates[rows], "y": y, "p": p}), "predictions/val.parquet")
+    writer.log_table(pd.DataFrame({"date": dataset.dates[rows], "y": y, "p": p}), "predictions/val.parquet")
     writer.conclude(evaluate(y, p), figures)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from model.windows import Windows, make_windows
 from pipeline.checks.stored import report_path
@@ -61,8 +62,7 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
     if inputs is not None and inputs.dataset_inputs:
         return
     plan = study.plan
-    context_length = plan.grid().architectures[0].context_length
-    windows = make_windows(dataset, plan.target, plan.split, context_length)
+    windows = make_windows(dataset, plan.target, plan.split, plan.context_length)
     rates = base_rates(windows.y_host_D.astype(np.float64), replace(windows.rows, test=windows.rows.test[:0]))
     metrics = {f"data/base_rate_{name}": rate.rate for name, rate in rates.items()}
     days = {f"data/days_{name}": float(len(rows)) for name, rows in windows.rows.parts.items()}
@@ -79,3 +79,9 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
     shifted = ", ".join(drift.shifted) or "none"
     writer.set_tags({"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
     writer.log_inputs(study_entities(study, dataset, pooled, windows))
+
+
+def write_predictions(directory: Path, validation: pd.DataFrame) -> None:
+    """Write ``predictions/val.parquet``: date, outcome and probability of every validation day."""
+    (directory / "predictions").mkdir()
+    validation.to_parquet(directory / "predictions" / "val.parquet", index=False)

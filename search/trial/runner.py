@@ -30,7 +30,7 @@ from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, start_trial
 from search.tracking.run import RunWriter
-from search.trial.inputs import study_entities
+from search.trial.inputs import study_entities, write_predictions
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -99,27 +99,27 @@ class TrialRunner:
             assert record is not None
             record.interrupt("pruned")
             self.study.training_state(record.run_id).unlink(missing_ok=True)
-            trial.set_user_attr("end", "pruned")
-            self.study.schedule.tell(trial, state=TrialState.PRUNED)
-            self.report({"event": "pruned", "number": trial.number})
+            self._end(trial, "pruned", TrialState.PRUNED)
         except Interrupted:
             assert record is not None
             record.interrupt()
-            trial.set_user_attr("end", "interrupted")
             trial.set_user_attr("stopped_by", "user")
-            self.study.schedule.tell(trial, state=TrialState.FAIL)
-            self.report({"event": "interrupted", "number": trial.number})
+            self._end(trial, "interrupted", TrialState.FAIL)
         except Exception as error:
             if record is not None:
                 record.fail(error)
                 self.study.training_state(record.run_id).unlink(missing_ok=True)
-            trial.set_user_attr("end", "failed")
-            trial.set_user_attr("error", describe_error(error))
-            self.study.schedule.tell(trial, state=TrialState.FAIL)
-            self.report({"event": "failed", "number": trial.number, "error": describe_error(error)})
+            self._end(trial, "failed", TrialState.FAIL, error=describe_error(error))
         else:
             self.study.schedule.tell(trial, value)
             self.report({**trial.user_attrs["result"], "event": "finished", "number": trial.number})
+
+    def _end(self, trial: optuna.Trial, end: str, state: TrialState, **facts: str) -> None:
+        """Tell the schedule, then whoever listens, how a trial ended that has no result."""
+        for name, value in {"end": end, **facts}.items():
+            trial.set_user_attr(name, value)
+        self.study.schedule.tell(trial, state=state)
+        self.report({"event": end, "number": trial.number, **facts})
 
     def _reuse(self, trial: optuna.Trial, spec: Spec) -> bool:
         """Take over the result of an earlier trial of the same spec, if there is one."""
@@ -234,10 +234,9 @@ class TrialRunner:
 
 def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
     """Write ``spec.json``, ``best.safetensors`` and ``predictions/val.parquet``."""
-    (directory / "predictions").mkdir()
     (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
     save_checkpoint(directory / "best.safetensors", spec, model)
-    validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
+    write_predictions(directory, validation)
 
 
 def execution_figures(spec: Spec, trainer: Trainer, peak: int | None, *, rows: int) -> dict[str, float]:

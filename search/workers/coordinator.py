@@ -127,14 +127,12 @@ class Coordinator:
         SQLite has no row locks.
         """
         while self._ready and None not in self._busy.values():
-            self._assign(self._ready.pop(0))
-
-    def _assign(self, worker: Worker) -> None:
-        if self.stopped_by is None and len(self._busy) < self._remaining():
-            self._busy[worker] = None
-            worker.order(RUN)
-        else:
-            worker.order(STOP)
+            worker = self._ready.pop(0)
+            if self.stopped_by is None and len(self._busy) < self._remaining():
+                self._busy[worker] = None
+                worker.order(RUN)
+            else:
+                worker.order(STOP)
 
     def _on_exit(self, worker: Worker) -> None:
         self._ready = [other for other in self._ready if other is not worker]

@@ -60,7 +60,7 @@ def sealed_windows(study: Study) -> Windows:
     """
     dataset, pooled = study.load_data()
     plan = study.plan
-    context_length = plan.grid().architectures[0].context_length
+    context_length = plan.context_length
     windows = make_windows(dataset, plan.target, plan.split, context_length, pooled=pooled)
     if len(windows.rows.test) < MIN_EVALUATION_DAYS:
         raise InputError(
