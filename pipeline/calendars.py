@@ -12,17 +12,7 @@ TRUSTED_FROM = date(1954, 1, 1)
 """Before it the New York calendar leaves out the Saturday sessions and some closures."""
 
 BY_INDEX = {"^FTSE": "XLON", "^GDAXI": "XETR", "^N225": "XTKS", "^HSI": "XHKG", "^GSPTSE": "XTSE", "^FCHI": "XPAR"}
-BY_SUFFIX = {
-    "L": "XLON",
-    "DE": "XETR",
-    "T": "XTKS",
-    "HK": "XHKG",
-    "TO": "XTSE",
-    "PA": "XPAR",
-    "AS": "XAMS",
-    "SW": "XSWX",
-    "MI": "XMIL",
-}
+BY_SUFFIX = dict(L="XLON", DE="XETR", T="XTKS", HK="XHKG", TO="XTSE", PA="XPAR", AS="XAMS", SW="XSWX", MI="XMIL")
 NEW_YORK_INDICES = ("^GSPC", "^IXIC", "^DJI", "^VIX", "^NDX", "^RUT", "^VXN", "^VIX3M", "^SPX", "^NYA", "^XAX")
 
 

@@ -12,17 +12,7 @@ from model.baselines.baseline import Baseline, BaseRate, FittedBaseline, fit_bas
 from model.baselines.features import Boosting, Logistic
 from model.baselines.volatility import HarLogistic, VolatilityLogistic
 
-__all__ = [
-    "BASELINES",
-    "BaseRate",
-    "Baseline",
-    "Boosting",
-    "FittedBaseline",
-    "HarLogistic",
-    "Logistic",
-    "VolatilityLogistic",
-    "fit_baseline",
-]
+__all__ = ["BASELINES", "BaseRate", "Baseline", "Boosting", "FittedBaseline", "Logistic", "fit_baseline"]
 
 BASELINES: Mapping[str, Baseline] = {
     each.name: each for each in (BaseRate(), VolatilityLogistic(), HarLogistic(), Logistic(), Boosting())

@@ -83,7 +83,7 @@ class PatchTST(nn.Module):
         Parameters
         ----------
         recompute : bool
-            Blocks keep their input only and run again for the backward pass.
+            Blocks keep their input only and run again for the backward pass (Chen et al., 2016).
         compiled : bool
             Blocks are compiled.
         plain : bool
@@ -108,8 +108,9 @@ class PatchTST(nn.Module):
             What is added instead of the model's own: in training, what was fitted without the window.
         """
         tokens_BPD = self.dropout(self.embed(x_BTF))
+        recompute = self._recompute and self.training
         for block in self.blocks:
-            tokens_BPD = self._recomputed(block, tokens_BPD) if self._recompute else block(tokens_BPD)
+            tokens_BPD = checkpoint(block, tokens_BPD, use_reentrant=False) if recompute else block(tokens_BPD)
         return self.read_out(tokens_BPD, x_BTF, base_logit_B)
 
     def embed(self, x_BTF: Tensor) -> Tensor:
@@ -127,12 +128,6 @@ class PatchTST(nn.Module):
         if self.offset is None:
             return logits_B
         return logits_B + (self.offset(x_BTF[:, -1]) if base_logit_B is None else base_logit_B)
-
-    def _recomputed(self, block: nn.Module, tokens_BPD: Tensor) -> Tensor:
-        """Tokens of a block that keeps its input only and runs again in the backward pass (Chen et al., 2016)."""
-        if not self.training:
-            return block(tokens_BPD)
-        return checkpoint(block, tokens_BPD, use_reentrant=False)
 
     def patches(self, x_BTF: Tensor) -> Tensor:
         """Patches of shape (windows, patches, days · features); the last ends at the forecast day."""

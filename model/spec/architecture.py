@@ -64,7 +64,6 @@ class Architecture:
                 f"patch_length must not exceed context_length, got patch_length={self.patch_length}, "
                 f"context_length={self.context_length}"
             )
-
         if self.stride > self.patch_length:
             raise InputError(
                 f"stride must not exceed patch_length, or days between patches go unread, got stride={self.stride}, "

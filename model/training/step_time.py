@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from model.network.patchtst import PatchTST
+from model.spec.architecture import Architecture
 from model.spec.spec import Spec
 from model.training.execution import Execution
 from model.training.optimizer import make_optimizer, make_schedule
@@ -31,6 +32,8 @@ class Pace:
 
     Parameters
     ----------
+    architecture : Architecture
+        Of the model.
     step_seconds : float
         Of an optimisation step on a whole batch.
     validation_seconds : float
@@ -39,9 +42,15 @@ class Pace:
         Layers of the deepest model that was run; with fewer than the architecture has, the rest is extrapolated.
     """
 
+    architecture: Architecture
     step_seconds: float
     validation_seconds: float
     measured_layers: int
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether the times are those of fewer layers, extended."""
+        return self.measured_layers < self.architecture.n_layers
 
 
 def measure_pace(spec: Spec, windows: Windows, execution: Execution, *, limit: float = LIMIT_SECONDS) -> Pace:
@@ -73,8 +82,12 @@ def measure_pace(spec: Spec, windows: Windows, execution: Execution, *, limit: f
             step = model.step_seconds()
         each = one if layers == 1 else max(0.0, step - one) / (layers - 1)
         whole = step + (depth - layers) * each
-        validation = model.validation_seconds() * whole / step
-        return Pace(step_seconds=whole, validation_seconds=validation, measured_layers=layers)
+        return Pace(
+            architecture=spec.architecture,
+            step_seconds=whole,
+            validation_seconds=model.validation_seconds() * whole / step,
+            measured_layers=layers,
+        )
 
 
 @contextmanager

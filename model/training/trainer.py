@@ -146,9 +146,10 @@ class Trainer:
 
     def _next_epoch(self) -> EpochResult:
         started = time.perf_counter()
-        (losses_S, p_N), batches, rates_S = self._step_through(self._validation)
+        rows = self.windows.rows.validation
+        (losses_S, p_N), batches, rates_S = self._step_through(rows)
         try:
-            validation = _evaluate(self.windows, self._validation, p_N)
+            validation = _evaluate(self.windows, rows, p_N)
         except TrainingError as error:
             last_step = (self.epoch + 1) * self.steps_per_epoch
             raise TrainingError(f"{error}{_after(last_step, rates_S[-1])}") from error
@@ -161,7 +162,7 @@ class Trainer:
             self.best_state = copy.deepcopy(self.model.state_dict())
         return EpochResult(
             epoch=self.epoch,
-            train_loss=float(np.average(losses_S, weights=[len(rows) for rows in batches])),
+            train_loss=float(np.average(losses_S, weights=[len(batch) for batch in batches])),
             validation=validation,
             learning_rate=rates_S[-1],
             samples_per_second=len(self._rows) / seconds,
@@ -180,10 +181,6 @@ class Trainer:
         on_host = _to_host(losses_S, *after)
         _require_finite(on_host[0], rates_S, first_step=self.epoch * self.steps_per_epoch + 1)
         return on_host, batches, rates_S
-
-    @property
-    def _validation(self) -> npt.NDArray[np.int64]:
-        return self.windows.rows.validation
 
 
 def _to_host(*tensors: Tensor) -> list[npt.NDArray[np.float64]]:

@@ -107,10 +107,7 @@ class MarketDataset(Dataset):
         profile: dict[str, Any] = {
             "ticker": self._version.ticker,
             "tickers": list(self._version.snapshots),
-            "source": self._version.source,
-            "tier": self._version.tier,
-            "tier_code": self._version.tier_code,
-            "snapshots": self._version.snapshots,
+            **{name: getattr(self._version, name) for name in ("source", "tier", "tier_code", "snapshots")},
             **self._part_profile(self._rows),
             "num_features": len(self._version.features),
             "features": list(self._version.features),

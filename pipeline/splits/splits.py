@@ -17,20 +17,9 @@ import pandas as pd
 
 from pipeline.calendars import NEW_YORK, sessions
 from pipeline.exceptions import InputError
-from pipeline.splits.disjoint import Index, assert_disjoint_labels
+from pipeline.splits.disjoint import Index as Index
+from pipeline.splits.disjoint import assert_disjoint_labels
 from pipeline.splits.ends import read_ends
-
-__all__ = [
-    "Index",
-    "Split",
-    "SplitRows",
-    "auto_split",
-    "full_years",
-    "labelled_rows",
-    "parse_split",
-    "split_rows",
-    "training_rows",
-]
 
 CALENDAR = NEW_YORK
 MIN_EVALUATION_DAYS = 200

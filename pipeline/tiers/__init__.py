@@ -20,17 +20,6 @@ from pipeline.tiers.levels import A25
 from pipeline.tiers.relative import R25
 from pipeline.tiers.volatility import R55
 
-__all__ = [
-    "TIERS",
-    "Feature",
-    "auxiliary_tickers",
-    "compute_tier",
-    "find_tier",
-    "tier_code_version",
-    "tier_lookback",
-    "tier_memory",
-]
-
 TIERS: Mapping[str, tuple[Feature, ...]] = {"a25": A25, "r25": R25, "r33": R33, "r55": R55}
 
 

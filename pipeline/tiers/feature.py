@@ -104,14 +104,8 @@ def feature(
     >>> feature("range", "high low", np.subtract, 0).inputs
     ('high', 'low')
     """
-    return Feature(
-        name=name,
-        inputs=tuple(inputs.split()),
-        function=function,
-        lookback=lookback,
-        memory=memory,
-        parameters=parameters,
-    )
+    given = tuple(inputs.split())
+    return Feature(name=name, inputs=given, function=function, lookback=lookback, memory=memory, parameters=parameters)
 
 
 def split_input(name: str) -> tuple[str, str]:

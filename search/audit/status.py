@@ -20,7 +20,11 @@ STOPPED = "stopped"
 
 
 def study_states(stores: Stores) -> list[dict[str, Any]]:
-    """One dictionary a study: what was asked, what is done, its state, best result and issues."""
+    """One dictionary a study: what was asked, what is done, its state, best result and issues.
+
+    Imported studies, which patchscale did not run, come last.  A row has at least ``study``, ``state`` and
+    ``issues`` (a list of texts); every other field may be absent, and is then shown as unknown.
+    """
     client, storage = open_tracking(stores), open_storage(stores)
     names = sorted(s.study_name for s in optuna.get_all_study_summaries(storage) if {PLAN, RUN_ID} <= set(s.user_attrs))
     states = []
@@ -29,16 +33,7 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
             states.append(_state(stores, load_study(stores, name, client=client, storage=storage)))
         except PatchscaleError as error:
             states.append({"study": name, "state": "unreadable", "reason": str(error), "issues": [str(error)]})
-    return states + states_of_other_origins(stores)
-
-
-def states_of_other_origins(stores: Stores) -> list[dict[str, Any]]:
-    """Rows for studies that patchscale did not run: the imported ones.
-
-    A row has at least ``study``, ``state`` and ``issues`` (a list of texts);
-    every other field of a row may be absent, and is then shown as unknown.
-    """
-    return legacy_states(open_tracking(stores))
+    return states + legacy_states(client)
 
 
 def _state(stores: Stores, study: Study) -> dict[str, Any]:

@@ -89,14 +89,14 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
                 "batches are then computed in smaller parts, or take --workers 1"
             )
     timed = [each.seconds for each in estimates if each.seconds is not None]
-    lines.append(
+    return [
+        *lines,
         f"time is {first.trials} trials x {first.plan.max_epochs} epochs x ({first.steps_per_epoch} steps and a "
-        f"validation pass), on {first.at_once} worker(s) of an otherwise idle machine"
-    )
-    lines.append("it is an upper bound, since patience and pruning end most trials sooner")
-    lines.append("start of workers, fitting of offsets, logging and checkpoints come on top")
-    lines.append(f"together at most {duration_text(sum(timed))} for {len(timed)} of {len(estimates)} studies")
-    return lines
+        f"validation pass), on {first.at_once} worker(s) of an otherwise idle machine",
+        "it is an upper bound, since patience and pruning end most trials sooner",
+        "start of workers, fitting of offsets, logging and checkpoints come on top",
+        f"together at most {duration_text(sum(timed))} for {len(timed)} of {len(estimates)} studies",
+    ]
 
 
 def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _short(n: int) -> str:
 def _step_text(found: Survey) -> str:
     if not found.measured:
         return does_not_fit(found).split(" (")[0]
-    times = [m.pace.step_seconds for m in found.measured]
+    times = [m.step_seconds for m in found.measured]
     digits = 3 if max(times) < 1 else 1
     extrapolated = " extrapolated" if any(m.extrapolated for m in found.measured) else ""
     return f"{min(times):.{digits}f} to {max(times):.{digits}f}{extrapolated}"
@@ -140,11 +140,6 @@ def _row(each: Estimate) -> dict[str, Any]:
         "steps_per_epoch": each.steps_per_epoch,
         "seconds_at_most": each.seconds,
         "measured": [
-            {
-                "architecture": m.architecture.label,
-                **asdict(m.pace),
-                "extrapolated": m.extrapolated,
-            }
-            for m in found.measured
+            {**asdict(m), "architecture": m.architecture.label, "extrapolated": m.extrapolated} for m in found.measured
         ],
     }

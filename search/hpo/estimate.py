@@ -30,27 +30,6 @@ Pick = Callable[[Architecture], float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredArchitecture:
-    """One architecture that was run.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Of the grid.
-    pace : Pace
-        Its times; extrapolated where fewer layers were run than it has.
-    """
-
-    architecture: Architecture
-    pace: Pace
-
-    @property
-    def extrapolated(self) -> bool:
-        """Whether the times are those of fewer layers, extended."""
-        return self.pace.measured_layers < self.architecture.n_layers
-
-
-@dataclass(frozen=True, kw_only=True)
 class Survey:
     """What a grid takes on a device; the same for every horizon of a budget.
 
@@ -64,7 +43,7 @@ class Survey:
         Windows that it would be given at a time; None if it does not fit.
     free_bytes : int
         Memory that was free.
-    measured : tuple of MeasuredArchitecture
+    measured : tuple of Pace
         Some that fit: fewest, middle and most parameters, and the deepest.
     """
 
@@ -72,7 +51,7 @@ class Survey:
     memory_bytes: int
     micro_batch: int | None
     free_bytes: int
-    measured: tuple[MeasuredArchitecture, ...]
+    measured: tuple[Pace, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +111,8 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
     measured = []
     for architecture in representatives(fitting):
         report(f"{plan.budget}: running a few steps of {architecture.label}")
-        pace = measure_pace(plan.spec(architecture, {}), windows, chosen[architecture] or Execution(micro_batch=1))
-        measured.append(MeasuredArchitecture(architecture=architecture, pace=pace))
+        execution_of = chosen[architecture] or Execution(micro_batch=1)
+        measured.append(measure_pace(plan.spec(architecture, {}), windows, execution_of))
     return Survey(
         n_fitting=len(fitting),
         memory_bytes=weights[heaviest],
@@ -167,8 +146,8 @@ def estimate(plan: Plan, found: Survey, *, trials: int, workers: int, windows: W
     steps = -(-len(windows.train_rows) // plan.spec(grid.architectures[0], {}).training.batch_size)
     seconds = None
     if found.measured:
-        step = fit([(m.architecture, m.pace.step_seconds) for m in found.measured])
-        validation = fit([(m.architecture, m.pace.validation_seconds) for m in found.measured])
+        step = fit([(m.architecture, m.step_seconds) for m in found.measured])
+        validation = fit([(m.architecture, m.validation_seconds) for m in found.measured])
         epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials)
         seconds = trials * plan.max_epochs * epochs / at_once
     return Estimate(

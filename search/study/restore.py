@@ -11,10 +11,9 @@ from optuna.trial import FrozenTrial
 
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError, RecordError
-from search.space.grid import AXES
 from search.space.ranks import TRAINING
 from search.study.study import RUN_ID, Study, make_parent_run
-from search.study.trial_run import start_trial
+from search.study.trial_run import spec_attributes, start_trial, trial_result
 from search.tracking.tags import FINISHED, PARENT, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
@@ -107,24 +106,9 @@ def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
     if spec.hash in known:
         return f"run {name} is in no schedule and holds a spec that a finished trial holds too: left it alone"
     space, metrics = study.plan.space(), run.data.metrics
-    result = {
-        "label": spec.architecture.label,
-        "n_params": spec.n_params,
-        "epochs": int(metrics["n_epochs"]),
-        "seconds": metrics["seconds"],
-        **{
-            key: metrics.get(f"best/{key}", float("nan"))
-            for key in ("loss", "base_rate_loss", "skill", "roc_auc", "brier")
-        },
-    }
-    attributes: dict[str, Any] = {
-        **{axis: getattr(spec.architecture, axis) for axis in AXES},
-        "n_params": spec.n_params,
-        "spec_hash": spec.hash,
-        "run_id": run.info.run_id,
-        "restored": True,
-        "result": result,
-    }
+    scores = {name.removeprefix("best/"): value for name, value in metrics.items() if name.startswith("best/")}
+    result = trial_result(spec, scores, epochs=int(metrics["n_epochs"]), seconds=metrics["seconds"])
+    attributes = {**spec_attributes(spec), "run_id": run.info.run_id, "restored": True, "result": result}
     if "forced" in run.data.tags:
         attributes["forced"] = run.data.tags["forced"]
     training = {key: getattr(spec.training, key) for key in TRAINING}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.spec.spec import Spec
 from pipeline.exceptions import RecordError
+from search.space.grid import AXES
 from search.study.study import Study
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
@@ -15,6 +16,8 @@ from search.tracking.tags import KILLED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from model.training.trainer import EpochResult
+
+SCORES = ("loss", "base_rate_loss", "skill", "roc_auc", "brier")
 
 
 def start_trial(
@@ -73,6 +76,19 @@ def log_epoch(writer: RunWriter, result: EpochResult) -> None:
         "val/brier": result.validation.brier,
     }
     writer.log(values, step=result.epoch)
+
+
+def trial_result(spec: Spec, scores: Mapping[str, float], *, epochs: int, seconds: float) -> dict[str, Any]:
+    """Gather what the schedule keeps of a finished trial; a score that nobody knows is NaN."""
+    known = {name: scores.get(name, math.nan) for name in SCORES}
+    named = {"label": spec.architecture.label, "n_params": spec.n_params, "epochs": epochs}
+    return {**named, **known, "seconds": seconds}
+
+
+def spec_attributes(spec: Spec) -> dict[str, Any]:
+    """Gather what the schedule keeps of a trial's spec, beside the ranks that it drew."""
+    axes = {axis: getattr(spec.architecture, axis) for axis in AXES}
+    return {**axes, "n_params": spec.n_params, "spec_hash": spec.hash}
 
 
 def _name(number: int, spec: Spec) -> str:

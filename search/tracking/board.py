@@ -60,6 +60,7 @@ def trial_query(study: str) -> str:
 
 
 def _view(query: str) -> dict[str, Any]:
+    axes = {"selectedParams": list(PARAM_AXES), "selectedMetrics": list(METRIC_AXES)}
     return {
         "searchFilter": query,
         "orderByKey": "metrics.`best/loss`",
@@ -72,14 +73,7 @@ def _view(query: str) -> dict[str, Any]:
             *(_section(name, columns=3, display=False) for name in GENERATED),
         ],
         "compareRunCharts": [
-            _chart(
-                "parallel",
-                "PARALLEL",
-                ARCHITECTURES,
-                selectedParams=list(PARAM_AXES),
-                selectedMetrics=list(METRIC_AXES),
-                showAllRuns=True,
-            ),
+            _chart("parallel", "PARALLEL", ARCHITECTURES, **axes, showAllRuns=True),
             _line("val-loss", "val/loss"),
             _line("train-loss", "train/loss"),
             _scatter("loss-n-params", "hp/log10_n_params", "best/loss"),

@@ -56,8 +56,7 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     tracking_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default
     home = Path.cwd() / RECORD_DIRECTORY
     if tracking_uri.startswith(SQLITE):
-        database = Path(tracking_uri.removeprefix(SQLITE)).absolute()
-        database = Path(os.path.realpath(database))
+        database = Path(os.path.realpath(tracking_uri.removeprefix(SQLITE)))
         home, tracking_uri = database.parent, f"{SQLITE}{database}"
     return Stores(tracking_uri=tracking_uri, storage_uri=storage or f"{SQLITE}{home / STORAGE_FILE}", home=home)
 

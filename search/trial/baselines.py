@@ -22,6 +22,7 @@ from pipeline.exceptions import describe_error
 from search.results.trials_table import trials_table
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
+from search.study.trial_run import SCORES
 from search.tracking.locks import study_lock
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SETTINGS_HASH = "settings_hash"
-SHOWN = ("loss", "base_rate_loss", "skill", "roc_auc", "brier")
 SKILL_OVER = "best/skill_over_baseline"
 
 
@@ -176,10 +176,10 @@ def _table(study: Study, logged: list[Logged]) -> Table:
     trials = trials_table(study)
     finished = trials[trials["state"] == "finished"]
     caption = "no finished trial to compare with yet"
-    rows = {each.name: {name: each.metrics.get(f"best/{name}") for name in SHOWN} for each in logged}
+    rows = {each.name: {name: each.metrics.get(f"best/{name}") for name in SCORES} for each in logged}
     if len(finished):
         best = finished.iloc[0]
-        rows[f"best trial {best['label']}"] = {name: float(best[name]) for name in SHOWN}
+        rows[f"best trial {best['label']}"] = {name: float(best[name]) for name in SCORES}
         caption = f"best trial: the lowest loss of {len(finished)} chosen on these same days, which flatters it"
     title = f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}"
     table = Table(title=title, caption=caption)

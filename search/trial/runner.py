@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,7 @@ from pipeline.exceptions import PatchscaleError, describe_error
 from search.space.ranks import TRAINING
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
-from search.study.trial_run import log_epoch, resume_trial, start_trial
+from search.study.trial_run import log_epoch, resume_trial, spec_attributes, start_trial, trial_result
 from search.tracking.run import RunWriter
 from search.trial.inputs import study_entities, write_predictions
 
@@ -135,11 +136,8 @@ class TrialRunner:
 
     def _spec(self, trial: optuna.Trial) -> Spec:
         spec = self.study.plan.spec(self.space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
-        a = spec.architecture
-        for name in ("d_model", "n_layers", "n_heads", "d_ff"):
-            trial.set_user_attr(name, getattr(a, name))
-        trial.set_user_attr("n_params", spec.n_params)
-        trial.set_user_attr("spec_hash", spec.hash)
+        for name, value in spec_attributes(spec).items():
+            trial.set_user_attr(name, value)
         return spec
 
     def _start_record(self, trial: optuna.Trial, spec: Spec) -> RunWriter:
@@ -154,14 +152,8 @@ class TrialRunner:
         return record
 
     def _train(self, trial: optuna.Trial, spec: Spec, record: RunWriter) -> float:
-        windows = make_windows(
-            self.dataset,
-            spec.target,
-            spec.split,
-            spec.architecture.context_length,
-            device=self.device,
-            pooled=self.pooled,
-        )
+        length = spec.architecture.context_length
+        windows = make_windows(self.dataset, spec.target, spec.split, length, device=self.device, pooled=self.pooled)
         if trial.user_attrs.get("resume_run") != record.run_id:
             record.log_inputs(study_entities(self.study, self.dataset, self.pooled, windows))
         execution = choose_execution(spec, self.device, rows=len(windows.x_DF))
@@ -169,8 +161,8 @@ class TrialRunner:
         state = self.study.training_state(record.run_id)
         self._resume(trainer, state, record)
         with measured_peak(self.device, self.memory_before) as peak:
-            for result in trainer.epochs():
-                self._after_epoch(trial, trainer, record, result, state)
+            for epoch in trainer.epochs():
+                self._after_epoch(trial, trainer, record, epoch, state)
         model = trainer.model
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
@@ -181,18 +173,8 @@ class TrialRunner:
             "n_epochs": trainer.epoch,
             "seconds": trainer.seconds,
         }
-        result_row = {
-            "label": spec.architecture.label,
-            "n_params": spec.n_params,
-            "epochs": trainer.epoch,
-            "loss": evaluation.loss,
-            "base_rate_loss": evaluation.base_rate_loss,
-            "skill": evaluation.skill,
-            "roc_auc": evaluation.roc_auc,
-            "brier": evaluation.brier,
-            "seconds": trainer.seconds,
-        }
-        trial.set_user_attr("result", result_row)
+        result = trial_result(spec, asdict(evaluation), epochs=trainer.epoch, seconds=trainer.seconds)
+        trial.set_user_attr("result", result)
         with TemporaryDirectory() as directory:
             write_artifacts(Path(directory), spec, model, validation)
             record.conclude(evaluation, figures, Path(directory))

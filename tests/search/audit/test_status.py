@@ -92,7 +92,7 @@ def test_depths_that_the_grid_can_not_hold_are_named(make_study, stores, planned
 
 def test_rows_of_other_origins_are_appended(make_study, stores, monkeypatch, command):
     theirs = {"study": "theirs", "state": "imported", "issues": ["n_heads unknown in 12 imported trials"]}
-    monkeypatch.setattr("search.audit.status.states_of_other_origins", lambda stores: [theirs])
+    monkeypatch.setattr("search.audit.status.legacy_states", lambda client: [theirs])
     make_study(2)
     assert [state["state"] for state in study_states(stores)] == ["queued", "imported"]
     assert "theirs" in command("status")[1]

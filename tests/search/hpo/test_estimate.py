@@ -5,7 +5,7 @@ import pytest
 from model.spec.architecture import total_parameters
 from model.spec.budget import Budget
 from model.training.step_time import Pace
-from search.hpo.estimate import MeasuredArchitecture, Survey, does_not_fit, estimate, fit, representatives, trials_mean
+from search.hpo.estimate import Survey, does_not_fit, estimate, fit, representatives, trials_mean
 from search.space.extremes import extremes
 from search.space.grid import make_grid
 
@@ -52,13 +52,13 @@ def test_seconds_are_trials_times_epochs_times_steps_and_passes_by_workers(plann
     a = plan.grid().architectures[0]
     monkeypatch.setattr("search.hpo.estimate.fit", lambda measured: lambda architecture: measured[0][1])
     monkeypatch.setattr("search.hpo.estimate.count_cores", lambda: 2)
-    pace = Pace(step_seconds=0.5, validation_seconds=3.0, measured_layers=1)
+    pace = Pace(architecture=a, step_seconds=0.5, validation_seconds=3.0, measured_layers=1)
     found = Survey(
         n_fitting=1,
         memory_bytes=1,
         micro_batch=128,
         free_bytes=9,
-        measured=(MeasuredArchitecture(architecture=a, pace=pace),),
+        measured=(pace,),
     )
     windows = SimpleNamespace(train_rows=range(1000), x_NTF=SimpleNamespace(device=SimpleNamespace(type="cpu")))
     each = plan.max_epochs * (8 * 0.5 + 3.0)
