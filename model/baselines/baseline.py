@@ -30,9 +30,9 @@ class Baseline(ABC):
 
     name: ClassVar[str]
 
-    @abstractmethod
     def inputs(self, dataset: DatasetVersion) -> pd.DataFrame:
-        """Make the inputs of every day, shape (days, inputs); a row knows nothing of later days."""
+        """Take every feature of the tier, shape (days, inputs); a row knows nothing of later days."""
+        return dataset.frame[list(dataset.features)]
 
     @abstractmethod
     def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:

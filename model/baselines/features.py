@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -16,7 +15,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from model.baselines.baseline import Array, Baseline
-from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Index
 
@@ -37,10 +35,6 @@ class Logistic(Baseline):
     c_least: float = 1e-4
     c_most: float = 10.0
     n_folds: int = 5
-
-    def inputs(self, dataset: DatasetVersion) -> pd.DataFrame:
-        """Every feature of the tier."""
-        return dataset.frame[list(dataset.features)]
 
     def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Choose the penalty with the lowest loss of all inner validation days, and fit with it to all rows."""
@@ -84,10 +78,6 @@ class Boosting(Baseline):
     l2_regularization: float = 1.0
     n_folds: int = 5
     seed: int = 0
-
-    def inputs(self, dataset: DatasetVersion) -> pd.DataFrame:
-        """Every feature of the tier."""
-        return dataset.frame[list(dataset.features)]
 
     def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Choose the number of trees with the lowest loss of all inner validation days, and fit it to all rows."""

@@ -154,14 +154,10 @@ def _duplicates(recorded: list[RecordedTrial]) -> list[str]:
         if trial.finished and trial.spec is not None:
             by_spec[trial.spec.hash].append(trial)
     return [
-        f"{same[0].run.data.params['architecture']} in trials {_numbers(same)}"
+        f"{same[0].run.data.params['architecture']} in trials {', '.join(str(trial.number) for trial in same)}"
         for same in by_spec.values()
         if len(same) > 1
     ]
-
-
-def _numbers(trials: list[RecordedTrial]) -> str:
-    return ", ".join(str(trial.number) for trial in trials)
 
 
 def _invalid(study: Study, recorded: list[RecordedTrial]) -> list[str]:

@@ -75,7 +75,7 @@ def watch(read: Callable[[], list[dict[str, Any]]], console: Console, pause: flo
 def _cells(state: dict[str, Any]) -> list[str]:
     done = f"{state['finished']}/{state['target']}" if "target" in state else UNKNOWN
     horizon = f"h{state['horizon']}" if "horizon" in state else UNKNOWN
-    figures = [_figure(state.get("best_loss"), ".4f"), _figure(state.get("base_rate_loss"), ".4f")]
+    figures = [figure_text(state.get("best_loss"), ".4f"), figure_text(state.get("base_rate_loss"), ".4f")]
     return [
         state["study"],
         state.get("budget", UNKNOWN),
@@ -84,12 +84,13 @@ def _cells(state: dict[str, Any]) -> list[str]:
         done,
         state_in_words(state),
         *figures,
-        _figure(state.get("best_skill"), "+.3f"),
+        figure_text(state.get("best_skill"), "+.3f"),
         "; ".join(state["issues"]),
     ]
 
 
-def _figure(value: float | None, form: str) -> str:
+def figure_text(value: float | None, form: str) -> str:
+    """Write a figure in this form, unless it is unknown."""
     return UNKNOWN if value is None else format(value, form)
 
 

@@ -171,11 +171,8 @@ def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[st
             finally:
                 progress.update(bar, total=1, completed=1)
             compared = "first snapshot" if refresh is None else refresh.text()
-            progress.console.print(
-                f"{ticker}: {snapshot.digest[:SHOWN_DIGITS]}, {snapshot.rows:,} sessions "
-                f"{snapshot.first} to {snapshot.last}; {compared}",
-                markup=False,
-            )
+            stored = f"{snapshot.digest[:SHOWN_DIGITS]}, {snapshot.rows:,} sessions {snapshot.first} to {snapshot.last}"
+            progress.console.print(f"{ticker}: {stored}; {compared}", markup=False)
     return failures
 
 

@@ -47,11 +47,6 @@ def _in_words(planned: PlannedPower) -> str:
         "smallest AUC gain between two models": f"{planned.smallest_gain:.3f}",
     }
     width = max(map(len, rows))
-    lines = [f"{name:<{width}}  {value:>6}" for name, value in rows.items()]
-    return "\n".join(
-        [
-            f"horizon {planned.horizon}, {planned.power:.0%} power at {planned.size:.0%}, two-sided",
-            *lines,
-            *(f"assumed, not measured: {line}" for line in planned.assumptions),
-        ]
-    )
+    lines = [f"horizon {planned.horizon}, {planned.power:.0%} power at {planned.size:.0%}, two-sided"]
+    lines += [f"{name:<{width}}  {value:>6}" for name, value in rows.items()]
+    return "\n".join([*lines, *(f"assumed, not measured: {line}" for line in planned.assumptions)])

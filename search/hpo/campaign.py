@@ -15,6 +15,7 @@ from rich.table import Table
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError, PatchscaleError, describe_error
 from search.audit.status import study_states
+from search.audit.status_table import figure_text
 from search.hpo.command import open_stores, open_study, require_runnable, work_on
 from search.hpo.launcher import Launcher
 from search.results.card import study_card
@@ -213,10 +214,6 @@ def summary_table(stores: Stores, names: Sequence[str], failures: Mapping[str, s
     for name in names:
         row = states[name]
         done = f"{row['finished']}/{row['target']}" if "finished" in row else "unknown"
-        figures = [row.get("best_loss"), row.get("best_skill")]
-        shown = [
-            "unknown" if value is None else format(value, form)
-            for value, form in zip(figures, (".4f", "+.3f"), strict=True)
-        ]
-        table.add_row(name, failures.get(name, row["state"]).split(":")[0], done, *shown)
+        figures = [figure_text(row.get("best_loss"), ".4f"), figure_text(row.get("best_skill"), "+.3f")]
+        table.add_row(name, failures.get(name, row["state"]).split(":")[0], done, *figures)
     return table

@@ -90,12 +90,7 @@ def open_study(stores: Stores, request: HpoRequest, plan: Plan) -> Study:
 
 
 def work_on(
-    stores: Stores,
-    request: HpoRequest,
-    plan: Plan,
-    *,
-    launcher: Launcher | None = None,
-    launched: bool = False,
+    stores: Stores, request: HpoRequest, plan: Plan, *, launcher: Launcher | None = None, launched: bool = False
 ) -> Ending:
     """Open or make the study of a plan, run what remains of it, and close it with its results.
 

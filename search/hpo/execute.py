@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
@@ -99,10 +99,12 @@ def work_on_study(
         with StudyProgress(console, finished=finished, target=target) as progress:
             coordinator = Coordinator(study, workforce, progress, until=until)
             met = coordinator.run()
-        timed_out = coordinator.timed_out and not met
-        outcome["complete"] = met and len(study.finished()) >= target
-        outcome["timed_out"] = timed_out
-        outcome["state"] = "incomplete" if met else "interrupted"
+        timed_out, done = coordinator.timed_out and not met, len(study.finished())
+        if met:
+            outcome |= {"status": "FINISHED", "state": "complete"} if done >= target else {"state": "incomplete"}
+        elif timed_out:
+            outcome["state"] = f"stopped by timeout, {done}/{target}"
+            study.schedule.set_user_attr(STOPPED, "timeout")
     _print_summary(console, study)
     if not met:
         how = "stopped by timeout" if timed_out else "interrupted"
@@ -112,35 +114,27 @@ def work_on_study(
 
 
 @contextmanager
-def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iterator[dict[str, Any]]:
-    """Keep the study's run RUNNING inside, and end it by cause, with its results, outside."""
+def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iterator[dict[str, str]]:
+    """Keep the study's run RUNNING inside, and end it as what is given inside says, with its results, outside."""
     study.client.update_run(study.run_id, status="RUNNING")
-    outcome: dict[str, Any] = {"complete": False, "timed_out": False, "state": "interrupted"}
-    status, state = "KILLED", "interrupted"
+    outcome = {"status": "KILLED", "state": "interrupted"}
     study.schedule.set_user_attr(STOPPED, "")
     try:
         if launcher is not None:
             launcher.link(study)
         yield outcome
-        if outcome["complete"]:
-            status, state = "FINISHED", "complete"
-        elif outcome["timed_out"]:
-            state = f"stopped by timeout, {len(study.finished())}/{study.target_trials}"
-            study.schedule.set_user_attr(STOPPED, "timeout")
-        else:
-            state = outcome["state"]
     except Exception as error:
-        status, state = "FAILED", describe_error(error)
+        outcome |= {"status": "FAILED", "state": describe_error(error)}
         raise
     finally:
         signals.only_note()
         try:
             reconcile(study)
-            close_study(study, state)
+            close_study(study, outcome["state"])
         finally:
-            RunWriter(study.client, study.run_id).end(status, state)
+            RunWriter(study.client, study.run_id).end(outcome["status"], outcome["state"])
             if launcher is not None:
-                launcher.end(status, state)
+                launcher.end(outcome["status"], outcome["state"])
 
 
 def close_study(study: Study, state: str) -> None:

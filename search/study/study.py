@@ -148,16 +148,12 @@ def open_or_create_study(
         study = load_study(stores, plan.study, client=client, storage=storage)
         _require_same(study.plan, plan, "continued")
     else:
-        earlier = find_parent_run(client, plan)
-        asked = plan.with_settings(earlier[1].fixed_settings) if earlier else plan
-        study = _create(client, storage, stores, asked, trials, data_root, earlier[0] if earlier else None)
-    study.schedule.sampler = TrialSeededSampler(plan.seed, sampler)
-    study.schedule.set_user_attr(SAMPLER, sampler)
+        study = _create(client, storage, stores, plan, trials, data_root)
+    study.schedule.sampler, study.schedule.pruner = TrialSeededSampler(plan.seed, sampler), make_pruner(pruner)
+    asked = {SAMPLER: sampler, TARGET_TRIALS: trials, DATA_ROOT: str(data_root), PRUNER: pruner}
+    for name, value in asked.items():
+        study.schedule.set_user_attr(name, value)
     RunWriter(client, study.run_id).set_tags({"study.sampler": sampler})
-    study.schedule.set_user_attr(TARGET_TRIALS, trials)
-    study.schedule.set_user_attr(DATA_ROOT, str(data_root))
-    study.schedule.set_user_attr(PRUNER, pruner)
-    study.schedule.pruner = make_pruner(pruner)
     return study
 
 
@@ -216,16 +212,10 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> tuple[str, Plan] | None
     return str(runs[0].info.run_id), stored
 
 
-def _create(
-    client: MlflowClient,
-    storage: Any,
-    stores: Stores,
-    plan: Plan,
-    trials: int,
-    data_root: Path,
-    run_id: str | None = None,
-) -> Study:
+def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
+    earlier = find_parent_run(client, plan)
+    plan = plan.with_settings(earlier[1].fixed_settings) if earlier else plan
     space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
@@ -234,7 +224,7 @@ def _create(
     schedule.set_user_attr(DATA_ROOT, str(data_root))
     schedule.set_user_attr(TARGET_TRIALS, trials)
     queue_architectures(schedule, space, extremes(plan.grid()), forced="extreme")
-    run_id = run_id or make_parent_run(client, experiment_id, plan)
+    run_id = earlier[0] if earlier else make_parent_run(client, experiment_id, plan)
     schedule.set_user_attr(RUN_ID, run_id)
     return Study(
         plan=plan, schedule=schedule, client=client, experiment_id=experiment_id, run_id=run_id, home=stores.home

@@ -22,11 +22,10 @@ def lock_path(stores: Stores, study_name: str) -> Path:
     return stores.home / "locks" / f"{study_name}.lock"
 
 
-@contextmanager
-def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> Iterator[int]:
+def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> AbstractContextManager[int]:
     """Hold a study against a second command on this machine.
 
-    Yields a file descriptor that workers inherit: the lock lasts until the last
+    Gives a file descriptor that workers inherit: the lock lasts until the last
     of them is gone, so that what is found RUNNING after it is really stale.
 
     Raises
@@ -34,8 +33,7 @@ def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> Iterato
     StoreError
         If another command still works on the study after ``wait`` seconds.
     """
-    with _lock(lock_path(stores, study_name), f"study {study_name} in use by process", wait) as handle:
-        yield handle
+    return _lock(lock_path(stores, study_name), f"study {study_name} in use by process", wait)
 
 
 def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> AbstractContextManager[int]:

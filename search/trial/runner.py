@@ -167,7 +167,7 @@ class TrialRunner:
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
         figures = {
-            **execution_figures(spec, trainer, peak.value, rows=len(windows.x_DF)),
+            **execution_figures(trainer, peak.value),
             "attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean()),
             "best/epoch": trainer.best_epoch,
             "n_epochs": trainer.epoch,
@@ -221,8 +221,9 @@ def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd
     write_predictions(directory, validation)
 
 
-def execution_figures(spec: Spec, trainer: Trainer, peak: int | None, *, rows: int) -> dict[str, float]:
+def execution_figures(trainer: Trainer, peak: int | None) -> dict[str, float]:
     """Memory as estimated and as measured, in bytes, and windows a micro-batch; what is unknown is left out."""
-    execution, estimated = trainer.execution, trainer.execution.memory(spec, rows).total
-    figures = {"memory/estimated_bytes": float(estimated), "execution/micro_batch": float(execution.micro_batch)}
+    estimated = trainer.execution.memory(trainer.spec, len(trainer.windows.x_DF)).total
+    micro_batch = trainer.execution.micro_batch
+    figures = {"memory/estimated_bytes": float(estimated), "execution/micro_batch": float(micro_batch)}
     return figures if peak is None else {**figures, "memory/peak_bytes": float(peak)}

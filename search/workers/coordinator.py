@@ -79,8 +79,7 @@ class Coordinator:
     def _run_workers(self) -> None:
         self._start()
         while self.pool.workers:
-            self._notice_lost_parent()
-            self._notice_deadline()
+            self._notice_end()
             heard = self.pool.next_event(POLL_SECONDS)
             if heard is None:
                 continue
@@ -172,13 +171,13 @@ class Coordinator:
         for worker in self.pool.workers:
             worker.order(STOP)
 
-    def _notice_lost_parent(self) -> None:
-        """Stop when the ``mlflow run`` that started us is gone."""
-        if self._parent is not None and self.stopped_by is None and os.getppid() != self._parent:
+    def _notice_end(self) -> None:
+        """Stop when the ``mlflow run`` that started us is gone, or the time is up."""
+        if self.stopped_by is not None:
+            return
+        if self._parent is not None and os.getppid() != self._parent:
             self._stop(signal.SIGTERM)
-
-    def _notice_deadline(self) -> None:
-        if self._deadline is not None and self.stopped_by is None and time.monotonic() > self._deadline:
+        elif self._deadline is not None and time.monotonic() > self._deadline:
             self.timed_out = True
             self._stop(signal.SIGALRM)
             self.progress.say("time is up: stopping after the current epochs")
