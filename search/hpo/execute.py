@@ -93,9 +93,8 @@ def work_on_study(
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)
         for other in sealed_by_others(study):
-            console.print(
-                f"warning: trains or selects on days that study {other} keeps sealed as its test", markup=False
-            )
+            warning = f"warning: trains or selects on days that study {other} keeps sealed as its test"
+            console.print(warning, markup=False)
         with StudyProgress(console, finished=finished, target=target) as progress:
             coordinator = Coordinator(study, workforce, progress, until=until)
             met = coordinator.run()
@@ -164,9 +163,8 @@ def _print_summary(console: Console, study: Study) -> None:
     finished = table[table["state"] == "finished"]
     if len(finished):
         console.print(_summary(finished, study))
-    link = board_link(study.experiment_id, study.plan.study)
     console.print("Compare the trials: start the UI with `make ui` or `patchscale ui`, then open", markup=False)
-    console.print(link, markup=False, soft_wrap=True)
+    console.print(board_link(study.experiment_id, study.plan.study), markup=False, soft_wrap=True)
 
 
 def _summary(finished: pd.DataFrame, study: Study) -> Table:

@@ -219,10 +219,9 @@ def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, tria
     space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
-    schedule.set_user_attr(PLAN, json.dumps(plan_params(plan)))
-    schedule.set_user_attr(EXPERIMENT_ID, experiment_id)
-    schedule.set_user_attr(DATA_ROOT, str(data_root))
-    schedule.set_user_attr(TARGET_TRIALS, trials)
+    made = {PLAN: json.dumps(plan_params(plan)), EXPERIMENT_ID: experiment_id, DATA_ROOT: str(data_root)}
+    for name, value in {**made, TARGET_TRIALS: trials}.items():
+        schedule.set_user_attr(name, value)
     queue_architectures(schedule, space, extremes(plan.grid()), forced="extreme")
     run_id = earlier[0] if earlier else make_parent_run(client, experiment_id, plan)
     schedule.set_user_attr(RUN_ID, run_id)
