@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from model.windows import Windows, make_windows
 from pipeline.checks.stored import report_path
@@ -79,9 +78,3 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
     shifted = ", ".join(drift.shifted) or "none"
     writer.set_tags({"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
     writer.log_inputs(study_entities(study, dataset, pooled, windows))
-
-
-def write_predictions(directory: Path, validation: pd.DataFrame) -> None:
-    """Write ``predictions/val.parquet``: date, outcome and probability of every validation day."""
-    (directory / "predictions").mkdir()
-    validation.to_parquet(directory / "predictions" / "val.parquet", index=False)

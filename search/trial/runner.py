@@ -31,7 +31,7 @@ from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, spec_attributes, start_trial, trial_result
 from search.tracking.run import RunWriter
-from search.trial.inputs import study_entities, write_predictions
+from search.trial.inputs import study_entities
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -216,9 +216,10 @@ class TrialRunner:
 
 def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
     """Write ``spec.json``, ``best.safetensors`` and ``predictions/val.parquet``."""
+    (directory / "predictions").mkdir()
     (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
     save_checkpoint(directory / "best.safetensors", spec, model)
-    write_predictions(directory, validation)
+    validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
 
 
 def execution_figures(trainer: Trainer, peak: int | None) -> dict[str, float]:
