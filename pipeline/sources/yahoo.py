@@ -17,6 +17,7 @@ from pipeline.bars import normalise
 from pipeline.exceptions import DataError
 from pipeline.sources.base import Download
 
+NOT_FOUND = 404
 ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 1.0
 JITTER = 0.5
@@ -87,6 +88,8 @@ class YahooSource:
             except YFTickerMissingError as error:
                 raise _unknown(ticker, error) from error
             except (YFException, OSError, ValueError, LookupError) as error:
+                if getattr(getattr(error, "response", None), "status_code", None) == NOT_FOUND:
+                    raise _unknown(ticker, error) from error
                 reason = "rate limit" if isinstance(error, YFRateLimitError) else _one_line(error)
                 if attempt == ATTEMPTS:
                     raise DataError(
