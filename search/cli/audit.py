@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from pipeline.exceptions import StoreError
 from search.cli.options import store_options
 from search.tracking.stores import Stores
 
@@ -20,13 +21,24 @@ def audit(stores: Stores, study: str, as_json: bool) -> None:
 
     Of each axis the values that trials have; the exit code is 1 if anything is missing. Missing are trials below
     the target, extremes, untested values, records that do not give back their spec, and trials on which MLflow and
-    Optuna disagree. 'patchscale supplement' runs what is untested.
+    Optuna disagree. 'patchscale supplement' runs what is untested. Of an imported study it says what its sources say,
+    and what is unknown.
     """
     from search.audit.audit import audit_study
+    from search.audit.imported import audit_imported, imported_in_words
     from search.audit.text import audit_in_words
     from search.study.study import load_study
     from search.tracking.locks import is_locked
+    from search.tracking.stores import open_tracking
 
-    found = audit_study(load_study(stores, study), running=is_locked(stores, study))
+    try:
+        opened = load_study(stores, study)
+    except StoreError:
+        imported = audit_imported(open_tracking(stores), study)
+        if imported is None:
+            raise
+        click.echo(json.dumps(imported, indent=2) if as_json else "\n".join(imported_in_words(imported)))
+        sys.exit(1 if imported["missing"] else 0)
+    found = audit_study(opened, running=is_locked(stores, study))
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(audit_in_words(found)))
     sys.exit(1 if found.missing else 0)

@@ -8,30 +8,43 @@ import click
 
 from search.cli.options import request_options
 
-KINDS = ("csv", "json", "log")
+KINDS = ("csv", "json", "log", "optuna", "table", "ray", "mlflow")
 
 
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(KINDS), default=None, help="Of every file; else its suffix says it.")
+@click.option(
+    "--kind", type=click.Choice(KINDS), default=None, help="Of every file; else its suffix or content says it."
+)
+@click.option("--map", "columns", multiple=True, help="OURS=THEIRS: n_heads=model.heads; may be given again.")
+@click.option(
+    "--objective",
+    type=click.Choice(("minimize", "maximize")),
+    default=None,
+    help="What was done with the value, where the source does not say it.",
+)
 @request_options("tracking_uri")
-def import_results(paths: tuple[Path, ...], kind: str | None, tracking_uri: str) -> None:
-    """Import legacy results from PATHS, each trial a run.
+def import_results(
+    paths: tuple[Path, ...], kind: str | None, columns: tuple[str, ...], objective: str | None, tracking_uri: str
+) -> None:
+    """Import results of others from PATHS, each trial a run.
 
-    Again adds nothing. Reads CSV result tables, JSON lists of trials (bare, or under 'trials'), and logs. What a
-    source does not say is absent; n_heads is recovered from arch_idx only with proof. Every file is parsed before
-    anything is written.
+    Again adds nothing. Reads an earlier study's CSV tables, JSON lists of trials and logs, plain or packed; Optuna's
+    storages (SQLite, journal) and data frames; tables and JSON lines of W&B and Ray Tune; folders of Ray Tune and of
+    MLflow's old file store. What a source does not say is absent; n_heads is recovered from arch_idx only with proof.
+    Every file is parsed before anything is written.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from search.legacy.record.importer import import_files, parse_files
+    from search.legacy.recover.column_map import read_map
     from search.tracking.stores import resolve_stores
     from search.workers.progress import make_console
 
     console = make_console()
-    parsed = parse_files(paths, kind)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    parsed = parse_files(paths, kind, read_map(columns), objective or "")
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*shown, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("trials", total=sum(len(report.trials) for _, report in parsed))
         links = import_files(resolve_stores(tracking_uri), parsed, lambda: progress.advance(bar))
     for _, report in parsed:

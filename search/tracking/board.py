@@ -16,18 +16,25 @@ UI_ADDRESS = "http://127.0.0.1:5000"
 ARCHITECTURES, LOSSES = "Architectures", "Losses"
 # From nine axes on MLflow slants their names; eight run into each other.  The last metric colours the lines.
 PARAM_AXES = ("n_heads", "d_model", "n_layers", "d_ff", "dropout", "batch_size")
-METRIC_AXES = ("hp/log10_n_params", "hp/log10_learning_rate", "best/loss")
+LOSS_METRIC = "best/loss"
+METRIC_AXES = ("hp/log10_n_params", "hp/log10_learning_rate", LOSS_METRIC)
 # Sections that MLflow makes of the metrics' prefixes: named here so that they are folded, below ours.
 GENERATED = ("best", "val", "train", "hp", "memory", "execution", "attention")
 
 
-def save_board(client: MlflowClient, experiment_id: str, study: str, query: str | None = None) -> None:
+def save_board(
+    client: MlflowClient, experiment_id: str, study: str, query: str | None = None, metric: str = LOSS_METRIC
+) -> None:
     """Store a study's board as a shared view of its experiment; ``query`` shows other runs than its trials.
+
+    Runs stand in the order of ``metric``: a loss upwards, anything else, whose best may be its highest, downwards.
 
     The tag's form is MLflow's own and undocumented; the browser test guards it.
     """
     client.set_experiment_tag(
-        experiment_id, f"mlflow.sharedViewState.{board_key(study)}", json.dumps(_view(query or trial_query(study)))
+        experiment_id,
+        f"mlflow.sharedViewState.{board_key(study)}",
+        json.dumps(_view(query or trial_query(study), metric)),
     )
 
 
@@ -59,12 +66,12 @@ def trial_query(study: str) -> str:
     return matching({STUDY: study, ROLE: TRIAL_ROLE})
 
 
-def _view(query: str) -> dict[str, Any]:
-    axes = {"selectedParams": list(PARAM_AXES), "selectedMetrics": list(METRIC_AXES)}
+def _view(query: str, metric: str) -> dict[str, Any]:
+    axes = {"selectedParams": list(PARAM_AXES), "selectedMetrics": [*METRIC_AXES[:-1], metric]}
     return {
         "searchFilter": query,
-        "orderByKey": "metrics.`best/loss`",
-        "orderByAsc": True,
+        "orderByKey": f"metrics.`{metric}`",
+        "orderByAsc": metric == LOSS_METRIC,
         "runsHiddenMode": "SHOWALL",
         "isAccordionReordered": True,
         "compareRunSections": [
@@ -76,8 +83,8 @@ def _view(query: str) -> dict[str, Any]:
             _chart("parallel", "PARALLEL", ARCHITECTURES, **axes, showAllRuns=True),
             _line("val-loss", "val/loss"),
             _line("train-loss", "train/loss"),
-            _scatter("loss-n-params", "hp/log10_n_params", "best/loss"),
-            _scatter("loss-learning-rate", "hp/log10_learning_rate", "best/loss"),
+            _scatter("loss-n-params", "hp/log10_n_params", metric),
+            _scatter("loss-learning-rate", "hp/log10_learning_rate", metric),
         ],
     }
 

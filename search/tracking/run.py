@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from mlflow.data.dataset import Dataset
 
 
+MAX_METRICS = 1000
+
+
 class RunWriter:
     """Write one run; as a context, end it as what was done inside ended.
 
@@ -63,6 +66,7 @@ class RunWriter:
         parent: str = "",
         tags: Mapping[str, str] | None = None,
         versions: Mapping[str, str] | None = None,
+        start_time: int | None = None,
     ) -> RunWriter:
         """Make a run that says what it is for, whose it is, and which code and libraries made it.
 
@@ -80,10 +84,13 @@ class RunWriter:
             Beside those.
         versions : mapping, optional
             In place of the commit and the version of every library, where those made nothing of it.
+        start_time : int, optional
+            Milliseconds since 1970 at which somebody else's run began; else it begins now.
         """
         whose = {name: value for name, value in ((PARENT, parent), (STUDY, study)) if value}
         made_by = {**code_tags(), **library_tags()} if versions is None else versions
-        run = client.create_run(experiment_id, run_name=name, tags={ROLE: role, **whose, **made_by, **(tags or {})})
+        said = {ROLE: role, **whose, **made_by, **(tags or {})}
+        run = client.create_run(experiment_id, start_time=start_time, run_name=name, tags=said)
         return cls(client, str(run.info.run_id))
 
     def resume(self, name: str | None = None, tags: Mapping[str, Any] | None = None) -> None:
@@ -139,6 +146,18 @@ class RunWriter:
             tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
         )
 
+    def log_curves(self, curves: Mapping[str, Mapping[int, float]]) -> None:
+        """Log finite metrics by step, as many in a call as MLflow takes."""
+        now = int(time.time() * 1000)
+        points = [
+            Metric(name, value, now, step)
+            for name, curve in curves.items()
+            for step, value in curve.items()
+            if math.isfinite(value)
+        ]
+        for first in range(0, len(points), MAX_METRICS):
+            self.client.log_batch(self.run_id, metrics=points[first : first + MAX_METRICS])
+
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set several tags in one call."""
         self.log({}, tags=tags)
@@ -178,11 +197,11 @@ class RunWriter:
         else:
             self.interrupt()
 
-    def end(self, status: str, reason: str = "") -> None:
-        """End the run; the reason, if there is one, is a tag."""
+    def end(self, status: str, reason: str = "", end_time: int | None = None) -> None:
+        """End the run; the reason, if there is one, is a tag.  Somebody else's ended at ``end_time``."""
         if reason:
             self.client.set_tag(self.run_id, REASON, reason)
-        self.client.set_terminated(self.run_id, status)
+        self.client.set_terminated(self.run_id, status, end_time=end_time)
 
     def __enter__(self) -> RunWriter:
         """Give the writer of a run that is RUNNING."""

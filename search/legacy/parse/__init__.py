@@ -1,1 +1,1 @@
-"""From files to texts and numbers: source → csv, json, log; log_lines, flat_dict, strict_json."""
+"""From files to texts and numbers: files → kinds → source, stream → csv, json, log; the tools of others."""

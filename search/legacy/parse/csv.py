@@ -94,6 +94,7 @@ def _trial(row: dict[str, str], line: int) -> LegacyTrial:
         study=fields.text("experiment"),
         look_up=run_type in (None, "hpo"),
         dry_run=any("dry" in text.lower() for text in (run_type, row.get("status")) if text is not None),
+        results=stated,
         notes={name: printable(row.get(name, "")) for name in NOTES},
     )
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.exceptions import InputError
-from search.legacy.parse.log_lines import MAX_LINE, LogLine, read_line
+from search.legacy.parse.log_lines import FAIL, MAX_LINE, LogLine, read_line
+from search.legacy.parse.log_studies import Parts, StudyPart
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
 from search.legacy.recover.build import build_trial
-from search.legacy.recover.fields import Fields, canonical, printable, read_number
+from search.legacy.recover.fields import Fields, canonical, read_number
 from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial, digest
 
 EXACT = ("arch_idx", "d_model", "n_layers", "n_heads", "epochs", "batch_size")
 ROUNDED = ("learning_rate", "dropout")
+OBJECTIVE = "objective_"
 PARAMETERS = (*EXACT, *ROUNDED, "d_ff", "d_ff_ratio", "weight_decay", "warmup_steps")
 MAX_OPEN = 100
 FOREIGN, BROKEN, LONG, UNFINISHED_LINE = "not about a trial", "truncated or malformed", "too long", "no line end"
@@ -26,14 +27,24 @@ FOREIGN, BROKEN, LONG, UNFINISHED_LINE = "not about a trial", "truncated or malf
 
 @dataclass(kw_only=True, slots=True)
 class _Pending:
-    """A trial while the log is read: any of its lines may be missing."""
+    """A trial while the log is read: places and texts of its lines, of which any may be missing."""
 
     number: int
-    study: str | None
-    start: LogLine | None = None
-    forced: LogLine | None = None
-    end: LogLine | None = None
+    part: StudyPart
+    start: tuple[int, str] | None = None
+    forced: tuple[int, str] | None = None
+    end: tuple[int, str] | None = None
+    mixed: bool = False
+    drawn_otherwise: bool = False
     flags: list[str] = field(default_factory=list)
+
+
+class _Open(NamedTuple):
+    """A trial that has not ended, and what its lines say."""
+
+    trial: _Pending
+    start: LogLine
+    forced: LogLine | None
 
 
 def parse_log(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
@@ -58,18 +69,18 @@ def parse_log(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
             f"a legacy log must have lines like 'Trial 7: arch_idx=57, d_model=64, …', got none in {source.name}; "
             "check that it is the log of a study, or say its kind with --kind"
         )
-    return [reading.build(trial) for trial in reading.trials]
+    return [build(trial) for trial in reading.trials]
 
 
 def _lines(source: SourceFile, report: FileReport) -> Iterator[LogLine]:
     """Lines about trials; the others are noted as skipped."""
-    for number, text in enumerate(io.StringIO(source.text), 1):
+    for number, text, ended in source.pieces(MAX_LINE):
         report.lines = number
         if not text.strip():
             continue
         if len(text) > MAX_LINE:
             report.skip(number, LONG)
-        elif not text.endswith("\n"):
+        elif not ended:
             report.skip(number, UNFINISHED_LINE)
         elif (found := read_line(text, number)) is None:
             report.skip(number, FOREIGN)
@@ -84,18 +95,15 @@ class _Reading:
     """What has been read of a log so far."""
 
     trials: list[_Pending] = field(default_factory=list)
-    open: dict[int, list[_Pending]] = field(default_factory=dict)
+    open: dict[int, list[_Open]] = field(default_factory=dict)
+    failed: dict[int, _Pending] = field(default_factory=dict)
     forced: LogLine | None = None
-    study: str | None = None
-    since_study: int = 0
-    mixed: bool = False
-    maximised: bool = False
+    parts: Parts = field(default_factory=Parts)
 
     def take(self, line: LogLine, report: FileReport) -> None:
         """Take the next line."""
-        if line.kind == "study":
-            self.mixed = self.mixed or (self.study is not None and self.since_study == 0)
-            self.study, self.since_study = printable(line.says["name"]), 0
+        if line.kind in ("study", "script", "script end"):
+            self.parts.begin(line)
         elif line.kind == "forced":
             if self.forced is not None:
                 report.skip(self.forced.line, "forced dropout of no trial")
@@ -106,84 +114,129 @@ class _Reading:
             self._end(line)
 
     def _begin(self, line: LogLine, report: FileReport) -> None:
-        trial = _Pending(number=line.number, study=self.study, start=line)
-        if self.forced is not None:
-            if read_number(self.forced.says["dropout"]) == read_number(line.says.get("dropout")):
-                trial.forced = self.forced
-            else:
-                report.skip(self.forced.line, "forced dropout of no trial")
-            self.forced = None
+        trial = _Pending(number=line.number, part=self.parts.current, start=(line.line, line.text))
+        forced, self.forced = self.forced, None
+        if forced is not None and read_number(forced.says["dropout"]) == read_number(line.says.get("dropout")):
+            trial.forced = (forced.line, forced.text)
+        elif forced is not None:
+            report.skip(forced.line, "forced dropout of no trial")
         self.trials.append(trial)
         waiting = self.open.setdefault(line.number, [])
-        waiting.append(trial)
+        waiting.append(_Open(trial, line, forced if trial.forced else None))
         del waiting[:-MAX_OPEN]
-        self.since_study += 1
+        self.failed.pop(line.number, None)
+        self.parts.note_start(line)
 
     def _end(self, line: LogLine) -> None:
-        value, best = read_number(line.says.get("value")), read_number(line.says.get("best"))
-        if value is not None and best is not None and best > value and math.isfinite(best):
-            self.maximised = True
-        waiting = self.open.get(line.number, [])
-        fitting = [trial for trial in waiting if _fits(trial, line)]
-        if len({(repr(trial.start.says), trial.study) for trial in fitting if trial.start is not None}) == 1:
-            fitting[-1].end = line
-            waiting.remove(fitting[-1])
-            self.mixed = self.mixed or fitting[-1].study != self.study
+        if self._says_the_failure_again(line):
             return
-        alone = _Pending(number=line.number, study=self.study, end=line)
-        starts = [str(trial.start.line) for trial in fitting or waiting if trial.start is not None]
-        if starts:
-            word = "more than one start line fits" if fitting else "no start line fits"
-            alone.flags.append(f"{word} this end of trial {line.number}: see lines {', '.join(starts[:10])}")
-        self.trials.append(alone)
+        self.parts.note_end(line)
+        waiting = self.open.get(line.number, [])
+        fitting = [each for each in waiting if _fits(each, line)]
+        otherwise = [] if fitting else [each for each in waiting if _fits(each, line, apart_from=("dropout",))]
+        fitting = fitting or otherwise
+        if len({(repr(each.start.says), each.trial.part.name) for each in fitting}) == 1:
+            trial = fitting[-1].trial
+            waiting.remove(fitting[-1])
+            trial.end, trial.drawn_otherwise = (line.line, line.text), bool(otherwise)
+            if trial.part.name != self.parts.current.name:
+                trial.mixed = self.parts.current.mixed = True
+        else:
+            trial = _Pending(number=line.number, part=self.parts.current, end=(line.line, line.text))
+            starts = [str(each.start.line) for each in fitting or waiting]
+            if starts:
+                word = "more than one start line fits" if fitting else "no start line fits"
+                trial.flags.append(f"{word} this end of trial {line.number}: see lines {', '.join(starts[:10])}")
+            self.trials.append(trial)
+        if line.says.get("state") == FAIL:
+            self.failed[line.number] = trial
 
-    def build(self, trial: _Pending) -> LegacyTrial:
-        """Make a trial of what its lines say."""
-        start, end, forced = trial.start, trial.end, trial.forced
-        fields = Fields(_said(trial))
-        fields.flags.extend(trial.flags)
-        if self.mixed:
-            fields.flags.append("lines of several studies are mixed; which one it is of, is unknown")
-        if self.maximised:
-            fields.flags.append("the log's best value is not the smallest; what its value is, is unknown")
-        if forced is not None:
-            fields.flags.append(f"dropout was forced to {forced.says['dropout']}, drawn was {forced.says['was']}")
-        lines = [line for line in (forced, start, end) if line is not None]
-        study = None if self.mixed else trial.study
-        return build_trial(
-            fields,
-            form=f"log {start.form}" if start is not None else "log end",
-            where=f"line {' and '.join(str(line.line) for line in lines if line is not forced)}",
-            content=canonical({"lines": [line.text for line in lines]}),
-            start=digest(study, start.text) if start is not None else "",
-            study=study,
-            value_is_loss=not self.maximised,
-            notes={
-                "started": start.stamp if start is not None else "",
-                "ended": end.stamp if end is not None else "",
-                "forced": "dropout" if forced is not None else "",
-            },
-        )
+    def _says_the_failure_again(self, line: LogLine) -> bool:
+        """Whether this is the second of the two lines that Optuna prints of a failure: one says settings and error."""
+        trial = self.failed.get(line.number)
+        if line.says.get("state") != FAIL or trial is None or trial.end is None:
+            return False
+        del self.failed[line.number]
+        first = _read(trial.end)
+        if _says_value_only(first) == _says_value_only(line):
+            return False
+        if _says_value_only(first):
+            trial.end = (line.line, line.text)
+        return True
 
 
-def _said(trial: _Pending) -> dict[str, Any]:
+def build(trial: _Pending) -> LegacyTrial:
+    """Make a trial of what its lines say."""
+    start, end, forced = (None if each is None else _read(each) for each in (trial.start, trial.end, trial.forced))
+    part = trial.part
+    mixed = part.mixed or trial.mixed
+    said = _said(trial.number, start, forced, end)
+    fields = Fields(said)
+    fields.flags.extend(trial.flags)
+    if mixed:
+        fields.flags.append("mixed: lines of several studies are mixed; which one it is of, is unknown")
+    elif part.maximised:
+        fields.flags.append("the log's best value is not the smallest; what its value is, is unknown")
+    if forced is not None:
+        fields.flags.append(f"dropout was forced to {forced.says['dropout']}, drawn was {forced.says['was']}")
+    elif trial.drawn_otherwise and start is not None and end is not None:
+        fields.flags.append(f"dropout was {start.says['dropout']} in training, drawn was {end.params['dropout']}")
+    lines = [line for line in (forced, start, end) if line is not None]
+    study = None if mixed else part.name
+    return build_trial(
+        fields,
+        form=f"log {start.form}" if start is not None else "log end",
+        where=f"line {' and '.join(str(line.line) for line in lines if line is not forced)}",
+        content=canonical({"lines": [line.text for line in lines]}),
+        start=digest(study, start.text) if start is not None else "",
+        study=study,
+        value_is_loss=part.value_is_loss,
+        comparable=not mixed,
+        results={name: text for name, text in said.items() if name.startswith(OBJECTIVE)},
+        notes={
+            "started": start.stamp if start is not None else "",
+            "ended": end.stamp if end is not None else "",
+            "forced": "dropout" if forced is not None else "",
+        },
+    )
+
+
+def _says_value_only(failure: LogLine) -> bool:
+    return failure.says.get("error_message", "").startswith("with value")
+
+
+def _read(kept: tuple[int, str]) -> LogLine:
+    line = read_line(kept[1], kept[0])
+    assert line is not None, "it was read before"
+    return line
+
+
+def _said(number: int, start: LogLine | None, forced: LogLine | None, end: LogLine | None) -> dict[str, Any]:
     """Merge what a trial's lines say; the exact value of a finish line where it agrees with the rounded one."""
-    says: dict[str, Any] = {"number": trial.number}
-    if trial.end is not None:
-        says |= {name: trial.end.params[name] for name in PARAMETERS if name in trial.end.params}
-        says |= {name: text for name, text in trial.end.says.items() if name != "best"}
-    if trial.start is not None:
-        keep = [name for name in ROUNDED if name in says and not (name == "dropout" and trial.forced is not None)]
-        says |= {name: text for name, text in trial.start.says.items() if name not in keep}
+    says: dict[str, Any] = {"number": number}
+    if end is not None:
+        says |= {name: end.params[name] for name in PARAMETERS if name in end.params}
+        says |= {name: text for name, text in end.says.items() if name not in ("best", "best_number")}
+    if start is not None:
+        keep = [name for name in ROUNDED if name in says and _rounds_to(says[name], start.says.get(name, ""))]
+        says |= {
+            name: text
+            for name, text in start.says.items()
+            if name not in keep or (forced is not None and name == "dropout")
+        }
     return says
 
 
-def _fits(trial: _Pending, end: LogLine) -> bool:
-    """Whether an end can be that of a trial: every value that both lines give agrees."""
-    assert trial.start is not None
+def _fits(trial: _Open, end: LogLine, apart_from: Collection[str] = ()) -> bool:
+    """Whether an end can be that of a trial: every value that both lines give agrees.
+
+    Apart from some it fits only if a rate that both give agrees: too little else tells a trial from another.
+    """
     drawn = {} if trial.forced is None else {"dropout": trial.forced.says["was"]}
     printed, params = {**trial.start.says, **drawn}, end.params
-    given = {name for name in printed if params.get(name) is not None}
+    given = {name for name in printed if params.get(name) is not None}.difference(apart_from)
+    if apart_from and "learning_rate" not in given:
+        return False
     return all(read_number(params[name]) == read_number(printed[name]) for name in given.intersection(EXACT)) and all(
         _rounds_to(params[name], printed[name]) for name in given.intersection(ROUNDED)
     )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.exceptions import InputError, StoreError
+from search.legacy.parse.stream import Piece, read_pieces, read_text, survey
 from search.legacy.recover.fields import printable
 
 KINDS = ("csv", "json", "log")
 SUFFIXES = {".csv": "csv", ".json": "json", ".log": "log", ".txt": "log", ".out": "log"}
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 MEBIBYTE = 2**20
-SIZE_LIMITS = {"csv": 64 * MEBIBYTE, "json": 16 * MEBIBYTE, "log": 64 * MEBIBYTE}
+SIZE_LIMITS = {"csv": 64 * MEBIBYTE, "json": 16 * MEBIBYTE, "table": 64 * MEBIBYTE, "log": 16 * 1024 * MEBIBYTE}
 MAX_TRIALS = 100_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceFile:
     """A file's text and identity.
 
@@ -28,24 +31,47 @@ class SourceFile:
     kind : str
         ``csv``, ``json`` or ``log``.
     digest : str
-        SHA-256 of the bytes.
-    text : str
-        The whole content.
+        SHA-256 of the bytes, unpacked.
+    path : Path
+        Where it lies now.
+    encoding : str
+        In which its bytes are text.
     """
 
     name: str
     kind: str
     digest: str
-    text: str
+    path: Path
+    encoding: str = "utf-8"
+
+    @cached_property
+    def text(self) -> str:
+        """The whole content; a log is better read in pieces."""
+        return read_text(self.path, self.encoding)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the name, packed or not."""
+        return _plain(self.path).suffix.lower()
+
+    @property
+    def folder(self) -> str:
+        """Name of the directory that holds it: where files of one name lie beside each other, it tells them apart."""
+        return printable(self.path.absolute().parent.name)
+
+    def pieces(self, longest: int) -> Iterator[Piece]:
+        """Content piece by piece: see :func:`search.legacy.parse.stream.read_pieces`."""
+        return read_pieces(self.path, self.encoding, longest)
 
 
 def read_source(path: Path, kind: str | None = None) -> SourceFile:
-    """Read a legacy file.
+    """Read a legacy file to its end, holding little of it.
 
     Parameters
     ----------
     path : Path
-        A regular file of at most 64 MiB (JSON 16 MiB), UTF-8, without NUL bytes.
+        A regular file of at most 64 MiB (JSON 16 MiB, a log 16 GiB), UTF-8 or UTF-16, without NUL bytes; it may be
+        packed by gzip, bzip2 or xz.
     kind : str, optional
         Overrides what the suffix says.
 
@@ -57,44 +83,33 @@ def read_source(path: Path, kind: str | None = None) -> SourceFile:
         If it is of unknown kind, too large, or not text.
     """
     shown = printable(str(path))
-    kind = kind or SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise InputError(
-            f"a legacy file's kind must be known by its suffix ({', '.join(SUFFIXES)}), got {shown}; "
-            f"say it with --kind {' or '.join(KINDS)}"
-        )
-    limit = SIZE_LIMITS[kind]
+    kind = kind or kind_by_suffix(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if kind is None:
+            raise InputError(
+                f"a legacy file's kind must be known by its suffix ({', '.join(SUFFIXES)}), got {shown}; "
+                f"say it with --kind {' or '.join(KINDS)}"
+            )
+        if not stat.S_ISREG(status.st_mode):
             raise InputError(f"a legacy file must be a regular file, got {shown}; name the files themselves")
-        with path.open("rb") as handle:
-            data = handle.read(limit + 1)
+        limit = SIZE_LIMITS[kind]
+        refusal = f"a legacy {kind} file must have at most {limit // MEBIBYTE} MiB, got more in {shown}; split it"
+        if status.st_size > limit:
+            raise InputError(refusal)
+        found = survey(path, limit, refusal)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise StoreError(f"a legacy file must be readable, got {shown} ({reason}); check path and rights") from error
-    if len(data) > limit:
-        raise InputError(
-            f"a legacy {kind} file must have at most {limit // MEBIBYTE} MiB, got more in {shown}; split it"
-        )
-    return SourceFile(
-        name=printable(path.name), kind=kind, digest=hashlib.sha256(data).hexdigest(), text=_decode(data, shown)
-    )
+    return SourceFile(name=printable(path.name), kind=kind, digest=found.digest, path=path, encoding=found.encoding)
 
 
-def _decode(data: bytes, shown: str) -> str:
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise InputError(
-            f"a legacy file must be text, got a NUL byte in {shown} line {line}; it is binary or damaged, "
-            "take the original"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"a legacy file must be UTF-8 text, got other bytes in {shown} line {line}; it is binary, or has "
-            "to be converted first"
-        ) from error
+def kind_by_suffix(path: Path) -> str | None:
+    """Kind of a file by its name, packed or not; None is unknown."""
+    return SUFFIXES.get(_plain(path).suffix.lower())
+
+
+def _plain(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in PACKED_SUFFIXES else path

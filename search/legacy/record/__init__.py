@@ -1,1 +1,1 @@
-"""Into MLflow: present (what is there) → runs → importer; states."""
+"""Into MLflow: present (what is there), twins → runs → importer; states."""

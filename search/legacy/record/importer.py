@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from search.legacy.parse.csv import parse_csv
-from search.legacy.parse.json import parse_json_trials
-from search.legacy.parse.log import parse_log
-from search.legacy.parse.source import SourceFile, read_source
-from search.legacy.record.present import Present, look_up
-from search.legacy.record.runs import LEGACY, ORIGIN, SOURCE, run_name, trial_metrics, trial_params, trial_tags
+from search.legacy.parse.files import parse_files
+from search.legacy.parse.source import SourceFile
+from search.legacy.record.present import ALSO, Present, look_up
+from search.legacy.record.runs import (
+    FILE,
+    LEGACY,
+    MAX_TAG,
+    ORIGIN,
+    SOURCE,
+    run_name,
+    trial_metrics,
+    trial_params,
+    trial_tags,
+)
+from search.legacy.record.twins import Known, known_trial, what_is_new
+from search.legacy.recover.fields import printable
 from search.legacy.recover.report import FileReport
-from search.legacy.recover.trial import LegacyTrial, digest
+from search.legacy.recover.trial import FOREIGN, SINGLE, LegacyTrial, digest
 from search.study.study import find_or_create_experiment
-from search.tracking.board import board_link, save_board
+from search.tracking.board import LOSS_METRIC, board_link, save_board
 from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.reader import matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_tracking, prepare_home
-from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, ROLE
+from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, PARENT, ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-Parser = Callable[[SourceFile, FileReport], list[LegacyTrial]]
-PARSERS: dict[str, Parser] = {"csv": parse_csv, "json": parse_json_trials, "log": parse_log}
+__all__ = ["import_files", "parse_files"]
+
 LOCK = "legacy-import"
 BOARD = "legacy"
-EXPERIMENT = "patchscale-legacy-"
+EXPERIMENT, FOREIGN_EXPERIMENT = "patchscale-legacy-", "patchscale-imported-"
+MAX_PARAMS = 100
 ABOUT = (
     "Imported from an earlier study's files; what they do not say is absent. There are no predictions, so nothing here "
     "is evidence. Of the public scaling study of 2025-26 it is known that weight decay and warm-up never reached its "
     "optimizer, that its 3- and 5-day studies trained on 1-day labels, and that weekly indicators looked ahead."
 )
-
-
-def parse_files(paths: Sequence[Path], kind: str | None = None) -> list[tuple[SourceFile, FileReport]]:
-    """Read and parse every file, writing nothing.
-
-    Raises
-    ------
-    InputError, StoreError
-        If one of them can't be parsed wholly.
-    """
-    parsed = []
-    for path in paths:
-        source = read_source(path, kind)
-        report = FileReport(name=source.name, kind=source.kind)
-        report.trials = PARSERS[source.kind](source, report)
-        parsed.append((source, report))
-    return parsed
+FOREIGN_ABOUT = (
+    "Imported from what another tool recorded; what it does not say is absent. There are no predictions, so nothing "
+    "here is evidence."
+)
 
 
 def import_files(
@@ -84,8 +81,10 @@ def import_files(
     return [board_link(experiment_id, BOARD) for experiment_id in importer.experiments.values()]
 
 
-def experiment_name(trial: LegacyTrial) -> str:
-    """Name the experiment: losses compare within a horizon; the ticker is nowhere in the sources."""
+def experiment_name(trial: LegacyTrial, source: SourceFile) -> str:
+    """Name the experiment: losses compare within a horizon of the earlier study, and within somebody else's study."""
+    if trial.form in FOREIGN:
+        return f"{FOREIGN_EXPERIMENT}{trial.study or f'{source.folder}/{source.name}'}"
     return f"{EXPERIMENT}{'unknown-horizon' if trial.horizon is None else f'h{trial.horizon}'}"
 
 
@@ -99,6 +98,7 @@ class _Importer:
     advance: Callable[[], None]
     experiments: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
 
     def add(self, source: SourceFile, report: FileReport) -> None:
         """Write one file's trials, a parent run a study of each horizon."""
@@ -109,7 +109,7 @@ class _Importer:
                 self.advance()
                 continue
             self.seen.add(trial.fingerprint)
-            groups.setdefault((experiment_name(trial), trial.group), []).append(trial)
+            groups.setdefault((experiment_name(trial, source), trial.group), []).append(trial)
         parents = [self._add_group(source, report, name, group, trials) for (name, group), trials in groups.items()]
         for parent in filter(None, parents):
             self.client.log_text(parent, "\n".join(report.text(None)) + "\n", f"import-{source.digest[:12]}.txt")
@@ -118,17 +118,29 @@ class _Importer:
         self, source: SourceFile, report: FileReport, name: str, group: str, trials: Sequence[LegacyTrial]
     ) -> str | None:
         """Write a group's missing trials; return its parent run if anything was written."""
-        experiment_id = self._experiment(name)
         found = [(trial, *self.present.find(trial)) for trial in trials]
-        missing = [(trial, run) for trial, run, replace in found if run is None or replace]
+        absent = [(trial, run) for trial, run, replace in found if run is None or replace]
+        twins = self.present.twins.find_all([trial for trial, run in absent if run is None])
+        for trial, _ in absent:
+            if id(trial) in twins:
+                self._add_source(twins[id(trial)], trial, source, report)
+        missing = [(trial, run) for trial, run in absent if id(trial) not in twins]
         report.present += len(trials) - len(missing)
         for _ in range(len(trials) - len(missing)):
             self.advance()
-        identity = digest(name, group, source.digest)
-        parent = self.present.parent([run for _, run, _ in found if run is not None], identity, experiment_id)
+        parents = [twin.parent for twin in twins.values()]
+        parents += [run.data.tags.get(PARENT, "") for _, run, _ in found if run is not None]
+        parent = next((self.present.parents[each] for each in parents if each in self.present.parents), None)
+        if parent is None and not missing:
+            return None
+        identity = self._identity(name, group, source, trials[0])
+        experiment_id = self._experiment(name) if parent is None else self._adopt(parent)
+        parent = parent or self.present.parent([], identity, experiment_id)
+        if parent is not None:
+            self._name_source(parent, source)
         if not missing and (parent is None or parent.info.status != "RUNNING"):
             return None
-        parent_id = parent.info.run_id if parent else self._parent(experiment_id, name, source, trials[0], identity)
+        parent_id = parent.info.run_id if parent else self._parent(experiment_id, source, report, trials[0], identity)
         for trial, outdated in missing:
             if outdated is not None:
                 self.client.delete_run(outdated.info.run_id)
@@ -137,10 +149,11 @@ class _Importer:
             report.written += 1
             self.advance()
         self.client.set_terminated(parent_id, "FINISHED")
+        self._save_board(experiment_id)
         return parent_id
 
     def _write(self, experiment_id: str, parent_id: str, source: SourceFile, trial: LegacyTrial) -> None:
-        """Write one run in three calls; interrupted in between, it stays RUNNING and is replaced next time."""
+        """Write one run in few calls; interrupted in between, it stays RUNNING and is replaced next time."""
         writer = RunWriter.create(
             self.client,
             experiment_id,
@@ -149,26 +162,99 @@ class _Importer:
             parent=parent_id,
             tags=trial_tags(trial, source.name),
             versions={},
+            start_time=trial.started,
         )
-        writer.log(trial_metrics(trial), params=trial_params(trial))
-        writer.end(trial.outcome.status)
+        metrics = trial_metrics(trial)
+        self._log(writer, metrics, trial_params(trial))
+        writer.log_curves(trial.curves)
+        writer.end(trial.outcome.status, end_time=trial.ended)
+        self.present.count(experiment_id, metrics)
+        self.present.twins.add(
+            known_trial(trial, run_id=writer.run_id, experiment_id=experiment_id, parent=parent_id, file=source.name)
+        )
+
+    def _add_source(self, twin: Known, trial: LegacyTrial, source: SourceFile, report: FileReport) -> None:
+        """Let a run name a second file that says the same trial, and add what only that one says."""
+        params, metrics = what_is_new(trial, twin)
+        writer = RunWriter(self.client, twin.run_id)
+        self._log(writer, metrics, params)
+        if not twin.also:
+            writer.log_curves(trial.curves)
+        twin.also = "; ".join(filter(None, (twin.also, f"{source.name} {trial.where}")))
+        twin.params, twin.metrics = {**twin.params, **params}, {**twin.metrics, **metrics}
+        writer.set_tags(
+            {"legacy.also": printable(twin.also, MAX_TAG), f"{ALSO}{trial.fingerprint[:12]}": trial.fingerprint}
+        )
+        report.same[twin.file] += 1
+
+    @staticmethod
+    def _log(writer: RunWriter, metrics: Mapping[str, float], params: Mapping[str, str]) -> None:
+        names = list(params)
+        first, *others = [names[at : at + MAX_PARAMS] for at in range(0, len(names), MAX_PARAMS)] or [[]]
+        writer.log(metrics, params={name: params[name] for name in first})
+        for more in others:
+            writer.log({}, params={name: params[name] for name in more})
 
     def _experiment(self, name: str) -> str:
         if name not in self.experiments:
             experiment_id = find_or_create_experiment(self.client, self.stores, name)
             self.client.set_experiment_tag(experiment_id, ORIGIN, LEGACY)
-            save_board(self.client, experiment_id, BOARD, query=matching({ROLE: LEGACY_TRIAL_ROLE}))
             self.experiments[name] = experiment_id
+            self._save_board(experiment_id)
         return self.experiments[name]
 
-    def _parent(self, experiment_id: str, name: str, source: SourceFile, first: LegacyTrial, identity: str) -> str:
+    def _adopt(self, parent: Any) -> str:
+        experiment_id = str(parent.info.experiment_id)
+        self.experiments.setdefault(self.client.get_experiment(experiment_id).name, experiment_id)
+        return experiment_id
+
+    def _save_board(self, experiment_id: str) -> None:
+        """Show runs by the result that most of them have."""
+        results = self.present.results.get(experiment_id) or {LOSS_METRIC: 1}
+        metric = max(results, key=lambda name: (results[name], name == LOSS_METRIC))
+        query = matching({ROLE: LEGACY_TRIAL_ROLE})
+        save_board(self.client, experiment_id, BOARD, query=query, metric=metric)
+
+    def _identity(self, name: str, group: str, source: SourceFile, first: LegacyTrial) -> str:
+        """Name where a parent run is from: a file, or for files of a trial each, their folder."""
+        return digest(name, group, f"folder {source.folder}" if first.form == SINGLE else source.digest)
+
+    def _parent(
+        self, experiment_id: str, source: SourceFile, report: FileReport, first: LegacyTrial, identity: str
+    ) -> str:
         study = None if first.form == "csv" else first.study
-        return RunWriter.create(
+        run_id = RunWriter.create(
             self.client,
             experiment_id,
-            study or f"{source.name} {name.removeprefix(EXPERIMENT)}",
+            self._new_name(source, first, study),
             role=LEGACY_STUDY_ROLE,
             study=study or "",
-            tags={ORIGIN: LEGACY, SOURCE: identity, NOTE: ABOUT, "legacy.file": source.name},
+            tags={
+                ORIGIN: LEGACY,
+                SOURCE: identity,
+                NOTE: FOREIGN_ABOUT if first.form in FOREIGN else ABOUT,
+                FILE: source.name,
+                **{name: printable(text, MAX_TAG) for name, text in report.about.get(study or "", {}).items() if text},
+            },
             versions=code_tags(),
         ).run_id
+        self.present.parents[run_id] = self.client.get_run(run_id)
+        return run_id
+
+    def _new_name(self, source: SourceFile, first: LegacyTrial, study: str | None) -> str:
+        """Name a study as its source does, else by folder and file; by more where that is the name of another one."""
+        file = f"{source.folder}/{source.name}"
+        name = study or (source.folder if first.form == SINGLE else file)
+        if first.form == "csv" and first.horizon is not None:
+            name, file = f"{source.name} h{first.horizon}", f"{file} h{first.horizon}"
+        longer = file if name != file and study is None else f"{source.folder}/{name}"
+        taken = self.present.names()
+        return next((each for each in (name, longer) if each not in taken), f"{longer} {source.digest[:8]}")
+
+    def _name_source(self, parent: Any, source: SourceFile) -> None:
+        """Let a study name every file that it is from."""
+        named = parent.data.tags.get(FILE, "").split(", ")
+        if source.name not in named:
+            named.append(source.name)
+            parent.data.tags[FILE] = printable(", ".join(filter(None, named)), MAX_TAG)
+            self.client.set_tag(parent.info.run_id, FILE, parent.data.tags[FILE])

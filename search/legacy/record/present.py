@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.legacy.record.runs import FINGERPRINT, LEGACY, ORIGIN, SOURCE, START
+from search.legacy.record.runs import BEST, FINGERPRINT, LEGACY, ORIGIN, SOURCE, START
+from search.legacy.record.twins import Twins, known_run
 from search.legacy.recover.trial import LegacyTrial
 from search.tracking.reader import find_experiments, find_runs, matching
 from search.tracking.tags import LEGACY_STUDY_ROLE, PARENT, REASON, ROLE
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 UNFINISHED = "unfinished"
+ALSO = f"{FINGERPRINT}."
 
 
 @dataclass(kw_only=True, slots=True)
@@ -30,11 +33,17 @@ class Present:
         Trial runs of logs, by the digest of their start line.
     parents : dict
         Parent runs by id.
+    twins : Twins
+        Trial runs as another file's trials are compared with them.
+    results : dict
+        For each experiment, how many of its runs have which ``best/…`` metric.
     """
 
     by_fingerprint: dict[str, Any] = field(default_factory=dict)
     by_start: dict[str, list[Any]] = field(default_factory=dict)
     parents: dict[str, Any] = field(default_factory=dict)
+    twins: Twins = field(default_factory=Twins)
+    results: dict[str, Counter[str]] = field(default_factory=dict)
 
     def find(self, trial: LegacyTrial) -> tuple[Any, bool]:
         """Find a trial's run, and say whether it is to be replaced.
@@ -54,6 +63,14 @@ class Present:
         same_start.remove(unfinished[0])
         return unfinished[0], True
 
+    def count(self, experiment_id: str, metrics: Iterable[str]) -> None:
+        """Count the results of a run."""
+        self.results.setdefault(experiment_id, Counter()).update(name for name in metrics if name.startswith(BEST))
+
+    def names(self) -> set[str]:
+        """Names of the imported studies."""
+        return {run.info.run_name for run in self.parents.values()}
+
     def parent(self, runs: Sequence[Any], source: str, experiment_id: str) -> Any:
         """Find the parent run that a file's trials have or had; None if there is none."""
         ids = [run.data.tags.get(PARENT) for run in runs if run.info.experiment_id == experiment_id]
@@ -70,9 +87,12 @@ def look_up(client: MlflowClient) -> Present:
         if tags.get(ROLE) == LEGACY_STUDY_ROLE:
             present.parents[run.info.run_id] = run
         elif FINGERPRINT in tags:
-            present.by_fingerprint[tags[FINGERPRINT]] = run
+            for name in (name for name in tags if name == FINGERPRINT or name.startswith(ALSO)):
+                present.by_fingerprint[tags[name]] = run
             if START in tags:
                 present.by_start.setdefault(tags[START], []).append(run)
+            present.twins.add(known_run(run))
+            present.count(run.info.experiment_id, run.data.metrics)
     return present
 
 

@@ -6,13 +6,16 @@ import math
 
 from search.legacy.recover.architecture import DIMENSIONS, UNKNOWN
 from search.legacy.recover.fields import printable
-from search.legacy.recover.trial import FINISHED, LegacyTrial
+from search.legacy.recover.trial import FINISHED, FOREIGN, LegacyTrial
 from search.tracking.tags import REASON, STUDY, TRIAL_NUMBER
 
 ORIGIN, LEGACY = "origin", "legacy"
-FINGERPRINT, START, SOURCE = "legacy.fingerprint", "legacy.start", "legacy.source"
+FINGERPRINT, START, SOURCE, FILE = "legacy.fingerprint", "legacy.start", "legacy.source", "legacy.file"
 N_HEADS = "legacy.n_heads"
 MAX_TAG = 5000
+APART = "mixed/"
+COMPARABLE, DIRECTION = "legacy.comparable", "legacy.direction"
+BEST = "best/"
 
 
 def run_name(trial: LegacyTrial) -> str:
@@ -25,6 +28,8 @@ def run_name(trial: LegacyTrial) -> str:
     >>> run_name(LegacyTrial(form="csv", where="line 2", content="{}", outcome=killed))
     'legacy d?-L?-h?-ff?'
     """
+    if trial.form in FOREIGN and trial.notes.get("name"):
+        return trial.notes["name"]
     number = LEGACY if trial.number is None else f"{trial.number:03d}"
     return f"{number} {_label(trial)}"
 
@@ -43,13 +48,15 @@ def trial_tags(trial: LegacyTrial, file: str) -> dict[str, str]:
         "legacy.untrusted": a.untrusted,
         "legacy.value": value,
         "legacy.flags": "; ".join(trial.all_flags),
+        COMPARABLE: "" if trial.comparable else "no",
+        DIRECTION: trial.direction,
         **{f"legacy.{name}": text for name, text in trial.notes.items()},
     }
     return {
         ORIGIN: LEGACY,
         REASON: outcome.reason,
         FINGERPRINT: trial.fingerprint,
-        "legacy.file": file,
+        FILE: file,
         "legacy.form": trial.form,
         "legacy.where": trial.where,
         "legacy.objective": outcome.objective,
@@ -69,13 +76,15 @@ def trial_params(trial: LegacyTrial) -> dict[str, str]:
         "horizon": trial.horizon,
         "architecture": None if "?" in _label(trial) else _label(trial),
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    stated = {name: str(value) for name, value in known.items() if value is not None}
+    return {**{name: printable(text, MAX_TAG) for name, text in trial.settings.items()}, **stated}
 
 
 def trial_metrics(trial: LegacyTrial) -> dict[str, float]:
     """Metrics: the mirrored dimensions, further figures, and the value of a finished trial under its name.
 
-    A value that the source doesn't name is ``best/objective``: neither a loss nor an AUC.
+    A value that the source doesn't name is ``best/objective``: neither a loss nor an AUC. What is not comparable
+    stands under ``mixed/…``, where nothing looks for a best.
     """
     a, outcome, training = trial.architecture, trial.outcome, trial.training
     found = {f"hp/{name}": float(value) for name in DIMENSIONS if (value := getattr(a, name)) is not None}
@@ -87,8 +96,11 @@ def trial_metrics(trial: LegacyTrial) -> dict[str, float]:
     if isinstance(dropout, int | float):
         found["hp/dropout"] = float(dropout)
     if outcome.status == FINISHED and outcome.value is not None:
-        found[f"best/{'objective' if outcome.objective == UNKNOWN else outcome.objective}"] = outcome.value
-    return {**found, **trial.figures}
+        found[f"{BEST}{'objective' if outcome.objective == UNKNOWN else outcome.objective}"] = outcome.value
+    found |= trial.figures
+    if trial.comparable:
+        return found
+    return {name.replace(BEST, APART, 1) if name.startswith(BEST) else name: value for name, value in found.items()}
 
 
 def _label(trial: LegacyTrial) -> str:

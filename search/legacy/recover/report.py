@@ -32,6 +32,14 @@ class FileReport:
     repeated, present, written, replaced : int
         Trials that the import had already read, that were already in the record, that it wrote, and
         how many of those took the place of an unfinished run.
+    same : Counter
+        Trials that another file says too, by its name.
+    homeless : Counter
+        Fields that found no home in a run, with the number of trials that have them.
+    notes : list of str
+        What else a reader must know of the file.
+    about : dict
+        Tags of each study's own run, by the study's name.
     """
 
     name: str
@@ -44,6 +52,10 @@ class FileReport:
     present: int = 0
     written: int = 0
     replaced: int = 0
+    same: Counter[str] = field(default_factory=Counter)
+    homeless: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    about: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def skip(self, line: int, reason: str) -> None:
         """Note a line that is no part of a trial; neighbours become one range."""
@@ -73,6 +85,10 @@ class FileReport:
         )
         if self.replaced:
             yield f"  {self.replaced} of them replace an unfinished run"
+        yield from (
+            f"  {count:,} of them are also in {file}: one run, both sources named" for file, count in self.same.items()
+        )
+        yield from (f"  {note}" for note in self.notes)
         yield from _unnamed(self.trials)
         recovered = _grouped(
             (
@@ -84,6 +100,8 @@ class FileReport:
         yield from _listed("recovered n_heads", recovered, shown, count=len(self.recovered))
         candidates = _grouped((t.architecture.candidates or "no candidates", t.where) for t in unknown)
         yield from _listed("n_heads unknown", candidates, shown, count=len(unknown))
+        homeless = [f"{name} ({count:,} trials)" for name, count in self.homeless.items()]
+        yield from _listed("found no home (give one with --map OURS=THEIRS)", homeless, shown)
         flagged = [f"{trial.where}: {flag}" for trial in self.flagged for flag in trial.all_flags]
         yield from _listed("flagged", flagged, shown, count=len(self.flagged))
         for reason, ranges in self.skipped.items():

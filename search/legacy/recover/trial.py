@@ -10,6 +10,8 @@ from search.legacy.recover.architecture import Resolved
 
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 LOSS, ROC_AUC, UNNAMED = "loss", "roc_auc", "unknown"
+SINGLE = "json trial"
+FOREIGN = frozenset(("optuna", "table", "wandb", "ray", "mlflow"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,16 @@ class LegacyTrial:
         Further tags.
     flags : tuple of str
         What a reader must know.
+    curves : Mapping
+        Metrics by step: ``val/loss`` at each epoch.
+    settings : Mapping
+        Further params, under the names that the source gives them.
+    started, ended : int, optional
+        Milliseconds since 1970, where the source says them with their zone.
+    direction : str
+        ``minimize`` or ``maximize``, where the source or the user says it of the value.
+    comparable : bool
+        Whether it is known what the result is a result of; else it is kept, and out of comparisons.
     """
 
     form: str
@@ -88,6 +100,12 @@ class LegacyTrial:
     figures: Mapping[str, float] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    curves: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    started: int | None = None
+    ended: int | None = None
+    direction: str = ""
+    comparable: bool = True
 
     @property
     def fingerprint(self) -> str:

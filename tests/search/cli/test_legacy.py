@@ -22,10 +22,36 @@ def test_import_and_again_and_status(capsys, home):
     assert "board: http://" in out
     assert "3 trials read, 0 written, 3 already there" in run(capsys, "import", "trials.json")[1]
     shown = " ".join(run(capsys, "status")[1].split())
-    assert "trials.json unknown-horizon" in shown and "imported" in shown
+    assert "/trials.json" in shown and "imported" in shown and "unknown-horizon" not in shown
     [state] = json.loads(run(capsys, "status", "--json")[1])
     assert (state["imported"], state["n_heads_unknown"], state["best_loss"]) == (3, 3, None)
     assert state["issues"] == ["3 imported trials", "n_heads unknown in 3 imported trials"]
+
+
+def test_an_imported_study_is_audited_by_the_name_that_status_shows(capsys, home):
+    (home / "trials.json").write_text(json.dumps(TRIALS))
+    run(capsys, "import", "trials.json")
+    name = f"{home.name}/trials.json"
+    code, out, _ = run(capsys, "audit", name)
+    assert code == 0 and "3 of 3 trials finished" in out and "n_heads     unknown" in out
+    found = json.loads(run(capsys, "audit", name, "--json")[1])
+    assert (found["trials"], found["values"]["n_layers"], found["target"]) == (3, {"1": 1, "2": 1, "3": 1}, None)
+    code, _, err = run(capsys, "audit", "nobody's")
+    assert code == 2 and err.count("\n") == 1
+
+
+def test_tables_of_others_need_names_and_refuse_wrong_ones(capsys, home):
+    (home / "runs.csv").write_text("heads,score\n8,0.7\n4,0.6\n")
+    assert run(capsys, "import", "runs.csv", "--map", "n_heads=heads", "--objective", "maximize")[0] == 0
+    [state] = json.loads(run(capsys, "status", "--json")[1])
+    assert (state["imported"], state["n_heads_unknown"], state["best_loss"]) == (2, 0, None)
+    for words, *arguments in (
+        ("nearest: heads", "--map", "n_heads=head"),
+        ("must be OURS=THEIRS with OURS one of", "--map", "heads=heads"),
+        ("must give each field once", "--map", "n_heads=heads", "--map", "n_heads=score"),
+    ):
+        code, out, err = run(capsys, "import", "runs.csv", *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1) and words in err
 
 
 def test_the_kind_can_be_said(capsys, home):

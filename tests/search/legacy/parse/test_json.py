@@ -169,6 +169,124 @@ def test_a_dry_run_has_no_result(trials):
     assert (trial.outcome.status, trial.outcome.value, trial.notes["dry_run"]) == ("KILLED", None, "true")
 
 
+@pytest.mark.lesson("L45")
+@pytest.mark.parametrize("state", [{}, {"state": "TrialState.COMPLETE"}])
+@pytest.mark.parametrize("result", ["val_auc", "val_precision", "test_f1", "val_brier_score"])
+@pytest.mark.parametrize("place", [None, "user_attrs", "metrics"])
+def test_a_result_that_is_no_objective_is_kept_and_makes_a_trial_finished(trials, state, result, place):
+    found = {result: 0.713} if place is None else {place: {result: 0.713}}
+    [trial] = trials([{"params": {"d_model": 64}, **state, **found}])
+    name = "best/roc_auc" if result == "val_auc" else result
+    assert (trial.outcome.status, trial.outcome.value, trial.outcome.objective) == ("FINISHED", None, "unknown")
+    assert trial.figures[name] == 0.713
+
+
+def test_a_loss_of_training_alone_is_no_result(trials):
+    [trial] = trials([{"number": 0, "train_loss": 0.5, "params": {}}])
+    assert (trial.outcome.status, trial.figures) == ("KILLED", {"train_loss": 0.5})
+
+
+@pytest.mark.lesson("L45")
+@pytest.mark.parametrize(
+    "error",
+    [{"error": "RuntimeError: MPS"}, {"error_message": "boom"}, {"exception": {"type": "E"}}, {"traceback": "…"}],
+)
+@pytest.mark.parametrize("state", [{}, {"state": "TrialState.COMPLETE"}])
+def test_a_trial_that_names_an_error_failed_and_keeps_its_value_as_text(trials, error, state):
+    for entry in ({**SAMPLED, **state, "user_attrs": error}, {**SAMPLED, **state, **error}):
+        [trial] = trials([entry])
+        assert (trial.outcome.status, trial.outcome.value) == ("FAILED", 0.71)
+        assert "names an error" in trial.flags[0]
+
+
+@pytest.mark.parametrize("error", [None, "", "none", "nan", False, 0.25, {}, []])
+def test_what_is_no_error_fails_nothing(trials, error):
+    assert trials([{**SAMPLED, "user_attrs": {"error": error}}])[0].outcome.status == "FINISHED"
+
+
+def test_the_exact_value_beats_its_rounding(trials):
+    exact = {"learning_rate": 0.0005173887963493101, "dropout": 0.10239409387719026}
+    entry = {
+        "trial_number": 3,
+        "lr": 0.000517,
+        "dropout": 0.10,
+        "val_loss": 0.3285,
+        "value": 0.32849574,
+        "params": exact,
+    }
+    [trial] = trials({**RECOVERED, "trials": [entry]})
+    assert (trial.training, trial.flags) == (exact, ())
+    assert (trial.outcome.objective, trial.outcome.value) == ("loss", 0.32849574)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"user_attrs": {"actual_dropout": 0.27}},
+        {"user_attrs": {"dropout_used": 0.27}},
+        {"trained_params": {"dropout": 0.27}},
+        {"user_attrs": {"final_params": {"dropout": 0.27}}},
+        {"architecture": {"d_model": 96, "dropout": 0.27}},
+    ],
+)
+def test_what_was_trained_beats_what_was_drawn(trials, said):
+    [trial] = trials([{**SAMPLED, **said}])
+    assert trial.training["dropout"] == 0.27
+    assert trial.flags == ("dropout was 0.27 in training, drawn was 0.5",)
+
+
+def test_in_what_was_recovered_from_a_log_the_start_line_says_what_was_trained(trials):
+    entry = {**RECOVERED["trials"][0], "dropout": 0.27, "params": {"dropout": 0.1612, "learning_rate": 0.0001}}
+    [trial] = trials({**RECOVERED, "trials": [entry]})
+    assert trial.training["dropout"] == 0.27 and "drawn was 0.1612" in trial.flags[0]
+
+
+@pytest.mark.lesson("L45")
+@pytest.mark.parametrize(
+    ("study", "more", "objective"),
+    [
+        ("phase6c_2m_h1_a50", {}, "unknown"),
+        ("phase6c_2m_h1_a50", {"metric": "val_loss"}, "loss"),
+        ("phase6c_2m_h1_a50", {"objective": "val_auc"}, "roc_auc"),
+        ("phase6a_2M_h1", {}, "loss"),
+        ("phase6a_2M_h1", {"direction": "maximize"}, "unknown"),
+        ("phase6a_2M_h1", {"best_value": 0.72}, "unknown"),
+        ("phase6a_2M_h1", {"best_value": 0.71}, "loss"),
+    ],
+)
+def test_a_value_is_a_loss_only_where_the_source_or_its_study_says_so(trials, study, more, objective):
+    found = trials({"experiment": study, **more, "trials": [SAMPLED, {**SAMPLED, "number": 8, "value": 0.72}]})
+    assert {trial.outcome.objective for trial in found} == {objective}
+
+
+SINGLE = {
+    "trial_number": 7,
+    "value": 0.33,
+    "params": {"arch_idx": 60, "learning_rate": 0.0001},
+    "datetime_start": "2026-01-02T03:00:00",
+    "duration_seconds": 600.0,
+    "architecture": {"d_model": 64, "n_layers": 48, "n_heads": 2, "d_ff": 256, "param_count": 2417473},
+}
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        {"learning_curve": [{"epoch": 0, "val_loss": 0.45}, {"epoch": 1, "val_loss": 0.41}]},
+        {"user_attrs": {"history": {"epoch": [0, 1], "val_loss": [0.45, 0.41]}}},
+        {"user_attrs": {"val_losses": [0.45, 0.41]}},
+        {"epochs": [{"val_loss": 0.45}, {"val_loss": 0.41}]},
+    ],
+)
+def test_a_single_trial_is_read_whole(trials, curve):
+    [trial] = trials({**SINGLE, **curve})
+    a = trial.architecture
+    assert (a.d_model, a.n_layers, a.n_heads, a.d_ff, a.n_params) == (64, 48, 2, 256, 2417473)
+    assert (trial.form, trial.number, trial.outcome.value) == ("json trial", 7, 0.33)
+    assert trial.curves == {"val/loss": {0: 0.45, 1: 0.41}}
+    assert trial.notes["started"] == "2026-01-02T03:00:00" and trial.figures["seconds"] == 600.0
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

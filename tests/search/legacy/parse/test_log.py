@@ -1,11 +1,16 @@
+import gzip
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
 from search.legacy.parse import log as parse_log
+from search.legacy.record.importer import parse_files
 
 STUDY = "[I 2025-12-12 00:00:00,000] A new study created in memory with name: phase6a_2M_h1_threshold_1pct"
+PER_TRIAL = 10_000
 BEST = " Best is trial 0 with value: 0.1."
 
 
@@ -179,6 +184,80 @@ def test_starts_that_never_end_do_not_pile_up(read):
 def test_a_log_without_trials_is_refused(read):
     with pytest.raises(InputError, match=r"got none in study\.log"):
         read("Epoch 1", "Epoch 2")
+
+
+FAILED_WITH = (
+    f"{stamp(3)}Trial 2 failed with parameters: {{'arch_idx': 57, 'learning_rate': 0.0001, 'weight_decay': 0.001}} "
+    "because of the following error: RuntimeError('MPS backend out of memory')."
+)
+FAILED = f"{stamp(3)}Trial 2 failed with value None."
+
+
+@pytest.mark.parametrize("lines", [(FAILED_WITH, FAILED), (FAILED, FAILED_WITH), (FAILED_WITH,)])
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_failure_is_one_run_with_its_settings_however_many_lines_say_it(read, lines, begun):
+    [trial] = read(*([start(2)] if begun else []), *lines)[0]
+    assert (trial.outcome.status, trial.outcome.reason) == ("FAILED", "RuntimeError('MPS backend out of memory')")
+    assert trial.training["weight_decay"] == 0.001 and trial.arch_idx == 57
+
+
+def test_a_number_that_fails_again_after_it_began_again_is_another_failure(read):
+    first, second = read(start(2), FAILED_WITH, FAILED, start(2, second=9), FAILED_WITH, FAILED)[0]
+    assert (first.outcome.status, second.outcome.status) == ("FAILED", "FAILED")
+
+
+def test_what_was_trained_beats_what_was_drawn_where_no_line_says_that_it_was_forced(read):
+    line = start(7, heads=", n_heads=8", rest="batch=256x1, dropout=0.27")
+    [trial], _ = read(line, finish(7, params="'arch_idx': 57, 'learning_rate': 0.0001, 'dropout': 0.1612"))
+    assert trial.training["dropout"] == 0.27
+    assert trial.flags == ("dropout was 0.27 in training, drawn was 0.1612",)
+    alone, _ = read(line, finish(7, params="'dropout': 0.1612"))
+    assert len(alone) == 2, "too little says that they are of one trial"
+
+
+COLOURED = "\x1b[32m[I 2025-12-13 03:51:01,140]\x1b[0m "
+BAR = " 12%|█▏        | 6/50 [00:10<01:20,  1.83s/it]"
+
+
+@pytest.mark.parametrize("before", ["", BAR, f"{BAR}\r", f"{BAR}\r  \r{BAR}\x1b[A\r", "\x1b[K"])
+def test_bars_and_colours_change_nothing(parse, before):
+    plain = "\n".join((STUDY, start(7), finish(7))) + "\n"
+    lines = [COLOURED + line.removeprefix(stamp(1)) if line == start(7) else line for line in plain.splitlines()]
+    [trial], _ = parse("".join(f"{before}{line}\r\n" for line in lines), "study.log")
+    [same], _ = parse(plain, "study.log")
+    assert (trial.fingerprint, trial.where) == (same.fingerprint, "line 2 and 3")
+
+
+def test_bars_stand_before_lines_without_a_time_too(parse):
+    text = "".join(f"{BAR}{line[len(stamp(1)) :]}\n" for line in (start(7), finish(7)))
+    assert parse(text, "study.log")[0][0].outcome.status == "FINISHED"
+
+
+def test_several_objectives_are_kept_and_none_is_the_value(read):
+    several = f"{stamp(9)}Trial 7 finished with values: [0.31, 0.72] and parameters: {{'arch_idx': 57}}. "
+    named = f"{stamp(9)}Trial 7 finished with value: {{'val_auc': 0.72}} and parameters: {{'arch_idx': 57}}."
+    [trial] = read(start(7), several)[0]
+    assert (trial.outcome.status, trial.outcome.value) == ("FINISHED", None)
+    assert trial.figures == {"objective_0": 0.31, "objective_1": 0.72}
+    assert read(start(7), named)[0][0].outcome.objective == "roc_auc"
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_a_log(tmp_path):
+    def peak(epochs):
+        path = tmp_path / "long.log.gz"
+        bars = "".join(f"\r{n % 100:3d}%|█     | {n}/5000 [00:10<01:20,  1.83s/it]" for n in range(500))
+        with gzip.open(path, "wt", compresslevel=1) as log:
+            for n in range(epochs):
+                log.write(f"{start(n)}\n{bars}\n" + "epoch 1 train_loss=0.5\n" * 500 + f"{finish(n)}\n")
+        tracemalloc.start()
+        trials = parse_files([path])[0][1].trials
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(trials) == epochs
+        return found - epochs * PER_TRIAL
+
+    assert peak(200) < peak(20) + 2**20
 
 
 LINES = (

@@ -1,3 +1,5 @@
+import gzip
+import json
 import os
 
 import pytest
@@ -30,7 +32,7 @@ def test_random_bytes_are_refused_in_one_line_or_hold_no_trial(tmp_path, data, k
         ("x.json", b"\x7fELF\0\0", "NUL byte in x.json line 1"),
         ("x.csv", b"a,b\n1\0,2\n", "NUL byte in x.csv line 2"),
         ("x.log", b"ok\nok\n\xff\xfe\n", "other bytes in x.log line 3"),
-        ("x.json", "[1]".encode("utf-16"), "NUL byte"),
+        ("x.json", "[1]\0".encode("utf-16"), "NUL byte"),
         ("x.parquet", b"PAR1", "say it with --kind csv or json or log"),
     ],
 )
@@ -39,6 +41,15 @@ def test_what_is_no_text_is_refused(tmp_path, monkeypatch, name, data, words):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=words):
         read_source((tmp_path / name).relative_to(tmp_path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["x.json", "x.json.gz"])
+def test_every_kind_is_read_in_any_encoding_and_packing(tmp_path, name, encoding):
+    data = json.dumps([{"number": n} for n in range(9)]).encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    source = read_source(tmp_path / name)
+    assert (source.kind, json.loads(source.text)[8], source.folder) == ("json", {"number": 8}, tmp_path.name)
 
 
 def test_a_byte_order_mark_is_no_content(tmp_path):

@@ -4,9 +4,10 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.exceptions import InputError
-from search.legacy.record.importer import parse_files
+from search.legacy.record.importer import import_files, parse_files
 from search.tracking.stores import open_tracking
 from search.tracking.tags import BASELINE_ROLE, PARENT
+from tests.search.legacy.conftest import runs_of
 
 STUDY = "[I 2025-12-12 00:00:00,000] A new study created in memory with name: phase6a_2M_h1_threshold_1pct\n"
 START = (
@@ -154,6 +155,107 @@ def test_rows_of_one_table_are_parted_by_horizon(importing, stores, csv_text):
     assert sorted(run.info.run_name for run in parents) == ["results.csv h1", "results.csv h3"]
     names = {e.experiment_id: e.name for e in open_tracking(stores).search_experiments()}
     assert sorted(names[run.info.experiment_id] for run in parents) == ["patchscale-legacy-h1", "patchscale-legacy-h3"]
+
+
+def studies(everything):
+    return sorted(run.info.run_name for run in everything if run.data.tags["run.role"] == "legacy-study")
+
+
+def test_what_names_no_study_is_called_by_folder_and_file_and_two_of_a_name_by_more(stores, tmp_path):
+    named = {"experiment": "phase6a_2M_h1", "trials": [{"trial_number": 0, "value": 0.3}]}
+    for folder, change in (("a50", 0.0), ("a200", 0.1)):
+        (tmp_path / folder).mkdir()
+        unnamed = [{**each, "value": each["value"] + change} for each in LIST]
+        other = {**named, "trials": [{"trial_number": 0, "value": 0.3 + change}]}
+        for name, document in (("all_trials.json", unnamed), ("study.json", other)):
+            (tmp_path / folder / name).write_text(json.dumps(document))
+        import_files(stores, parse_files(sorted((tmp_path / folder).iterdir())))
+    assert studies(runs_of(stores)) == [
+        "a200/all_trials.json",
+        "a200/phase6a_2M_h1",
+        "a50/all_trials.json",
+        "phase6a_2M_h1",
+    ]
+
+
+def test_files_of_a_trial_each_are_one_study_of_their_folder(stores, tmp_path):
+    folder = tmp_path / "phase6c"
+    folder.mkdir()
+    for n in range(3):
+        (folder / f"trial_{n}.json").write_text(json.dumps({**LIST[n], "architecture": {"d_model": 64}}))
+    import_files(stores, parse_files([folder / "trial_0.json", folder / "trial_1.json"]))
+    import_files(stores, parse_files(sorted(folder.iterdir())))
+    everything = runs_of(stores)
+    assert (studies(everything), len(everything)) == (["phase6c"], 4)
+
+
+@pytest.mark.lesson("L45")
+def test_trials_of_mixed_studies_have_no_metric_that_is_compared(importing, recorded):
+    other = STUDY.replace("2M_h1", "2M_h3")
+    importing(study__log=STUDY + START.format(0) + other + FINISH.format(0, "0.1"))
+    [run] = recorded()
+    assert "mixed" in run.data.tags["legacy.flags"]
+    assert not any(name.startswith("best/") for name in run.data.metrics)
+    assert (run.data.metrics["mixed/loss"], run.data.tags["legacy.comparable"]) == (0.1, "no")
+
+
+JSON_OF_LOG = {
+    "experiment": "phase6a_2M_h1_threshold_1pct",
+    "budget": "2M",
+    "trials": [
+        {"trial_number": n, "val_loss": value, "lr": 0.0001, "d_model": 64, "duration_seconds": 5.0, "val_auc": 0.7}
+        for n, value in ((0, 0.34), (1, 0.33), (5, 0.36))
+    ],
+}
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("first", ["study__log", "trials__json"])
+def test_a_study_that_is_there_as_log_and_as_json_is_one_and_names_both(importing, recorded, together, first):
+    files = {"study__log": LOG.replace("1pct\n", "1pct_2M\n"), "trials__json": JSON_OF_LOG}
+    order = sorted(files, key=lambda name: name != first)
+    for part in [order] if together else [[name] for name in order]:
+        importing(**{name: files[name] for name in part})
+    _, everything = importing(**files)
+    runs = by_number(recorded())
+    assert (len(recorded()), sorted(runs), len(studies(everything))) == (4, ["0", "1", "2", "5"], 1)
+    [parent] = [run for run in everything if run.data.tags["run.role"] == "legacy-study"]
+    assert set(parent.data.tags["legacy.file"].split(", ")) == {"study.log", "trials.json"}
+    both = runs["0"]
+    assert {both.data.tags["legacy.file"], both.data.tags["legacy.also"].split(" ")[0]} == {"study.log", "trials.json"}
+    assert both.data.metrics["seconds"] == 5.0 and both.data.params["batch_size"] == "32", "each adds what it says"
+    assert both.data.metrics["best/loss"] == 0.34 and both.data.metrics["best/roc_auc"] == 0.7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"val_loss": 0.35}, {"trial_number": 8}, {"lr": 0.0002}, {"d_model": 128}],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_differs_is_another_trial(importing, recorded, change):
+    document = {**JSON_OF_LOG, "trials": [{**JSON_OF_LOG["trials"][0], **change}]}
+    importing(study__log=LOG, trials__json=document)
+    assert len(recorded()) == 4
+
+
+def test_curves_are_metrics_by_step(importing, recorded, stores):
+    entry = {
+        "number": 0,
+        "value": 0.3,
+        "learning_curve": [{"epoch": n, "val_loss": 0.5 - n / 1e4} for n in range(1500)],
+    }
+    importing(trials__json=[entry])
+    [run] = recorded()
+    curve = open_tracking(stores).get_metric_history(run.info.run_id, "val/loss")
+    assert [point.step for point in curve] == list(range(1500))
+
+
+def test_a_board_is_ordered_by_the_result_that_its_runs_have(importing, stores):
+    _, everything = importing(trials__json=[{"number": n, "val_auc": 0.7 + n / 100} for n in range(3)])
+    experiment = open_tracking(stores).get_experiment(everything[0].info.experiment_id)
+    view = json.loads(experiment.tags["mlflow.sharedViewState.legacy"])
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`best/roc_auc`", False)
+    assert "best/roc_auc" in view["compareRunCharts"][0]["selectedMetrics"]
 
 
 def test_hostile_names_reach_the_store_harmless(importing, recorded):

@@ -1,0 +1,152 @@
+"""Tables of other tools as trials: rows of W&B, Ray Tune and Optuna, or of anybody with a map of columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.exceptions import InputError
+from search.legacy.parse.source import MAX_TRIALS, MEBIBYTE, SourceFile
+from search.legacy.parse.strict_json import parse_json
+from search.legacy.parse.table_columns import Columns, Row, flatten
+from search.legacy.recover.column_map import ColumnMap
+from search.legacy.recover.fields import printable
+from search.legacy.recover.foreign import ForeignTrial, build_foreign
+from search.legacy.recover.report import FileReport
+from search.legacy.recover.trial import LegacyTrial
+
+MAX_ROWS = 2_000_000
+
+
+def parse_table(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> list[LegacyTrial]:
+    """Read a table, a row a trial or a step of one.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or says nothing that is known or mapped.
+    """
+    rows = read_rows(source)
+    report.lines = len(rows)
+    trials = read_trials(rows, source, report, columns, objective)
+    return [build_foreign(trial, columns) for trial in trials]
+
+
+def read_trials(
+    rows: Sequence[Row], source: SourceFile, report: FileReport, columns: ColumnMap, objective: str
+) -> list[ForeignTrial]:
+    """Find in rows the trials that they are of.
+
+    Raises
+    ------
+    InputError
+        If no column is known or mapped, or a mapped one is not there.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    columns.require_found(names, source.name)
+    roles = Columns.of(names, columns)
+    if not rows or not (roles.params or roles.metrics or roles.values):
+        raise InputError(
+            f"a table must have a column that is known or mapped, got {', '.join(map(printable, names[:12]))} "
+            f"in {source.name}; map one, as in --map value=COLUMN"
+        )
+    groups = roles.groups(rows)
+    if len(groups) > MAX_TRIALS:
+        raise InputError(f"a table must have at most {MAX_TRIALS:,} trials, got more in {source.name}")
+    trials = [roles.trial(group, objective=objective) for group in groups]
+    for name in roles.homeless:
+        report.homeless[printable(name)] += sum(
+            any(not is_empty(row.values.get(name)) for row in group) for group in groups
+        )
+    for name in [name for name, count in report.homeless.items() if not count]:
+        del report.homeless[name]
+    return trials
+
+
+def read_rows(source: SourceFile) -> list[Row]:
+    """Read the rows of a CSV, a JSON list, or a file of a JSON object a line.
+
+    Raises
+    ------
+    InputError
+        If one is damaged.
+    """
+    rows = list(_csv_rows(source) if source.suffix in (".csv", ".txt") else _json_rows(source))
+    if len(rows) > MAX_ROWS:
+        raise InputError(f"a table must have at most {MAX_ROWS:,} rows, got more in {source.name}; split it")
+    return rows
+
+
+def is_json_lines(text: str) -> bool:
+    r"""Whether a text is a JSON object a line, two or more of them.
+
+    Examples
+    --------
+    >>> is_json_lines('{"a": 1}\n{"a": 2}\n'), is_json_lines('[{"a": 1}]'), is_json_lines('{"a":\n{}}')
+    (True, False, False)
+    """
+    lines = [line for line in text[:MEBIBYTE].splitlines() if line.strip()][:2]
+    return len(lines) == 2 and all(_is_object(line) for line in lines)
+
+
+def is_empty(value: object) -> bool:
+    """Whether a cell says nothing."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "-"))
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _csv_rows(source: SourceFile) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(source.text, newline=""), skipinitialspace=True)
+    try:
+        header = [name.strip() or f"unnamed column {at}" for at, name in enumerate(next(reader, []), 1)]
+        if len(set(header)) < len(header):
+            raise InputError(
+                f"a table must have each column once, got a repeated one in {source.name}; rename one in its first line"
+            )
+        for cells in reader:
+            if not cells or not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise InputError(
+                    f"a row must have {len(header)} cells like the header, got {len(cells)} in {source.name} line "
+                    f"{reader.line_num}; it is half-written or damaged, take the original"
+                )
+            said = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+            yield Row(f"line {reader.line_num}", {name: cell for name, cell in said.items() if not is_empty(cell)})
+    except csv.Error as error:
+        raise InputError(
+            f"a table must be well-formed, got {error} in {source.name} line {reader.line_num}; it is half-written or "
+            "damaged, take the original"
+        ) from error
+
+
+def _json_rows(source: SourceFile) -> Iterator[Row]:
+    text = source.text
+    if is_json_lines(text):
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        for number, line in lines:
+            if number == lines[-1][0] and not text.endswith("\n") and not _is_object(line):
+                continue
+            yield Row(
+                f"line {number}", flatten(_object(parse_json(line, f"{source.name} line {number}"), source, number))
+            )
+        return
+    document = parse_json(text, source.name)
+    found = document if isinstance(document, list) else [document]
+    for number, entry in enumerate(found, 1):
+        yield Row(f"entry {number}", flatten(_object(entry, source, number)))
+
+
+def _object(entry: object, source: SourceFile, number: int) -> Mapping[str, Any]:
+    if isinstance(entry, dict):
+        return entry
+    raise InputError(f"a row must be a JSON object, got {type(entry).__name__} in {source.name} row {number}")
