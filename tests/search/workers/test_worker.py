@@ -16,7 +16,7 @@ print("what a library prints is no event")
 while True:
     order = orders.take()
     orders.report({"order": order, "stop": order == STOP or orders.stop.wait(0.0 if order == "run" else 60.0)})
-    if orders.stop.is_set():
+    if order == STOP:
         break
 """
 
