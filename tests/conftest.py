@@ -33,18 +33,18 @@ settings.register_profile(
 )
 settings.load_profile("patchscale")
 
-COSTLY = {"made": "registered versions", "browser": "browser", "launch": "processes", "cloned": "processes"}
+COSTLY = ("made", "browser", "launch", "cloned")
+
+
+def pytest_itemcollected(item):
+    """What is slow by its fixtures is marked so."""
+    if any(name in getattr(item, "fixturenames", ()) for name in COSTLY):
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """What is slow by its fixtures is marked so; a file's tests, or those of a costly fixture, share one worker."""
-    for item in items:
-        costly = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
-        if costly:
-            item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(COSTLY[costly[0]] if costly else item.path.as_posix()))
+    """A worker takes the slow ones first, so that none is left alone with one at the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
