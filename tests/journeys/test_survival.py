@@ -116,16 +116,32 @@ def test_four_workers_start_together_on_an_empty_directory_ten_times_out_of_ten(
 
 @pytest.mark.lesson("L28")
 def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(home, project, monkeypatch):
-    arguments = ["hpo", "--budget", "5K", "--max-epochs", "2000", "--patience", "2000"]
-    process = start(project, home, *arguments, "--workers", "1", "--trials", "2", "--timeout", "45s")
+    trials, epochs = 8, "20"
+    arguments = ["hpo", "--budget", "5K", "--max-epochs", epochs, "--patience", epochs, "--pruner", "none"]
+    arguments += ["--workers", "1", "--trials", str(trials)]
+    process = start(project, home, *arguments, "--timeout", "20s")
     out, _ = process.communicate(timeout=1500)
     assert process.returncode == 124, out
     study, client = open_study(home, monkeypatch)
-    done = len(results(study))
-    assert f"stopped by timeout after {done}/2" in out and done < 2
+    before = results(study)
+    done = len(before)
+    assert f"stopped by timeout after {done}/{trials}" in out and done < trials
     parent = client.get_run(study.user_attrs["run_id"])
-    assert (parent.info.status, parent.data.tags["status.reason"]) == ("KILLED", f"stopped by timeout, {done}/2")
+    assert (parent.info.status, parent.data.tags["status.reason"]) == ("KILLED", f"stopped by timeout, {done}/{trials}")
     assert study.user_attrs["stopped"] == "timeout"
-    (trial,) = [t for t in study.trials if t.user_attrs.get("end") == "interrupted"]
-    run = client.get_run(trial.user_attrs["run_id"])
-    assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "interrupted")
+    interrupted = [t for t in study.trials if t.user_attrs.get("end") == "interrupted"]
+    assert len(interrupted) <= 1, "a slow machine may have no trial by then"
+    for trial in interrupted:
+        run = client.get_run(trial.user_attrs["run_id"])
+        assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "interrupted")
+
+    process = start(project, home, *arguments)
+    out, _ = process.communicate(timeout=1500)
+    assert process.returncode == 0, out
+    study, client = open_study(home, monkeypatch)
+    after = results(study)
+    assert len(after) == trials and before.items() <= after.items()
+    parent = client.get_run(study.user_attrs["run_id"])
+    assert (parent.info.status, parent.data.tags["study.state"]) == ("FINISHED", "complete")
+    assert study.user_attrs["stopped"] == ""
+    assert all(t.state.is_finished() for t in study.trials if t.state != TrialState.WAITING)
