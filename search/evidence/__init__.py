@@ -3,7 +3,7 @@
 scores → bootstrap → difference → superior, selection, overfitting → text; forecasts (of the record); power.
 """
 
-from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
+from search.evidence.bootstrap import Interval, block_length, draw_days, has_support, metric_intervals, resampled_days
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.forecasts import Forecasts, load_forecasts
 from search.evidence.overfitting import probability_of_overfitting
@@ -19,6 +19,8 @@ __all__ = [
     "Selection",
     "Superiority",
     "block_length",
+    "draw_days",
+    "has_support",
     "load_forecasts",
     "metric_intervals",
     "model_confidence_set",

@@ -14,6 +14,7 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from pipeline.exceptions import InputError
 from search.evidence.scores import METRICS, Array, score, weighted_scores
+from search.results.class_counts import MIN_CLASS_DAYS
 
 Index = npt.NDArray[np.int64]
 
@@ -25,7 +26,7 @@ SAME = 1e-12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """A figure and where it may lie; all NaN where it is undefined.
+    """A figure and where it may lie; NaN what is undefined or has no support.
 
     Parameters
     ----------
@@ -116,6 +117,42 @@ def resampled_days(n_days: int, *, block: int, n_resamples: int = N_RESAMPLES, s
     return np.stack([bootstrap.update_indices() for _ in range(n_resamples)])
 
 
+def draw_days(y_D: Array, horizon: int, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> tuple[int, Index]:
+    """Draw days in blocks that the outcomes alone determine: a model's interval is the same whoever stands beside it.
+
+    Parameters
+    ----------
+    y_D : ndarray of shape (days,)
+        Outcomes, 0 or 1.
+    horizon, n_resamples, seed : int
+        As for :func:`block_length` and :func:`resampled_days`.
+
+    Returns
+    -------
+    int, ndarray of shape (resamples, days)
+        Mean length of a block, and the days.
+
+    Examples
+    --------
+    >>> draw_days(np.tile([0.0, 1.0], 150), 5, n_resamples=2)[0]
+    21
+    """
+    block = block_length(y_D, horizon)
+    return block, resampled_days(len(y_D), block=block, n_resamples=n_resamples, seed=seed)
+
+
+def has_support(y_D: Array) -> bool:
+    """Whether there are enough days of either class for an interval.
+
+    Examples
+    --------
+    >>> has_support(np.repeat([0.0, 1.0], [490, 10])), has_support(np.repeat([0.0, 1.0], [500, 2]))
+    (True, False)
+    """
+    n_positive = int(np.count_nonzero(y_D))
+    return min(n_positive, len(y_D) - n_positive) >= MIN_CLASS_DAYS
+
+
 def day_counts(days_RD: Index) -> Array:
     """How often each day was drawn, shape (resamples, days)."""
     n_resamples, n_days = days_RD.shape
@@ -126,7 +163,8 @@ def day_counts(days_RD: Index) -> Array:
 def metric_intervals(y_D: Array, p_D: Array, days_RD: Index, *, level: float = LEVEL) -> dict[str, Interval]:
     """Percentile intervals of one model's AUC, log loss and Brier score.
 
-    A resample that drew days of one class only has no AUC and is left out of the AUC's interval.
+    A resample that drew days of one class only has no AUC and is left out of the AUC's interval. Fewer than
+    :data:`MIN_CLASS_DAYS` days of a class carry no interval: its ends are NaN.
 
     Parameters
     ----------
@@ -144,10 +182,15 @@ def metric_intervals(y_D: Array, p_D: Array, days_RD: Index, *, level: float = L
     >>> found["roc_auc"].value, found["roc_auc"].low < 0.5 < found["roc_auc"].high
     (0.5, True)
     """
+    values = {metric: score(metric, y_D, p_D) for metric in METRICS}
+    if not has_support(y_D):
+        return {
+            metric: Interval(value=value, low=math.nan, high=math.nan, level=level) for metric, value in values.items()
+        }
     counts_RD = day_counts(days_RD)
     return {
-        metric: percentile_interval(score(metric, y_D, p_D), weighted_scores(metric, y_D, p_D, counts_RD), level)
-        for metric in METRICS
+        metric: percentile_interval(value, weighted_scores(metric, y_D, p_D, counts_RD), level)
+        for metric, value in values.items()
     }
 
 

@@ -14,6 +14,7 @@ from search.evidence.bootstrap import (
     SAME,
     block_length,
     day_counts,
+    has_support,
     percentile_interval,
     resampled_days,
 )
@@ -68,7 +69,7 @@ def paired_difference(
     Every resample scores both models on the same drawn days. The block is optimal for
     the series of daily differences (for the AUC, of the days' influences), and at least
     the horizon. The p-value compares the difference with resampled ones centred on
-    nought, so that equal models have 1.
+    nought, so that equal models have 1. On fewer than ten days of a class only the value is known, the rest is NaN.
 
     Parameters
     ----------
@@ -102,8 +103,11 @@ def paired_difference(
         )
     sign = sign_of(metric)
     block = block_length(daily_scores(metric, y_D, p_a_D) - daily_scores(metric, y_D, p_b_D), horizon)
-    counts_RD = day_counts(resampled_days(len(y_D), block=block, n_resamples=n_resamples, seed=seed))
     value = score(metric, y_D, p_a_D) - score(metric, y_D, p_b_D)
+    if not has_support(y_D):
+        unknown = dict.fromkeys(("low", "high", "p_value", "detectable"), math.nan)
+        return Difference(metric=metric, value=value, n_days=len(y_D), block=block, **unknown)
+    counts_RD = day_counts(resampled_days(len(y_D), block=block, n_resamples=n_resamples, seed=seed))
     drawn_R = weighted_scores(metric, y_D, p_a_D, counts_RD) - weighted_scores(metric, y_D, p_b_D, counts_RD)
     interval = percentile_interval(value, drawn_R)
     centred_R = drawn_R[np.isfinite(drawn_R)] - value

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import SAME, day_counts, percentile_interval, resampled_days
+from search.evidence.bootstrap import SAME, day_counts, has_support, percentile_interval, resampled_days
 from search.evidence.scores import Array, daily_errors, score, score_weights, sign_of, weighted_scores
 
 N_RESAMPLES = 1000
@@ -32,7 +32,7 @@ class Selection:
     corrected : float
         Score of models chosen on resampled days, on days apart from those; NaN if none were.
     corrected_low, corrected_high : float
-        95 % interval of the best model's score, moved by the correction.
+        95 % interval of the best model's score, moved by the correction; NaN on fewer than ten days of a class.
     null_maximum : float
         What the best of these models scores on average against outcomes that have nothing to do with them: the same
         outcomes, shifted in a ring.
@@ -129,7 +129,8 @@ def selection_corrected(
     best = int(_defined(sign * raw_M).argmax())
     outside_RD = days_apart(counts_RD, block // 4)
     corrected = _pooled_score(metric, y_D, p_MD, _defined(sign * inside_MR).argmax(axis=0), outside_RD)
-    interval = percentile_interval(raw_M[best], inside_MR[best] + corrected - raw_M[best])
+    drawn_R = inside_MR[best] + corrected - raw_M[best]
+    interval = percentile_interval(raw_M[best], drawn_R if has_support(y_D) else drawn_R[:0])
     null_S = null_best(metric, y_D, p_MD, block=block, n_shifts=n_resamples)
     n_independent = independent_draws(null_S)
     return Selection(

@@ -6,6 +6,7 @@ import math
 
 from search.evidence.bootstrap import Interval
 from search.evidence.difference import POWER, Difference
+from search.results.class_counts import MIN_CLASS_DAYS
 
 
 def number_text(value: float, digits: int = 4, *, sign: bool = False) -> str:
@@ -26,14 +27,21 @@ def interval_text(found: Interval | Difference, digits: int = 4, *, sign: bool =
     --------
     >>> interval_text(Interval(value=-0.01234, low=-0.02, high=0.001))
     '-0.0123 [-0.0200, 0.0010]'
+    >>> interval_text(Interval(value=0.906, low=math.nan, high=math.nan), 3)
+    '0.906 (no interval)'
     """
+    if math.isnan(found.low) and math.isnan(found.high) and math.isfinite(found.value):
+        return f"{number_text(found.value, digits, sign=sign)} (no interval)"
     value, low, high = (number_text(each, digits, sign=sign) for each in (found.value, found.low, found.high))
     return f"{value} [{low}, {high}]"
 
 
 def difference_text(found: Difference) -> str:
     """Say a paired difference, with the smallest that its days could show."""
+    if math.isnan(found.p_value) and math.isfinite(found.value):
+        few = f"fewer than {MIN_CLASS_DAYS} of the {found.n_days:,} days are of one class: no interval, no p-value"
+        return f"difference in {found.metric} {number_text(found.value, sign=True)}; {few}"
     return (
-        f"difference in {found.metric} {interval_text(found, sign=True)}, one-sided p {found.p_value:.4f}; "
-        f"{found.n_days:,} days can show {found.detectable:.4f} (two-sided, {POWER:.0%} power)"
+        f"difference in {found.metric} {interval_text(found, sign=True)}, one-sided p {number_text(found.p_value)}; "
+        f"{found.n_days:,} days can show {number_text(found.detectable)} (two-sided, {POWER:.0%} power)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
+from search.evidence.bootstrap import Interval, draw_days, metric_intervals
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.text import interval_text
 from search.registry.gate.collect import track_record_of_version
 from search.registry.gate.gate import MIN_COMMON_DAYS
 from search.registry.gate.track_record import TrackRecord, common_days
 from search.registry.versions.versions import find_version
+from search.results.class_counts import MIN_CLASS_DAYS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,6 +60,8 @@ class Comparison:
         found = self.differences["loss"]
         if self.n_days < MIN_COMMON_DAYS:
             return f"unknown: {self.n_days} common days are fewer than {MIN_COMMON_DAYS}"
+        if math.isnan(found.p_value):
+            return f"unknown: fewer than {MIN_CLASS_DAYS} of {self.n_days} common days are of one class"
         if found.low > 0 or found.high < 0:
             better, worse = self.names if found.high < 0 else self.names[::-1]
             return f"{better} is better than {worse} in log loss, by {abs(found.value):.4f}"
@@ -120,8 +124,7 @@ def compare_track_records(a: TrackRecord, b: TrackRecord) -> Comparison:
             f"{a.name} and {b.name}; register one anew on the other's days"
         )
     pair = (common.p_a_D, common.p_b_D)
-    block = block_length(common.p_a_D - common.y_D, a.horizon)
-    days_RD = resampled_days(n_days, block=block)
+    _, days_RD = draw_days(common.y_D, a.horizon)
     return Comparison(
         names=(a.name, b.name),
         sources=(a.source, b.source),

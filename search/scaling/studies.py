@@ -9,7 +9,9 @@ import numpy as np
 from model.spec.budget import Budget
 from model.spec.spec import flatten
 from pipeline.exceptions import InputError
+from search.evidence.bootstrap import has_support
 from search.evidence.forecasts import Forecasts, load_forecasts
+from search.results.class_counts import MIN_CLASS_DAYS, counts_in_words
 from search.scaling.points import Points
 from search.scaling.result import Scaling
 from search.scaling.scaling import N_RESAMPLES, scaling_of_points
@@ -50,6 +52,11 @@ def points_of(studies: Sequence[Study]) -> Points:
     forecasts = [load_forecasts(study).of_role("trial") for study in ordered]
     for study, each in zip(ordered, forecasts, strict=True):
         _require_same_days(study, each, ordered[0], forecasts[0])
+    if not has_support(forecasts[0].y_D):
+        counted = counts_in_words(len(forecasts[0].y_D), int(forecasts[0].y_D.sum()))
+        raise InputError(
+            f"scaling needs at least {MIN_CLASS_DAYS} days of each class, got {counted}; lower the threshold"
+        )
     sizes = [Budget(text=study.plan.budget).n_params for study in ordered]
     distinct = sorted(set(sizes))
     return Points(

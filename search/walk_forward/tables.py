@@ -9,9 +9,10 @@ import pandas as pd
 from rich.table import Table
 
 from model.metrics import evaluate
-from search.evidence.bootstrap import block_length, metric_intervals, resampled_days
+from search.evidence.bootstrap import draw_days, metric_intervals
 from search.evidence.forecasts import Forecasts
 from search.evidence.text import interval_text, number_text
+from search.results.class_counts import counts_in_words
 from search.tracking.tags import BASELINE_ROLE
 
 COMPARED = ("loss", "roc_auc")
@@ -48,12 +49,15 @@ def span(forecasts: Forecasts) -> str:
 
 def pooled_table(forecasts: Forecasts, title: str) -> Table:
     """Score of every model on all days, with 95 % intervals by the stationary bootstrap."""
-    table = Table(title=f"{title}, {span(forecasts)}", caption="95 % intervals: stationary bootstrap over days")
+    table = Table(title=f"{title}, {span(forecasts)}")
     _add_columns(table, "model", "AUC", "log loss", "base-rate loss", "Brier")
     y_D = forecasts.y_D
     base_rate_loss = evaluate(y_D, np.full(len(y_D), 0.5)).base_rate_loss
-    blocks = [block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD]
-    days_RD = resampled_days(len(y_D), block=max(blocks))
+    block, days_RD = draw_days(y_D, forecasts.horizon)
+    table.caption = (
+        f"95 % intervals: stationary bootstrap over the days in blocks of {block} on average, seed 0, whoever else "
+        f"stands here; {counts_in_words(len(y_D), int(y_D.sum()))}"
+    )
     for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True):
         found = {metric: interval_text(value) for metric, value in metric_intervals(y_D, p_D, days_RD).items()}
         table.add_row(name, found["roc_auc"], found["loss"], f"{base_rate_loss:.4f}", found["brier"])
@@ -74,7 +78,7 @@ def difference_table(forecasts: Forecasts, title: str) -> Table | None:
     for row, name in enumerate(forecasts.names):
         for metric in COMPARED if row != best else ():
             found = forecasts.difference(row, best, metric=metric)
-            cells = (interval_text(found, sign=True), f"{found.p_value:.4f}", f"{found.detectable:.4f}")
+            cells = (interval_text(found, sign=True), number_text(found.p_value), number_text(found.detectable))
             table.add_row(name, SHOWN_METRICS[metric], *cells)
     return table
 

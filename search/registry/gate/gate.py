@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import block_length, resampled_days
+from search.evidence.bootstrap import block_length, has_support, resampled_days
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import daily_losses
 from search.evidence.superior import superior_predictive_ability
 from search.evidence.text import difference_text
 from search.registry.gate.calibration import LEVEL, TOLERANCE, calibration_of
 from search.registry.gate.track_record import CommonDays, TrackRecord, common_days
+from search.results.class_counts import counts_in_words
 
 Array = npt.NDArray[np.float64]
 
@@ -108,9 +109,11 @@ def check_gate(track_record: TrackRecord, champion: TrackRecord | None) -> Gate:
     champion : TrackRecord, optional
         The present champion's; None if there is none.
     """
-    finite = _finite(track_record)
+    finite, y_D = _finite(track_record), track_record.on_unchosen().y_D
     if not finite.holds:
         others = _unknown(NAMES[1:], "not asked of forecasts that are not finite")
+    elif not has_support(y_D):
+        others = _unknown(NAMES[1:], f"{counts_in_words(len(y_D), int(y_D.sum()))} and no p-value")
     else:
         others = (
             _calibrated(track_record.on_unchosen()),
@@ -258,7 +261,7 @@ def _with_search(paired: Condition, track_record: TrackRecord, common: CommonDay
     _, p_value = _search_superiority(losses_MD, champion_D, track_record.horizon)
     return replace(
         paired,
-        holds=bool(paired.holds and p_value < SIZE),
+        holds=None if paired.holds is None else bool(paired.holds and p_value < SIZE),
         words=f"{paired.words}; these days chose the spec: {_superiority_text(losses_MD, 'the champion', p_value)}",
         figures={**paired.figures, "search_p_value": p_value, "models": len(losses_MD)},
     )
@@ -269,7 +272,7 @@ def _compared(name: str, opponent: str, found: Difference) -> Condition:
     figures = {each: getattr(found, each) for each in ("value", "low", "high", "p_value", "detectable", "n_days")}
     return Condition(
         name=name,
-        holds=bool(found.value < 0 and found.p_value < SIZE),
+        holds=None if np.isnan(found.p_value) else bool(found.value < 0 and found.p_value < SIZE),
         words=f"{opponent}{difference_text(found)}",
         figures=figures,
     )

@@ -14,6 +14,7 @@ from search.registry.holdout.sealed_days import TestScores, score_test_days, sea
 from search.registry.packaging.ask_version import ask_version
 from search.registry.versions.versions import AS_IS, find_version, parse_version, require_tag, version_name
 from search.results.card import update_card
+from search.results.class_counts import counts_in_words
 from search.results.holdout import count_openings, count_version_openings, record_opening
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
@@ -80,9 +81,10 @@ def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
 def result_text(name: str, scores: TestScores) -> str:
     """Say what was found on the test days: a line a model, then the comparison with the best baseline."""
     table = scores.table
+    counted = counts_in_words(len(table), int(table["y"].sum()))
     lines = [
         f"{name} on the test split: {len(table):,} days {table['date'].iloc[0].date()} to "
-        f"{table['date'].iloc[-1].date()}, base rate {table['y'].mean():.4f}",
+        f"{table['date'].iloc[-1].date()}, base rate {table['y'].mean():.4f}: {counted}",
     ]
     for model, found in scores.scores.items():
         shown = (f"{label} {interval_text(found[metric])}" for metric, label in SHOWN.items())

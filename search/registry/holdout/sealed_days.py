@@ -16,7 +16,7 @@ from model.windows import Windows, make_windows
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.holdout import HoldoutOpening
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
-from search.evidence.bootstrap import Interval, block_length, metric_intervals, resampled_days
+from search.evidence.bootstrap import Interval, draw_days, metric_intervals
 from search.evidence.difference import Difference, paired_difference
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def compare_on_days(dates_D: pd.DatetimeIndex, y_D: Array, said: Mapping[str, Ar
         Days that an outcome reaches ahead.
     """
     version, *others = said
-    block = block_length(said[version] - y_D, horizon)
-    days_RD = resampled_days(len(y_D), block=block)
+    _, days_RD = draw_days(y_D, horizon)
     beside = {f"p_{name}": said[name] for name in others}
     return TestScores(
         table=pd.DataFrame({"date": dates_D, "y": y_D, "p": said[version], **beside}),

@@ -56,7 +56,11 @@ def between(low: float, high: float, digits: int, *, sign: bool = False) -> str:
     --------
     >>> between(-0.006, 0.004, 3, sign=True)
     '[−0.006, +0.004]'
+    >>> between(float("nan"), float("nan"), 3)
+    'no interval'
     """
+    if math.isnan(low) and math.isnan(high):
+        return "no interval"
     write = signed if sign else fixed
     return f"[{write(low, digits)}, {write(high, digits)}]"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
@@ -142,7 +145,8 @@ def _difference_figure(data: pd.DataFrame, baseline: str) -> Figure:
     def draw(canvas: Canvas, palette: Palette) -> None:
         axes = canvas.subplots()
         detectable = float(trials["difference_detectable"].iloc[0])
-        axes.axvspan(-detectable, detectable, color=palette.line, alpha=0.55, lw=0)
+        if math.isfinite(detectable):
+            axes.axvspan(-detectable, detectable, color=palette.line, alpha=0.55, lw=0)
         axes.axvline(0, color=palette.faint, lw=1)
         for height, row in enumerate(data.iloc[::-1].to_dict("records")):
             marker, colour = ("o", palette.model) if row["role"] == "trial" else ("s", palette.baseline)
@@ -168,6 +172,6 @@ def _difference_figure(data: pd.DataFrame, baseline: str) -> Figure:
 def _difference_limits(data: pd.DataFrame, detectable: float) -> tuple[float, float]:
     """Wide enough for every trial; a hopeless baseline may be cut off."""
     trials = data[data["role"] == "trial"]
-    low = min(trials["difference_low"].min(), -detectable)
-    high = max(trials["difference_high"].max(), detectable, data["difference_value"].max())
-    return 1.08 * low, 1.08 * high
+    low = np.nanmin([*trials["difference_low"], *trials["difference_value"], -detectable])
+    high = np.nanmax([*trials["difference_high"], *data["difference_value"], detectable])
+    return 1.08 * float(low), 1.08 * float(high)

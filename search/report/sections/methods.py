@@ -5,6 +5,7 @@ from __future__ import annotations
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Section, Text
 from search.report.statistics.measure import Statistics, blocks_in_words
+from search.results.class_counts import MIN_CLASS_DAYS
 
 REFERENCES = (
     "Politis and Romano (1994), The stationary bootstrap, JASA 89. Politis and White (2004) and Patton, Politis and "
@@ -37,7 +38,8 @@ def methods_section(inputs: StudyInputs, measured: Statistics) -> Section:
         ),
         Text(
             text=f"Bootstrap: stationary, days drawn {blocks_in_words(measured.block)} (block length optimal for the "
-            f"daily difference of best trial and best baseline, at least the horizon of {plan.target.horizon}); paired "
+            f"outcomes, at least a month and the horizon of {plan.target.horizon}, so that no model's interval depends "
+            f"on which others stand beside it; none below {MIN_CLASS_DAYS} days of a class); paired "
             f"differences have blocks of their own. {measured.n_resamples:,} resamples for intervals, at most 1,000 "
             "for tests of many models, seed 0 throughout. Log loss is in nats a day. Smallest detectable: (1.96 + "
             "0.84) standard errors.",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from search.evidence import Difference, Interval
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.inputs.walked_trial import WalkedTrial
 from search.report.layout.format import between, fixed, p_text, plural, short_name, signed, with_interval
 from search.report.layout.page import Head, Number, Verdict
 from search.report.statistics.measure import Statistics
+from search.results.class_counts import counts_in_words
 
 SIGNIFICANT = 0.05
 
 
 def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | str | None = None) -> Head:
     """Make the first screen of a study, of its walk-forward too, or of why that can't be compared."""
-    plan, dates = inputs.plan, inputs.forecasts.dates_D
+    plan, dates, y_D = inputs.plan, inputs.forecasts.dates_D, inputs.forecasts.y_D
     return Head(
         study=inputs.name,
         title=f"{plan.data.ticker}: does a Transformer of {plan.budget} parameters foresee "
@@ -27,7 +30,10 @@ def page_head(inputs: StudyInputs, measured: Statistics, walked: WalkedTrial | s
         cautions=_cautions(inputs),
         facts=(
             ("Days shown", f"{len(dates)} validation days, {dates[0].date()} to {dates[-1].date()}"),
-            ("Base rate", f"{100 * inputs.forecasts.y_D.mean():.1f} % of the days were positive"),
+            (
+                "Base rate",
+                f"{100 * y_D.mean():.1f} % of the days were positive: {counts_in_words(len(y_D), int(y_D.sum()))}",
+            ),
             ("Sealed test", _openings(inputs)),
             ("Trials", f"{len(inputs.trials.names)} of {inputs.target_trials} finished"),
             ("Data", f"source {plan.data.source}, tier {plan.data.tier}, dataset {plan.data.dataset}"),
@@ -89,6 +95,8 @@ def answer(difference: Difference, p_value: float, opponent: str, n_trials: int)
     >>> answer(found, 0.4, "boosting", 50)
     'No evidence that the search beats the boosting baseline.'
     """
+    if math.isnan(difference.p_value):
+        return f"No evidence that the search beats the {opponent} baseline: too few days of a class for an interval."
     if difference.low > 0:
         return f"The search does not beat the {opponent} baseline: its best trial is worse on these days."
     if difference.high >= 0:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
-from search.evidence import Forecasts, block_length, metric_intervals, resampled_days
+from search.evidence import Forecasts, draw_days, metric_intervals
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.inputs.walked_trial import chosen_row, missing_baselines, missing_in_words, unbiased
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
@@ -68,8 +68,7 @@ def compared_in_words(inputs: StudyInputs, walked: Forecasts) -> str:
 def pooled_frame(forecasts: Forecasts, *, n_resamples: int) -> pd.DataFrame:
     """Score every model on all days, and its log loss against the best baseline's, with intervals."""
     y_D = forecasts.y_D
-    block = max(block_length(loss_D, forecasts.horizon) for loss_D in forecasts.losses_MD)
-    days_RD = resampled_days(len(y_D), block=block, n_resamples=n_resamples)
+    _, days_RD = draw_days(y_D, forecasts.horizon, n_resamples=n_resamples)
     best = forecasts.best(BASELINE_ROLE) if BASELINE_ROLE in forecasts.roles else None
     rows = []
     for row, (name, role) in enumerate(zip(forecasts.names, forecasts.roles, strict=True)):

@@ -5,7 +5,8 @@ Legend: M models, D days, R resamples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,11 +16,11 @@ from search.evidence import (
     Interval,
     Selection,
     Superiority,
-    block_length,
+    draw_days,
+    has_support,
     metric_intervals,
     model_confidence_set,
     probability_of_overfitting,
-    resampled_days,
     selection_corrected,
     superior_predictive_ability,
 )
@@ -36,7 +37,7 @@ class Statistics:
     Parameters
     ----------
     block : int
-        Mean block length of every bootstrap that compares many models.
+        Mean block length of every bootstrap but those of paired differences: the outcomes determine it.
     counts_RD : ndarray of shape (resamples, days)
         How often each resample drew each day.
     base_rate_loss : float
@@ -88,8 +89,7 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Statisti
     y_D, trials = forecasts.y_D, forecasts.of_role("trial")
     best, baseline = forecasts.best("trial"), forecasts.best("baseline")
     benchmark_D = forecasts.losses_MD[baseline]
-    block = block_length(forecasts.losses_MD[best] - benchmark_D, forecasts.horizon)
-    days_RD = resampled_days(len(y_D), block=block, n_resamples=n_resamples)
+    block, days_RD = draw_days(y_D, forecasts.horizon, n_resamples=n_resamples)
     many = {"block": block, "n_resamples": min(n_resamples, 1000)}
     rate = float(y_D.mean())
     kept = model_confidence_set(forecasts.losses_MD, **many)
@@ -108,11 +108,19 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Statisti
         auc_against_baseline=forecasts.difference(best, baseline, metric=ROC_AUC, n_resamples=n_resamples),
         selection=selection_corrected(y_D, trials.p_MD, metric=ROC_AUC, **many),
         loss_selection=selection_corrected(y_D, trials.p_MD, metric=LOSS, **many),
-        superiority=superior_predictive_ability(trials.losses_MD, benchmark_D, **many),
+        superiority=_superiority(y_D, trials.losses_MD, benchmark_D, many),
         confidence_set=frozenset(forecasts.names[row] for row in kept),
         overfitting=probability_of_overfitting(trials.losses_MD, horizon=forecasts.horizon),
         n_resamples=n_resamples,
     )
+
+
+def _superiority(y_D: Array, losses_MD: Array, benchmark_D: Array, many: dict[str, int]) -> Superiority:
+    """All trials against the benchmark; without a p-value where days of a class are too few for one."""
+    found = superior_predictive_ability(losses_MD, benchmark_D, **many)
+    if has_support(y_D):
+        return found
+    return replace(found, superior=found.superior[:0], p_value=math.nan, p_lower=math.nan, p_upper=math.nan)
 
 
 def blocks_in_words(block: int) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import block_length, day_counts, metric_intervals, resampled_days
+from search.evidence.bootstrap import block_length, day_counts, draw_days, metric_intervals, resampled_days
 from search.evidence.scores import METRICS
 
 
@@ -67,16 +67,30 @@ def test_intervals_cover_a_known_auc():
     assert 0.89 <= held / 150 <= 0.99
 
 
-def test_days_of_one_class_have_a_loss_and_no_auc():
-    p_D = np.linspace(0.1, 0.3, 300)
-    found = metric_intervals(np.zeros(300), p_D, resampled_days(300, block=5, n_resamples=50))
-    assert math.isnan(found["roc_auc"].value) and math.isnan(found["roc_auc"].low)
-    assert found["loss"].low < found["loss"].value < found["loss"].high
+@pytest.mark.lesson("L50")
+@given(st.integers(0, 20), st.booleans(), st.integers(0, 100))
+def test_below_ten_days_of_a_class_there_are_figures_and_no_intervals(n_few, few_are_positive, seed):
+    rng = np.random.default_rng(seed)
+    y_D = np.full(300, float(not few_are_positive))
+    y_D[rng.choice(300, n_few, replace=False)] = float(few_are_positive)
+    found = metric_intervals(y_D, rng.uniform(0.1, 0.3, 300), resampled_days(300, block=5, n_resamples=50))
+    assert math.isnan(found["roc_auc"].value) == (n_few == 0) and math.isfinite(found["loss"].value)
+    for interval in found.values():
+        assert math.isnan(interval.low) == math.isnan(interval.high) == (n_few < 10)
+
+
+@given(st.integers(0, 1000), st.integers(1, 10))
+@settings(max_examples=20)
+def test_days_are_drawn_by_outcomes_and_horizon_alone(seed, horizon):
+    y_D = (np.random.default_rng(seed).random(300) < 0.3).astype(float)
+    block, days_RD = draw_days(y_D, horizon, n_resamples=3)
+    assert block == block_length(y_D, horizon)
+    assert np.array_equal(days_RD, draw_days(y_D.copy(), horizon, n_resamples=3)[1])
 
 
 def test_a_resample_of_one_class_is_left_out():
     y_D = np.zeros(300)
-    y_D[7] = 1
+    y_D[140:150] = 1
     found = metric_intervals(y_D, np.linspace(0, 1, 300), resampled_days(300, block=5, n_resamples=200))
     assert set(found) == set(METRICS)
     assert 0 <= found["roc_auc"].low <= found["roc_auc"].high <= 1

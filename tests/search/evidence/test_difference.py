@@ -78,3 +78,19 @@ def test_the_smallest_difference_is_shown_four_times_in_five():
 def test_other_days_are_refused():
     with pytest.raises(InputError, match="both models on the same days, got 3 outcomes, 3 and 2 probabilities"):
         paired_difference(np.ones(3), np.ones(3), np.ones(2), horizon=1)
+
+
+@pytest.mark.lesson("L50")
+@pytest.mark.parametrize(("n_few", "known"), [(0, False), (2, False), (9, False), (10, True)])
+@pytest.mark.parametrize("metric", ["loss", "roc_auc"])
+def test_below_ten_days_of_a_class_there_is_a_difference_and_nothing_else(n_few, known, metric):
+    rng = np.random.default_rng(0)
+    y_D = np.zeros(300)
+    y_D[rng.choice(300, n_few, replace=False)] = 1
+    for outcomes_D in (y_D, 1 - y_D):
+        found = paired_difference(
+            outcomes_D, *rng.uniform(0.1, 0.9, (2, 300)), horizon=1, metric=metric, n_resamples=50
+        )
+        assert np.isfinite(found.value) == (n_few > 0 or metric == "loss")
+        for figure in (found.low, found.high, found.p_value, found.detectable):
+            assert np.isfinite(figure) == known

@@ -29,3 +29,13 @@ def test_a_difference_is_said_with_what_its_days_could_show():
     text = difference_text(found)
     assert text.startswith(f"difference in {found.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], ")
     assert text.endswith(f"1,200 days can show {found.detectable:.4f} (two-sided, 80% power)")
+
+
+@pytest.mark.lesson("L50")
+def test_what_has_no_support_is_said_in_words():
+    y_D = np.zeros(300)
+    y_D[:2] = 1
+    found = paired_difference(y_D, np.linspace(0.1, 0.2, 300), np.full(300, 0.1), horizon=1)
+    assert interval_text(found, 2, sign=True) == f"{found.value:+.2f} (no interval)"
+    assert difference_text(found).endswith("fewer than 10 of the 300 days are of one class: no interval, no p-value")
+    assert "nan" not in difference_text(found)

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from model.metrics import evaluate
+from search.evidence.bootstrap import block_length
 from search.evidence.difference import paired_difference
 from search.evidence.forecasts import Forecasts
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
@@ -46,6 +47,13 @@ def test_pooled_figures_stand_beside_the_base_rate_with_intervals(forecasts):
         assert f"{value:.4f} [" in line
     assert f"{found.base_rate_loss:.4f}" in line
     assert "2014-2016, 783 days" in shown
+    block = block_length(forecasts.y_D, 1)
+    said = (
+        f"blocks of {block} on average, seed 0, whoever else stands here; 783 days, {int(forecasts.y_D.sum())} positive"
+    )
+    assert said in " ".join(shown.split())
+    alone = text(pooled_table(forecasts.of_rows([0]), "study"))
+    assert next(each for each in alone.splitlines() if "trial 0" in each).split() == line.split()
 
 
 @pytest.mark.lesson("L23")

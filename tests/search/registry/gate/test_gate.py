@@ -278,3 +278,14 @@ def test_the_record_holds_every_figure(market):
     assert held["holds"] is True
     assert [each["answer"] for each in held["conditions"]] == ["pass"] * 5
     assert set(held["conditions"][2]["figures"]) == {"value", "low", "high", "p_value", "detectable", "n_days"}
+
+
+@pytest.mark.lesson("L50")
+@pytest.mark.parametrize("n_positive", [0, 2, 9])
+def test_too_few_positive_days_leave_every_condition_unknown(market, n_positive):
+    track_record, good, _, _ = market
+    y_D = np.zeros(DAYS)
+    y_D[:n_positive] = 1
+    gate = check_gate(replace(track_record(good), y_D=y_D), None)
+    assert [each.answer for each in gate.conditions] == ["pass", *["unknown"] * 4]
+    assert f"1,500 days, {n_positive} positive: fewer than 10 of a class carry no interval" in list(gate.lines())[2]

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from model.metrics import evaluate
+from search.report import make_report
 from search.report.statistics.measure import measure
 
 N_RESAMPLES = 200
@@ -45,3 +48,31 @@ def test_one_trial_can_be_measured(make_inputs):
 
 def test_a_model_does_not_differ_from_itself(inputs):
     assert inputs.forecasts.difference(0, 0, n_resamples=N_RESAMPLES).value == 0
+
+
+def test_a_models_interval_does_not_depend_on_who_stands_beside_it(inputs, measured):
+    forecasts = inputs.forecasts
+    few = forecasts.of_rows([3, 17, len(forecasts.names) - 1])
+    alone = measure(few, n_resamples=N_RESAMPLES)
+    assert alone.block == measured.block
+    for name in few.names:
+        assert alone.intervals[name] == measured.intervals[name]
+
+
+@pytest.mark.lesson("L50")
+def test_two_positive_days_carry_figures_and_no_evidence(make_inputs):
+    made = make_inputs(n_trials=3)
+    y_D = np.zeros(len(made.forecasts.y_D))
+    y_D[[50, 200]] = 1
+    inputs = replace(made, forecasts=replace(made.forecasts, y_D=y_D))
+    found = measure(inputs.forecasts, n_resamples=N_RESAMPLES)
+    assert np.isfinite(found.selection.raw)
+    unknown = [
+        *(end for each in found.intervals.values() for i in each.values() for end in (i.low, i.high)),
+        *(getattr(d, name) for d in found.against_baseline.values() for name in ("low", "high", "p_value")),
+        *(found.selection.corrected_low, found.superiority.p_value, found.superiority.p_upper),
+    ]
+    assert np.isnan(unknown).all() and not len(found.superiority.superior)
+    page = make_report([inputs], n_resamples=N_RESAMPLES).html
+    assert "400 days, 2 positive: fewer than 10 of a class carry no interval" in page
+    assert "too few days of a class for an interval" in page and "no interval" in page and ">nan" not in page

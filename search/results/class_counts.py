@@ -1,0 +1,41 @@
+"""How many validation days a study has, and how many of them are positive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from search.study.study import Study
+
+MIN_CLASS_DAYS = 10
+"""Days of either class below which no interval is given: with two, one of 95 % held the truth in 53 % of draws."""
+
+
+def counts_in_words(n_days: int, n_positive: int) -> str:
+    """Say how many days of either class there are, and what too few of them mean.
+
+    Examples
+    --------
+    >>> counts_in_words(502, 91)
+    '502 days, 91 positive'
+    >>> counts_in_words(502, 2)
+    '502 days, 2 positive: fewer than 10 of a class carry no interval'
+    """
+    few = min(n_positive, n_days - n_positive) < MIN_CLASS_DAYS
+    return f"{n_days:,} days, {n_positive:,} positive" + (
+        f": fewer than {MIN_CLASS_DAYS} of a class carry no interval" if few else ""
+    )
+
+
+def validation_counts(study: Study) -> str:
+    """Say a study's validation days, from what its run recorded; unknown where it did not."""
+    return counts_of_run(study.client.get_run(study.run_id))
+
+
+def counts_of_run(run: Run) -> str:
+    """Say the validation days that a study's run recorded."""
+    metrics = run.data.metrics
+    days, rate = metrics.get("data/days_validation"), metrics.get("data/base_rate_validation")
+    return "days unknown" if days is None or rate is None else counts_in_words(int(days), round(days * rate))
