@@ -9,11 +9,15 @@ from typing import Any
 
 from rich.table import Table
 
+from model.spec.spec import NONE
 from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
-from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, survey, windows_of
+from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, start_seconds, survey, windows_of
 from search.study.plan import DATA_DIRECTORY
 from search.study.request import HpoRequest
+from search.study.study import finished_trials
+from search.study.study_names import study_names
+from search.tracking.stores import SQLITE, Stores, open_storage, resolve_stores
 from search.workers.count import count_workers
 from search.workers.progress import duration_text
 
@@ -42,6 +46,9 @@ def estimate_campaign(
     device = choose_device(request.device)
     workers = count_workers(request.workers, device.type)
     surveys: dict[str, Survey] = {}
+    finished = finished_counts(resolve_stores(request.tracking_uri, request.storage))
+    report("starting a process as a worker is started")
+    start = start_seconds()
     estimates = []
     for cell in cells:
         plan = cell.plan
@@ -49,14 +56,27 @@ def estimate_campaign(
         if plan.budget not in surveys:
             surveys[plan.budget] = survey(plan, windows, report)
         found = surveys[plan.budget]
-        estimates.append(estimate(plan, found, trials=request.trials, workers=workers, windows=windows))
+        asked = {"trials": request.trials, "workers": workers, "finished": finished.get(plan.study, 0)}
+        estimates.append(estimate(plan, found, windows=windows, start_seconds=start, **asked))
     return estimates
+
+
+def finished_counts(stores: Stores) -> dict[str, int]:
+    """Finished trials by study, of a schedule that exists; nothing is made where there is none."""
+    if stores.storage_uri.startswith(SQLITE) and not Path(stores.storage_uri.removeprefix(SQLITE)).exists():
+        return {}
+    import optuna
+
+    storage = open_storage(stores)
+    return {
+        name: len(finished_trials(optuna.load_study(study_name=name, storage=storage))) for name in study_names(storage)
+    }
 
 
 def estimates_table(estimates: Sequence[Estimate]) -> Table:
     """One row a study."""
     table = Table(title="Campaign, dry run: nothing was trained, no store was written")
-    for name in ("study", "grid", "parameters", "memory", "seconds a step", "at most"):
+    for name in ("study", "grid", "parameters", "memory", "seconds a step", "trials left", "at most"):
         table.add_column(name, no_wrap=name not in ("study", "seconds a step"), overflow="fold")
     for each in estimates:
         low, high = each.plan.grid().limits()["n_params"]
@@ -66,6 +86,7 @@ def estimates_table(estimates: Sequence[Estimate]) -> Table:
             f"{_short(low)} to {_short(high)}",
             f"{each.survey.memory_bytes / GIB:.2f} GiB",
             _step_text(each.survey),
+            f"{each.trials} of {each.trials + each.finished}" if each.trials else "complete",
             "unknown" if each.seconds is None else duration_text(each.seconds),
         )
     return table
@@ -73,7 +94,7 @@ def estimates_table(estimates: Sequence[Estimate]) -> Table:
 
 def notes(estimates: Sequence[Estimate]) -> list[str]:
     """Say what the figures mean, and what does not fit."""
-    first = estimates[0]
+    first, on_top = estimates[0], sum(each.on_top for each in estimates)
     lines = []
     for each in {e.plan.budget: e for e in estimates}.values():
         found, n = each.survey, len(each.plan.grid().architectures)
@@ -88,14 +109,17 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
                 f"{first.workers * found.memory_bytes / GIB:.1f} GiB, {found.free_bytes / GIB:.1f} GiB free; "
                 "batches are then computed in smaller parts, or take --workers 1"
             )
+    complete = sum(not each.trials for each in estimates)
     timed = [each.seconds for each in estimates if each.seconds is not None]
     return [
         *lines,
-        f"time is {first.trials} trials x {first.plan.max_epochs} epochs x ({first.steps_per_epoch} steps and a "
-        f"validation pass), on {first.at_once} worker(s) of an otherwise idle machine",
-        "it is an upper bound, since patience and pruning end most trials sooner",
-        "start of workers, fitting of offsets, logging and checkpoints come on top",
-        f"together at most {duration_text(sum(timed))} for {len(timed)} of {len(estimates)} studies",
+        f"time is trials left x {first.plan.max_epochs} epochs x ({first.steps_per_epoch} steps and a validation "
+        f"pass), on {first.at_once} worker(s) of an otherwise idle machine, and on top of it {duration_text(on_top)} "
+        "for starting processes, as measured here, and for records and checkpoints",
+        "it is an upper bound of that, since patience and pruning end most trials sooner"
+        + ("" if first.plan.offset == NONE else "; fitting of offsets is not in it"),
+        *([f"{complete} of {len(estimates)} studies are complete and not run again"] if complete else []),
+        f"together at most {duration_text(sum(timed))} for {len(timed) - complete} studies",
     ]
 
 
@@ -133,12 +157,14 @@ def _row(each: Estimate) -> dict[str, Any]:
         "free_bytes": found.free_bytes,
         "micro_batch": found.micro_batch,
         "does_not_fit": does_not_fit(found) or None,
-        "trials": each.trials,
+        "trials": each.trials + each.finished,
+        "finished": each.finished,
         "max_epochs": plan.max_epochs,
         "workers": each.workers,
         "at_once": each.at_once,
         "steps_per_epoch": each.steps_per_epoch,
         "seconds_at_most": each.seconds,
+        "seconds_on_top": each.on_top,
         "measured": [
             {**asdict(m), "architecture": m.architecture.label, "extrapolated": m.extrapolated} for m in found.measured
         ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
     from search.space.grid import Grid
 
 GIB = 2**30
+STARTED = ("search.hpo.command", "search.trial.runner")
+STARTS = 2
+"""Starts that no worker shares: the command's own, and opening, checking and closing the study, which takes as long."""
+TRIAL_SECONDS, EPOCH_SECONDS = 0.4, 0.02
+"""Records of a trial and of an epoch; measured on SQLite with two cores: 0.2 and 0.013."""
 Pick = Callable[[Architecture], float]
 
 
@@ -65,13 +73,17 @@ class Estimate:
     survey : Survey
         Of the grid.
     trials, workers : int
-        Asked for.
+        Trials that are left to run, and workers asked for.
+    finished : int
+        Trials that the study has already.
     at_once : int
         Workers that don't take each other's time: as many as there are cores, one on a GPU.
     steps_per_epoch : int
         With the batch size that a study tries first; a trial's work does not depend on it.
     seconds : float, optional
-        Of training and validation with every worker busy; None if nothing fits.
+        Of training and validation with every worker busy, and of what comes on top; None if nothing fits.
+    on_top : float
+        Of these, for starting workers, and for records and checkpoints.
     """
 
     plan: Plan
@@ -81,6 +93,8 @@ class Estimate:
     at_once: int
     steps_per_epoch: int
     seconds: float | None
+    on_top: float
+    finished: int = 0
 
 
 def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda line: None) -> Survey:
@@ -139,20 +153,43 @@ def representatives(architectures: Sequence[Architecture]) -> list[Architecture]
     return list(dict.fromkeys([by_size[0], by_size[len(by_size) // 2], by_size[-1], deepest]))
 
 
-def estimate(plan: Plan, found: Survey, *, trials: int, workers: int, windows: Windows) -> Estimate:
-    """Estimate a study from the survey of its grid."""
-    grid = plan.grid()
-    at_once = min(workers, trials, 1 if windows.x_NTF.device.type == "cuda" else count_cores())
+def estimate(
+    plan: Plan, found: Survey, *, trials: int, workers: int, windows: Windows, start_seconds: float, finished: int = 0
+) -> Estimate:
+    """Estimate a study from the survey of its grid and the measured start of a process."""
+    grid, left = plan.grid(), max(0, trials - finished)
+    cores = count_cores()
+    at_once = max(1, min(workers, left, 1 if windows.x_NTF.device.type == "cuda" else cores))
+    starts = STARTS + -(-min(workers, left) // cores)
+    recorded = left * (TRIAL_SECONDS + plan.max_epochs * EPOCH_SECONDS) / at_once
+    on_top = starts * start_seconds + recorded if left else 0.0
     steps = -(-len(windows.train_rows) // plan.spec(grid.architectures[0], {}).training.batch_size)
     seconds = None
-    if found.measured:
+    if not left:
+        seconds = 0.0
+    elif found.measured:
         step = fit([(m.architecture, m.step_seconds) for m in found.measured])
         validation = fit([(m.architecture, m.validation_seconds) for m in found.measured])
-        epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials)
-        seconds = trials * plan.max_epochs * epochs / at_once
+        epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials, finished)
+        seconds = left * plan.max_epochs * epochs / at_once + on_top
     return Estimate(
-        plan=plan, survey=found, trials=trials, workers=workers, at_once=at_once, steps_per_epoch=steps, seconds=seconds
+        plan=plan,
+        survey=found,
+        trials=left,
+        workers=workers,
+        at_once=at_once,
+        steps_per_epoch=steps,
+        seconds=seconds,
+        on_top=on_top,
+        finished=finished,
     )
+
+
+def start_seconds() -> float:
+    """Measure how long a worker takes to start, by starting one process that loads what a worker does."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", f"import {', '.join(STARTED)}"], check=True, cwd=Path(__file__).parents[2])
+    return time.monotonic() - began
 
 
 def fit(measured: Sequence[tuple[Architecture, float]]) -> Pick:
@@ -168,11 +205,11 @@ def fit(measured: Sequence[tuple[Architecture, float]]) -> Pick:
     return lambda a: float(np.dot(model.coef_, _work(a)))
 
 
-def trials_mean(grid: Grid, value: Pick, trials: int) -> float:
-    """Mean over a study's trials: the grid's extremes come first, the others are taken as spread over the grid."""
-    first = [value(a) for a in extremes(grid)[:trials]]
-    rest = float(np.mean([value(a) for a in grid.architectures]))
-    return (sum(first) + (trials - len(first)) * rest) / trials
+def trials_mean(grid: Grid, value: Pick, trials: int, finished: int = 0) -> float:
+    """Mean over a study's trials that are left: the grid's extremes come first, the others are spread over the grid."""
+    first = [value(a) for a in extremes(grid)[finished:trials]]
+    rest, left = float(np.mean([value(a) for a in grid.architectures])), trials - finished
+    return (sum(first) + (left - len(first)) * rest) / left
 
 
 def windows_of(plan: Plan, dataset: DatasetVersion, root: Path, device: torch.device) -> Windows:

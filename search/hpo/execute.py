@@ -13,6 +13,7 @@ from rich.table import Table
 from pipeline.exceptions import describe_error
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card
+from search.results.class_counts import validation_counts
 from search.results.holdout import sealed_by_others
 from search.results.trials_table import trials_table
 from search.study.reconcile import reconcile
@@ -169,7 +170,8 @@ def _print_summary(console: Console, study: Study) -> None:
 
 def _summary(finished: pd.DataFrame, study: Study) -> Table:
     split = study.plan.split
-    table = Table(title=f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}")
+    days = f"validation {split.validation_start} to {split.validation_end}, {validation_counts(study)}"
+    table = Table(title=f"{study.plan.study}, {days}")
     for name in SHOWN:
         table.add_column(name.replace("_", " "), justify="left" if name == "label" else "right", no_wrap=True)
     formats = {"n_params": ",.0f", "epochs": ".0f", "seconds": ".0f", "skill": "+.3f", "number": "d"}

@@ -23,6 +23,7 @@ from search.study.plan import Plan
 from search.study.plan_record import plan_params, read_plan
 from search.study.pruner import PRUNERS, make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
+from search.study.study_names import unknown_study
 from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, open_tracking
@@ -112,12 +113,17 @@ class Study:
 
     def finished(self) -> list[FrozenTrial]:
         """Trials that count towards the target, by number: trained to their end, each spec once."""
-        complete = self.schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [trial for trial in complete if "reuses" not in trial.user_attrs]
+        return finished_trials(self.schedule)
 
     def is_begun(self) -> bool:
         """Whether a trial was ever started; if not, the study is only queued."""
         return any(trial.state != TrialState.WAITING for trial in self.schedule.get_trials(deepcopy=False))
+
+
+def finished_trials(schedule: optuna.Study) -> list[FrozenTrial]:
+    """Trials of a schedule that were trained to their end, each spec once, by number."""
+    complete = schedule.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [trial for trial in complete if "reuses" not in trial.user_attrs]
 
 
 def open_or_create_study(
@@ -169,6 +175,9 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
     storage = storage or open_storage(stores)
     try:
         schedule = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        raise unknown_study(storage, name) from None
+    try:
         attributes = schedule.user_attrs
         plan = read_plan(json.loads(attributes[PLAN]), schedule)
         schedule.sampler = TrialSeededSampler(plan.seed, attributes.get(SAMPLER, DEFAULT_SAMPLER))

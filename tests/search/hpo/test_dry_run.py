@@ -1,12 +1,18 @@
 """The dry run says what a campaign would take, and leaves nothing behind."""
 
+import io
 import json
 import os
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from search.cli import main
+from search.hpo import dry_run
 from search.hpo import estimate as module
+from search.hpo.campaign import plan_campaign
+from search.study.request import HpoRequest
 from search.tracking.stores import open_storage, open_tracking
 
 COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1,3", "--trials", "4", "--max-epochs", "2", "--dry-run"]
@@ -63,8 +69,28 @@ def test_json_holds_every_study_and_its_time_follows_from_what_was_measured(caps
         steps = [m["step_seconds"] for m in study["measured"]]
         passes = [m["validation_seconds"] for m in study["measured"]]
         epochs = 4 * 2 / study["at_once"]
-        assert 0.3 * epochs * (30 * min(steps) + min(passes)) < study["seconds_at_most"]
-        assert study["seconds_at_most"] < 3 * epochs * (30 * max(steps) + max(passes))
+        trained = study["seconds_at_most"] - study["seconds_on_top"]
+        assert 0.3 * epochs * (30 * min(steps) + min(passes)) < trained
+        assert trained < 3 * epochs * (30 * max(steps) + max(passes))
+        assert study["seconds_on_top"] > 1.5, "four starts of a process that loads torch and MLflow"
+        assert (study["trials"], study["finished"]) == (4, 0)
+
+
+def test_finished_trials_are_no_work(capsys, make_trained, planned, monkeypatch, measured):
+    plan = make_trained(3, 2).plan
+    found = [replace(cell, plan=plan, dataset=planned[1]) for cell in plan_campaign(HpoRequest(), ["5K"], [1])]
+    monkeypatch.setattr(dry_run, "plan_campaign", lambda *asked: found)
+    monkeypatch.setattr(dry_run, "DATA_DIRECTORY", str(planned[2]))
+    said = []
+    for trials, words in ((3, "1 of 3"), (2, "complete")):
+        (each,) = dry_run.estimate_campaign(HpoRequest(trials=trials, max_epochs=1), ["5K"], [1])
+        assert (each.trials, each.finished) == (max(trials - 2, 0), 2)
+        said.append("\n".join(dry_run.notes([each])))
+        console = Console(file=io.StringIO(), width=200)
+        console.print(dry_run.estimates_table([each]))
+        assert words in console.file.getvalue()
+    assert "1 of 1 studies are complete and not run again" in said[1] and "complete" not in said[0]
+    assert "together at most 0 s for 0 studies" in said[1]
 
 
 def test_what_does_not_fit_is_said_in_words_and_not_measured(capsys, home, measured, monkeypatch):

@@ -5,7 +5,18 @@ import pytest
 from model.spec.architecture import total_parameters
 from model.spec.budget import Budget
 from model.training.step_time import Pace
-from search.hpo.estimate import Survey, does_not_fit, estimate, fit, representatives, trials_mean
+from search.hpo.estimate import (
+    EPOCH_SECONDS,
+    STARTS,
+    TRIAL_SECONDS,
+    Survey,
+    does_not_fit,
+    estimate,
+    fit,
+    representatives,
+    start_seconds,
+    trials_mean,
+)
 from search.space.extremes import extremes
 from search.space.grid import make_grid
 
@@ -63,10 +74,25 @@ def test_seconds_are_trials_times_epochs_times_steps_and_passes_by_workers(plann
     windows = SimpleNamespace(train_rows=range(1000), x_NTF=SimpleNamespace(device=SimpleNamespace(type="cpu")))
     each = plan.max_epochs * (8 * 0.5 + 3.0)
     for trials, workers, at_once in ((10, 1, 1), (10, 2, 2), (10, 8, 2), (1, 2, 1)):
-        result = estimate(plan, found, trials=trials, workers=workers, windows=windows)
+        how = {"trials": trials, "workers": workers, "windows": windows, "start_seconds": 3.0}
+        result = estimate(plan, found, **how)
         assert (result.steps_per_epoch, result.at_once) == (8, at_once)
-        assert result.seconds == pytest.approx(trials * each / at_once)
+        assert result.seconds - result.on_top == pytest.approx(trials * each / at_once)
+        starts = STARTS + -(-min(workers, trials) // 2)
+        records = trials * (TRIAL_SECONDS + plan.max_epochs * EPOCH_SECONDS) / at_once
+        assert result.on_top == pytest.approx(3.0 * starts + records)
+        part = estimate(plan, found, **how, finished=trials - 1)
+        assert (part.trials, part.finished) == (1, trials - 1)
+        assert part.seconds - part.on_top == pytest.approx(each)
+        for finished in (trials, trials + 3):
+            done = estimate(plan, found, **how, finished=finished)
+            assert (done.trials, done.seconds, done.on_top) == (0, 0.0, 0.0)
 
 
 def test_what_fits_needs_no_words():
     assert does_not_fit(Survey(n_fitting=1, memory_bytes=1, micro_batch=8, free_bytes=9, measured=())) == ""
+
+
+@pytest.mark.slow
+def test_a_start_takes_time():
+    assert start_seconds() > 0.3
