@@ -20,6 +20,7 @@ from search.tracking.stores import Stores
 def register(stores: Stores, study: str, trial: str, seeds: str, as_is: bool, device: str, force: str | None) -> None:
     """Package a trial of STUDY, and register it as challenger.
 
+    STUDY is a study's name, or a trial's run id or its first digits.
     The package is proven first; the version is champion if the gate holds. The exit code is 0 when the version is
     registered, whatever the gate says.
     """

@@ -21,8 +21,9 @@ from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
 from search.registry.versions.aliases import WAIT, held_aliases, put_back, set_challenger
 from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
+from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
-from search.study.study import Study, load_study
+from search.study.study import Study
 from search.tracking.locks import registry_lock, study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
@@ -74,9 +75,9 @@ def register(stores: Stores, name: str, request: RegisterRequest, console: Conso
         there is no version.
     """
     require_seeds(request.seeds)
-    study = load_study(stores, name)
+    study, number = find_trial(stores, name, request.trial)
     tier_memory(study.plan.data.tier)
-    best = choose_trial(study, request.trial)
+    best = choose_trial(study, number)
     choose_device(request.device)
     with study_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
         close_stale(study, REGISTRATION_ROLE)

@@ -35,9 +35,11 @@ class WalkForwardRequest:
     Parameters
     ----------
     what : str
-        Run id of a trial, path of a ``spec.json``, or ``baselines``.
+        Name of a study, run id of a trial or its first digits, path of a ``spec.json``, or ``baselines``.
     study : str
         Name of the study; a trial's own if empty.
+    trial : int, optional
+        Number of the study's trial; its best one if None.
     seeds : int
         Models a year of a spec.
     first_year, last_year : int, optional
@@ -48,6 +50,7 @@ class WalkForwardRequest:
 
     what: str
     study: str
+    trial: int | None
     seeds: int
     first_year: int | None
     last_year: int | None
@@ -71,7 +74,7 @@ def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Conso
         If what was asked for does not exist or does not fit its study.
     """
     n_workers = count_workers(request.workers, str(choose_device(request.device).type))
-    study, subjects = read_subjects(stores, request.what, request.study)
+    study, subjects = read_subjects(stores, request.what, request.study, request.trial)
     device = request.device if n_workers == 1 and subjects[0].spec is not None else "cpu"
     data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0

@@ -15,9 +15,9 @@ from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
 from search.evidence.forecasts import PREDICTIONS
-from search.results.trial_runs import RecordedTrial, recorded_trials
+from search.results.named_trial import choose_finished
+from search.results.trial_runs import RecordedTrial
 from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact, read_artifact
-from search.tracking.tags import FINISHED, REASON
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -53,17 +53,9 @@ def choose_trial(study: Study, number: int | None = None) -> BestTrial:
     InputError
         If there is none, it did not finish, or its record is not that of its spec.
     """
-    recorded = recorded_trials(study)
-    usable = [each for each in recorded if _problem(each) is None]
-    ranked = sorted(usable, key=lambda each: (each.loss, each.number))
-    if number is None:
-        if not ranked:
-            raise InputError(f"a version is made of a finished trial, study {study.plan.study} has none; run it first")
-        trial = ranked[0]
-    else:
-        trial = _of_number(study, recorded, number)
+    trial, n_usable = choose_finished(study, number, "a version is made of a finished trial")
     assert trial.spec is not None
-    return BestTrial(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=len(usable))
+    return BestTrial(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=n_usable)
 
 
 def own_weights(study: Study, best: BestTrial) -> tuple[Spec, PatchTST]:
@@ -106,30 +98,3 @@ def validation_predictions(study: Study, best: BestTrial) -> pd.DataFrame:
             f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
         )
     return pd.read_parquet(BytesIO(held))
-
-
-def _of_number(study: Study, recorded: list[RecordedTrial], number: int) -> RecordedTrial:
-    found = [each for each in recorded if each.number == number]
-    if not found:
-        numbers = [each.number for each in recorded]
-        span = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
-        raise InputError(f"trial must be one of study {study.plan.study} ({span}), got {number}; see patchscale audit")
-    problems = [_problem(each) for each in found]
-    if None not in problems:
-        raise InputError(
-            f"a version is made of a finished trial, got {found[-1].name} which {problems[-1]}; leave out --trial for "
-            "the best finished one"
-        )
-    return found[problems.index(None)]
-
-
-def _problem(trial: RecordedTrial) -> str | None:
-    """Why a trial can't be registered; None if it can."""
-    status, reason = trial.run.info.status, trial.run.data.tags.get(REASON, "unknown")
-    if status != FINISHED:
-        return f"is {status} ({reason})"
-    if trial.problem or trial.spec is None:
-        return f"has a record that is not trusted ({trial.problem})"
-    if trial.loss is None or "best/epoch" not in trial.run.data.metrics:
-        return "has no validation loss or no best epoch in its record"
-    return None

@@ -14,7 +14,7 @@ SURFACE = {
     "threshold source ticker train_tickers tier split sampler workers pruner timeout seed max_epochs patience offset "
     "instance_norm tracking_uri storage device",
     "baselines": "study tracking_uri storage",
-    "walkforward": "what study seeds first_year last_year workers device tracking_uri storage",
+    "walkforward": "what study trial seeds first_year last_year workers device tracking_uri storage",
     "import": "paths kind columns objective tracking_uri",
     "grid": "budget tier as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
     "reconcile": "study tracking_uri storage",

@@ -28,21 +28,33 @@ def test_a_trial_is_found_by_its_run_with_its_own_study(stores, study, run_trial
         read_subjects(stores, trial_run(study), "other")
 
 
+def test_a_studys_name_means_its_best_trial_or_the_one_of_a_number(stores, study, run_trials, tmp_path):
+    run_trials(study, 2)
+    best = min(study.finished(), key=lambda trial: trial.value)
+    named = read_subjects(stores, study.plan.study)[1]
+    assert named == read_subjects(stores, best.user_attrs["run_id"][:8])[1]
+    assert named == read_subjects(stores, study.plan.study, trial=best.number)[1]
+    (other,) = read_subjects(stores, study.plan.study, trial=1 - best.number)[1]
+    assert other.name.startswith(f"trial {1 - best.number} ")
+    with pytest.raises(InputError, match="--trial is of a study's name, got baselines and --trial 1"):
+        read_subjects(stores, "baselines", study.plan.study, 1)
+
+
 @pytest.mark.lesson("L1")
 def test_a_trial_that_is_not_whole_is_refused(stores, study, run_trials, alter):
     run_trials(study, 1)
     run_id = trial_run(study)
     study.client.set_tag(run_id, "record.state", "invalid: changed d_ff")
-    with pytest.raises(StoreError, match=r"whose record is valid, got run \w+: invalid: changed d_ff"):
+    with pytest.raises(InputError, match=r"got trial 0 \(run \w+\) which has a record .* \(invalid: changed d_ff\)"):
         read_subjects(stores, run_id)
     study.client.set_tag(run_id, "record.state", "valid")
     alter(run_id, "learning_rate", "0.5")
-    with pytest.raises(RecordError, match="spec_hash must be that of its spec"):
+    with pytest.raises(InputError, match=r"not trusted .*spec_hash must be that of its spec"):
         read_subjects(stores, run_id)
     study.client.set_terminated(run_id, "KILLED")
-    with pytest.raises(StoreError, match=r"a finished trial, got run \w+ \(trial, KILLED\)"):
+    with pytest.raises(InputError, match=r"walk forward a finished trial, got trial 0 \(run \w+\) which is KILLED"):
         read_subjects(stores, run_id)
-    with pytest.raises(StoreError, match=r"got run \w+ \(study, "):
+    with pytest.raises(InputError, match=r"must be named by its own run, got .* of a study run"):
         read_subjects(stores, study.run_id)
 
 
@@ -72,7 +84,7 @@ def test_a_spec_of_other_data_target_or_split_is_refused_by_field(stores, study,
 
 
 def test_what_is_neither_is_refused(stores, study, tmp_path):
-    with pytest.raises(InputError, match=r"a path of a spec.json, or baselines, got 'nothing'"):
+    with pytest.raises(StoreError, match=r"study must be one that patchscale made, got 'nothing'; there are "):
         read_subjects(stores, "nothing")
     for text in ("[1]", '{"d_model": 64}', "no json"):
         (tmp_path / "broken.json").write_text(text)
