@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.drift import Reference
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Index
+
+KNOWN_DAYS = 250
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,8 @@ class PackageFacts:
         Of each member.
     references : mapping
         Feature to what it looked like on the training rows, for a warning of drift.
+    closes : mapping
+        Close as traded by ISO date, on the last days of training: they tell whose bars a caller sends.
     """
 
     ticker: str
@@ -51,6 +55,7 @@ class PackageFacts:
     n_epochs: tuple[int, ...]
     seeds: tuple[int, ...]
     references: Mapping[str, Reference]
+    closes: Mapping[str, float] = field(default_factory=dict)
 
 
 def package_facts(
@@ -81,6 +86,7 @@ def package_facts(
     if not len(rows) or np.isnan(y_N).any():
         raise InputError(f"a package must be trained on rows with outcomes, got {len(rows)} rows; widen the split")
     x_NF = dataset.frame[list(dataset.features)].to_numpy()[rows]
+    known = dataset.frame["close"].iloc[rows[-KNOWN_DAYS:]]
     return PackageFacts(
         ticker=dataset.ticker,
         tier=dataset.tier,
@@ -94,6 +100,7 @@ def package_facts(
         n_epochs=tuple(n_epochs),
         seeds=tuple(spec.seed for spec in specs),
         references={name: Reference.of(x_NF[:, column]) for column, name in enumerate(dataset.features)},
+        closes=dict(zip(known.index.strftime("%Y-%m-%d"), map(float, known), strict=True)),
     )
 
 

@@ -34,6 +34,9 @@ FORMAT = 1
 DAYS = ("last", "all")
 LAST, ALL = DAYS
 BATCH = 512
+LEAST_COMMON, LEAST_AGREEMENT = 60, 0.98
+"""Days of training among the bars that tell whose they are, and the rank correlation of returns there (an index and
+the fund on another one of the same market reach 0.9, the same series from another vendor 0.999)."""
 
 Array = npt.NDArray[np.float64]
 
@@ -182,6 +185,7 @@ class PackagedModel:
         """
         facts = self.facts
         bars, further = check_raw_bars(frame, ticker=facts.ticker, tier=facts.tier)
+        _require_same_series(bars, facts)
         if len(bars) < self.required_days:
             raise DataError(
                 f"a forecast needs at least {self.required_days} sessions ({self.memory} until indicators forget where "
@@ -240,6 +244,23 @@ class PackagedModel:
         """Members of one architecture together."""
         kinds = dict.fromkeys(member.architecture for member in self.members)
         return [Ensemble([member for member in self.members if member.architecture == kind]) for kind in kinds]
+
+
+def _require_same_series(bars: pd.DataFrame, facts: PackageFacts) -> None:
+    """Refuse bars that move otherwise than the model's own did on the last days of its training."""
+    own = pd.Series(facts.closes, dtype=np.float64)
+    own.index = pd.DatetimeIndex(own.index)
+    both = pd.DataFrame({"own": own, "sent": bars["close"]}).dropna()
+    moves = np.log(both).diff().dropna().rank()
+    if len(moves) < LEAST_COMMON:
+        return
+    agreement = moves["own"].corr(moves["sent"])
+    if agreement < LEAST_AGREEMENT:
+        raise DataError(
+            f"bars must be of {facts.ticker}, got others: on the {len(moves)} days from {both.index[1].date()} that "
+            f"training knows too, their returns agree by {agreement:.2f} in rank, at least {LEAST_AGREEMENT:g} is the "
+            "same series; send the model's own ticker"
+        )
 
 
 def _other_features(facts: PackageFacts) -> str:

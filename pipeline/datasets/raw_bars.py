@@ -24,6 +24,7 @@ from pipeline.checks.sessions import SESSIONS
 from pipeline.checks.structure import STRUCTURE
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.join import align
+from pipeline.datasets.sent_columns import plain_columns, require_one_ticker
 from pipeline.exceptions import DataError
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
 from pipeline.tiers import compute_tier, find_tier
@@ -67,8 +68,10 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
     Parameters
     ----------
     frame : DataFrame
-        A row a session, in any column order; further columns are ignored.  Dates are text as ``2024-12-31``, with
-        or without a time of day, or datetimes; with an offset from UTC they are local to the exchange.
+        A row a session, in any column order; names may be Yahoo's own or of another case, the dates may be the index,
+        and further columns are ignored but one of tickers, which must all be this one.  Dates are text as
+        ``2024-12-31``, with or without a time of day, or datetimes; with an offset from UTC they are local to the
+        exchange.
     ticker : str
         Whose bars; it decides the exchange calendar.
     tier : str
@@ -84,6 +87,8 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
     DataError
         Naming the first broken rule, its first place and the remedy.
     """
+    frame = plain_columns(frame)
+    require_one_ticker(frame, ticker)
     further = tuple(raw_columns(tier))
     missing = [name for name in (*REQUIRED, *further) if name not in frame.columns]
     if missing:
@@ -187,6 +192,7 @@ def _read_date(value: object, row: int) -> np.datetime64:
 
 def _read_numbers(column: pd.Series, dates: pd.DatetimeIndex) -> Array:
     """Values of shape (days,), every one a finite number."""
+    column = _written_numbers(column)
     if column.dtype.kind not in "iuf":
         for day, value in zip(dates, column, strict=True):
             if not _is_number(value):
@@ -198,6 +204,14 @@ def _read_numbers(column: pd.Series, dates: pd.DatetimeIndex) -> Array:
     _require(np.isfinite(values), "must be finite", str(column.name), values, dates)
     _require(values <= LARGEST, f"must be at most {LARGEST:g}", str(column.name), values, dates)
     return values
+
+
+def _written_numbers(column: pd.Series) -> pd.Series:
+    """Numbers of a column that came as text, as CSV and JSON bring them; left alone if one is none."""
+    if not all(isinstance(value, str) for value in column):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    return column if numbers.isna().any() else numbers
 
 
 def _is_number(value: object) -> bool:

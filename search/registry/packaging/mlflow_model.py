@@ -17,19 +17,16 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-from mlflow.types.schema import AnyType
 
 import model
 import pipeline
 from model.serving.packaged import LAST, PackagedModel
-from pipeline.datasets.raw_bars import ADJUSTED_CLOSE, DATE
+from pipeline.datasets.raw_bars import ADJUSTED_CLOSE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NAME = "packaged"
-READ_HERE = (DATE, "volume")
-"""Columns that MLflow would convert by rules of its own: any date that pandas guesses, no volume of whole numbers."""
 CODE = Path(__file__).with_name("pyfunc_model.py")
 PACKAGES = tuple(Path(str(package.__file__)).parent for package in (pipeline, model))
 REQUIREMENTS = (
@@ -53,15 +50,13 @@ def requirements() -> list[str]:
     return [f"{name}=={version(name).split('+')[0]}" for name in REQUIREMENTS]
 
 
-def signature(packaged: PackagedModel) -> ModelSignature:
-    """Columns in, columns out, and the parameter ``days``.
+def signature() -> ModelSignature:
+    """Columns out, and the parameter ``days``.
 
-    MLflow leaves a column of any type to the package, which answers what is wrong with it in words.
+    The columns that come in are not in it: MLflow would leave out those that it does not name, one of tickers among
+    them, convert others by rules of its own, and answer with a dump of all data. The package reads them, and says
+    in words what is wrong; their names are in the model's metadata.
     """
-    bars: list[ColSpec | TensorSpec] = [
-        *(ColSpec(AnyType() if name in READ_HERE else DataType.double, name) for name in packaged.columns),
-        ColSpec(DataType.double, ADJUSTED_CLOSE, required=False),
-    ]
     forecast: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.string, "date"),
         ColSpec(DataType.double, "probability"),
@@ -69,7 +64,7 @@ def signature(packaged: PackagedModel) -> ModelSignature:
         ColSpec(DataType.double, "threshold"),
     ]
     days = ParamSpec("days", DataType.string, LAST)
-    return ModelSignature(inputs=Schema(bars), outputs=Schema(forecast), params=ParamSchema([days]))
+    return ModelSignature(outputs=Schema(forecast), params=ParamSchema([days]))
 
 
 def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Mapping[str, str] | None = None) -> str:
@@ -108,7 +103,12 @@ def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Map
         run_id=run_id,
         model_uuid=logged.model_id,
         model_id=logged.model_id,
-        metadata={**said, "members": len(packaged.members), "required_days": packaged.required_days},
+        metadata={
+            **said,
+            "columns": [*packaged.columns, f"{ADJUSTED_CLOSE} (optional)"],
+            "members": len(packaged.members),
+            "required_days": packaged.required_days,
+        },
     )
     try:
         with TemporaryDirectory() as made, _quiet():
@@ -131,7 +131,7 @@ def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model 
             python_model=str(CODE),
             artifacts={"package": str(directory)},
             code_paths=[str(package) for package in PACKAGES],
-            signature=signature(packaged),
+            signature=signature(),
             pip_requirements=requirements(),
             mlflow_model=form,
         )

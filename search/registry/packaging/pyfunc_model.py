@@ -19,6 +19,8 @@ from mlflow.pyfunc.model import PythonModel
 from model.serving.packaged import LAST, PackagedModel
 from pipeline.exceptions import InputError
 
+SHOWN = 200
+
 
 class BrokenRule(MlflowException):
     """A caller's mistake, answered with 400 and nothing but the rule.
@@ -57,9 +59,13 @@ class ServedModel(PythonModel):
             If the input breaks a rule.
         """
         try:
-            forecasts = self.package.predict(model_input, days=(params or {}).get("days", LAST))
+            frame = model_input if isinstance(model_input, pd.DataFrame) else pd.DataFrame(model_input)
+            forecasts = self.package.predict(frame, days=(params or {}).get("days", LAST))
         except InputError as error:
             raise BrokenRule(str(error)) from error
+        except Exception as error:
+            said = " ".join(str(error).split())[:SHOWN]
+            raise BrokenRule(f"bars must be a table, a row a session, got {type(error).__name__}: {said}") from error
         return forecasts.assign(date=forecasts["date"].dt.strftime("%Y-%m-%d"))
 
 

@@ -106,6 +106,21 @@ def test_bars_at_the_edge_of_the_rules_have_a_forecast(case, scale):
     assert 0 <= packaged.predict(sent)["probability"][0] <= 1
 
 
+def test_bars_of_another_series_are_refused_and_the_same_from_elsewhere_are_not(case):
+    packaged, frame, _ = case
+    sent = frame
+    factor = np.exp(np.random.default_rng(0).normal(0, 0.004, len(sent)).cumsum())
+    prices = ["open", "high", "low", "close", "adj_close"]
+    other = sent.assign(**{name: sent[name] * factor for name in prices})
+    with pytest.raises(DataError, match=r"must be of \^GSPC, got others: on the 2\d\d days .* agree by 0\.[5-9]\d in"):
+        packaged.predict(other)
+    for same in (sent.assign(**{name: sent[name].round(2) for name in prices}), sent.assign(close=sent["adj_close"])):
+        bounded = same.assign(high=same[prices].max(axis=1), low=same[prices].min(axis=1))
+        packaged.predict(bounded)
+    older = replace(packaged, facts=replace(packaged.facts, closes={}))
+    assert 0 <= older.predict(other)["probability"][0] <= 1
+
+
 @pytest.mark.lesson("L8")
 def test_each_member_carries_its_own_spec_and_nothing_is_pickled(parts, written):
     specs, _, facts = parts

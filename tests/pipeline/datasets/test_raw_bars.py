@@ -95,8 +95,10 @@ def test_an_evening_date_with_an_offset_is_of_its_own_day(sent, bars):
     pd.testing.assert_index_equal(_checked(sent.assign(date=evening))[0].index, bars.index, exact="equiv")
 
 
-def test_whole_numbers_are_numbers(sent):
+def test_whole_numbers_are_numbers_and_so_are_written_ones(sent, bars):
     _checked(sent.assign(volume=sent["volume"].astype("int64")))
+    written = sent.assign(**{name: sent[name].map(repr) for name in ("open", "volume", "vix_close")})
+    pd.testing.assert_frame_equal(_checked(written)[0], bars, check_freq=False)
 
 
 @pytest.mark.lesson("L16")

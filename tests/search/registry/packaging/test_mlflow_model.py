@@ -8,6 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 import yaml
+from mlflow.models import Model
 
 from model.serving.packaged import PackagedModel
 from pipeline.exceptions import StoreError
@@ -16,7 +17,6 @@ from search.registry.packaging.mlflow_model import (
     clean_environment,
     log_package,
     requirements,
-    signature,
 )
 
 
@@ -56,15 +56,13 @@ def test_it_carries_the_feature_and_model_code_whole(logged):
         assert all((package / path).read_bytes() == (there / path).read_bytes() for path in sources)
 
 
-def test_the_signature_names_every_column(logged):
-    *_, home, _, _, _ = logged
-    columns = signature(PackagedModel.load(home / "package"))
-    kinds = {column.name: (str(column.type), column.required) for column in columns.inputs.inputs}
-    assert kinds.pop("date") == kinds.pop("volume") == ("Any", True)
-    assert kinds.pop("adj_close") == ("DataType.double", False)
-    assert kinds == dict.fromkeys(("open", "high", "low", "close", "vix_close"), ("DataType.double", True))
-    assert columns.outputs.input_names() == ["date", "probability", "horizon", "threshold"]
-    assert [(p.name, p.default) for p in columns.params.params] == [("days", "last")]
+def test_the_metadata_names_every_column_in_and_the_signature_every_column_out(logged):
+    form = Model.load(str(_directory(logged)))
+    columns = ["date", "open", "high", "low", "close", "volume", "vix_close", "adj_close (optional)"]
+    assert form.metadata["columns"] == columns
+    assert form.signature.inputs is None, "MLflow would leave out what it does not name, and dump all data in errors"
+    assert form.signature.outputs.input_names() == ["date", "probability", "horizon", "threshold"]
+    assert [(p.name, p.default) for p in form.signature.params.params] == [("days", "last")]
 
 
 def test_requirements_are_pinned_to_what_is_installed(logged):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -120,12 +121,12 @@ def _at(frame: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFra
 
 BROKEN = {
     "too little history": (lambda f: f.tail(500), "at least 1560 sessions .* got 500; send a longer history"),
-    "missing column": (lambda f: f.drop(columns="close"), r"missing inputs \['close'\]"),
-    "missing VIX": (lambda f: f.drop(columns="vix_close"), r"missing inputs \['vix_close'\]"),
+    "missing column": (lambda f: f.drop(columns="close"), "must have the columns date, open.* missing close; add"),
+    "missing VIX": (lambda f: f.drop(columns="vix_close"), "missing vix_close; add them"),
     "unsorted": (lambda f: f.iloc[::-1], "dates must be ascending, got .*; sort the rows"),
     "duplicate dates": (lambda f: pd.concat([f, f.tail(1)]), "a date must be there once, got 2018-12-31"),
     "negative price": (lambda f: _at(f, 700, "close", -1.0), "close must be positive, got -1 at 20"),
-    "text in a number": (lambda f: _at(f, 700, "close", "ten"), "Failed to convert column close.*'ten'"),
+    "text in a number": (lambda f: _at(f, 700, "close", "ten"), "close must be a number, got 'ten' at 20"),
     "unreadable date": (lambda f: _at(f, 700, "date", "yesterday"), "date must be a day .* got 'yesterday' in row 700"),
     "a date of numbers": (lambda f: f.assign(date=1719964800000), "text as 2024-12-31 or datetimes, got 17199648"),
     "a date far ahead": (lambda f: _at(f, 700, "date", "9999-01-01"), "to today, got 9999-01-01 in row 700"),
@@ -135,6 +136,12 @@ BROKEN = {
     "nothing in a number": (lambda f: _at(f, 700, "open", None), "open must be finite, got nan at 20"),
     "empty frame": (lambda f: f.iloc[:0], "at least one session, got no rows"),
     "a session left out": (lambda f: f.drop(index=f.index[700]), "every session .* must have a bar, got 20"),
+    "two tickers end to end": (
+        lambda f: f.assign(ticker=["^GSPC"] * 800 + ["SPY"] * (len(f) - 800)),
+        r"bars must be of \^GSPC alone, got SPY, \^GSPC in the column of tickers; send the model's own",
+    ),
+    "another ticker": (lambda f: f.assign(Symbol="QQQ"), r"must be of \^GSPC alone, got QQQ"),
+    "a name twice": (lambda f: f.assign(Close=f["close"]), "a column must be there once, got close more than once"),
     "high below low": (lambda f: _at(f, 700, "high", 1.0), "high must bound the bar"),
 }
 
@@ -226,6 +233,41 @@ def test_records_are_as_good_as_columns(case, ask):
     records = frame.tail(packaged.required_days).to_dict("records")
     status, predictions = ask(json.dumps({"dataframe_records": records}).encode())
     assert status == 200 and abs(predictions[0]["probability"] - offline.iloc[-1]) < SAME
+
+
+CSV = "text/csv"
+YAHOO = {"date": "Date", "adj_close": "Adj Close"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rename", [str, str.upper, lambda name: YAHOO.get(name, name.title())])
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_csv_and_yahoos_own_names_are_answered_as_offline(case, ask, rename, form):
+    packaged, _, frame, offline = case
+    sent = frame.tail(packaged.required_days).rename(columns=rename).assign(Symbol="^gspc", note="none of ours")
+    data = sent.to_csv(index=False).encode() if form == "csv" else body(sent)
+    status, (found,) = ask(data, CSV if form == "csv" else JSON)
+    assert status == 200 and abs(found["probability"] - offline.iloc[-1]) < SAME
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "content_type", "rule"),
+    [
+        (b"date,open\n2024-01-02,ten\n", CSV, "missing high, low, close, volume, vix_close; add them"),
+        (b"a,b\n1,2\n", CSV, "missing date, open"),
+        (b'{"inputs": {"close": [1.0, 2.0]}}', JSON, "missing date, open"),
+        (b'{"instances": [1, 2]}', JSON, "bars must|missing date"),
+        (b'{"dataframe_records": [{"close": {"a": 1}}]}', JSON, "missing date, open"),
+    ],
+)
+def test_a_mistake_is_one_line_without_a_trace_or_a_dump(case, server, data, content_type, rule):
+    request = urllib.request.Request(server, data=data, headers={"Content-Type": content_type})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=1500)
+    answer = json.loads(caught.value.read())
+    assert caught.value.code == 400 and "Traceback" not in json.dumps(answer)
+    assert re.search(rule, answer["message"]) and "\n" not in answer["message"] and len(answer["message"]) < 400
 
 
 @pytest.mark.slow
