@@ -47,7 +47,7 @@ def describe_version(
         f"- evidence, out of sample: {track_record.source}, {len(dates_D):,} days {dates_D[0].date()} to "
         f"{dates_D[-1].date()}" + ("" if own_weights else f"; {RECIPE}"),
         "",
-        f"### Gate: {'holds' if gate.holds else 'does not hold'}",
+        f"### Gate at registration: {'holds' if gate.holds else 'does not hold'}",
         "",
         "| condition | answer | figures |",
         "|---|---|---|",

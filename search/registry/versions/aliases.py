@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champion.history"
 GATE, FORCE, ROLLBACK = "gate", "force", "rollback"
 KEPT_MOVES = 200
+MOVES = "### Champion"
 WAIT = 600.0
 """Seconds that a command with much work behind it waits for another's aliases."""
 
@@ -42,6 +44,8 @@ class Move:
         Git commit of the code that moved it, with ``+`` behind it if the tree had changes.
     reason : str
         Of whoever forced it; empty otherwise.
+    user : str
+        Who moved it; empty in moves that older code recorded.
     """
 
     version: int
@@ -49,6 +53,23 @@ class Move:
     date: str
     code: str
     reason: str = ""
+    user: str = ""
+
+    def text(self) -> str:
+        """Say how the version became champion.
+
+        Examples
+        --------
+        >>> Move(version=3, how=FORCE, date="2026-11-26", code="", reason="a trial run", user="quant").text()
+        'champion 2026-11-26, forced by quant because "a trial run": the gate did not hold'
+        """
+        by = f" by {self.user}" if self.user else ""
+        how = {
+            GATE: "the gate held",
+            FORCE: f'forced{by} because "{self.reason}": the gate did not hold',
+            ROLLBACK: f"rolled back to{by}",
+        }
+        return f"champion {self.date}, {how.get(self.how, self.how)}"
 
 
 def now() -> str:
@@ -103,12 +124,28 @@ def moves_of(client: MlflowClient, model: str) -> list[Move]:
 
 def move_champion(client: MlflowClient, model: str, version: int, *, how: str, reason: str = "") -> Move:
     """Make a version champion, and record it on the model and on the version."""
-    move = Move(version=version, how=how, date=now(), code=code_version(), reason=reason)
+    move = Move(version=version, how=how, date=now(), code=code_version(), reason=reason, user=user_name())
     moves = [*moves_of(client, model), move][-KEPT_MOVES:]
     client.set_registered_model_alias(model, CHAMPION, str(version))
     client.set_registered_model_tag(model, HISTORY, json.dumps([asdict(each) for each in moves]))
     client.set_model_version_tag(model, str(version), f"champion.{how}", json.dumps(asdict(move)))
+    described = client.get_model_version(model, str(version)).description or ""
+    client.update_model_version(model, str(version), description=with_move(described, move))
     return move
+
+
+def with_move(description: str, move: Move) -> str:
+    """Add a move to what the version's page says, below those before it."""
+    text = description if MOVES in description else f"{description}\n\n{MOVES}\n".lstrip()
+    return f"{text.rstrip()}\n- {move.text()}"
+
+
+def user_name() -> str:
+    """Name of who runs this; empty if the system does not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def chain(moves: Sequence[Move]) -> list[int]:

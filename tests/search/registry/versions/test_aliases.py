@@ -21,6 +21,7 @@ from search.registry.versions.aliases import (
     put_back,
     roll_back,
     set_challenger,
+    user_name,
 )
 
 
@@ -146,3 +147,25 @@ def test_the_command_rolls_back_and_answers_mistakes_in_one_line(shelf, command)
     ):
         code, out, err = command(*arguments)
         assert (code, out, err.count("\n")) == (2, "", 1), arguments
+
+
+def test_a_versions_page_says_how_it_became_champion(shelf):
+    shelf.add("m", 2)
+    move_champion(shelf, "m", 1, how=GATE)
+    move_champion(shelf, "m", 2, how=FORCE, reason="the source was replaced")
+    roll_back(shelf, "m")
+    first, second = (shelf.get_model_version("m", str(number)).description for number in (1, 2))
+    assert 'because "the source was replaced": the gate did not hold' in second and user_name() in second
+    assert first.count("### Champion") == second.count("### Champion") == 1
+    assert [line.split(", ")[1].split(" by ")[0] for line in first.splitlines()[1:]] == [
+        "the gate held",
+        "rolled back to",
+    ]
+
+
+def test_moves_of_older_code_are_read(shelf):
+    shelf.add("m", 1)
+    old = {"version": 1, "how": "force", "date": "2026-01-01", "code": "abc", "reason": "why"}
+    shelf.set_registered_model_tag("m", HISTORY, json.dumps([old]))
+    (move,) = moves_of(shelf, "m")
+    assert move.user == "" and move.text() == 'champion 2026-01-01, forced because "why": the gate did not hold'
