@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from pipeline.exceptions import InputError
+from search.cli.options import store_options
+from search.study.values import whole_number
+from search.tracking.stores import Stores
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -145,6 +150,43 @@ def diff(before: str, after: str, root: Path) -> None:
 
     lines = differences(root, find_version(root, before), find_version(root, after))
     click.echo("\n".join(lines) or "no difference")
+
+
+@data.command()
+@click.option(
+    "--for-model", "version", required=True, metavar="MODEL_VERSION", help="As in patchscale-SPY-h1@champion."
+)
+@click.option("--ticker", default="", help="Whose bars (default: the model's own; another is refused).")
+@click.option("--days", default="1", show_default=True, help="Newest sessions that the model is to forecast.")
+@click.option("--format", "form", default="json", show_default=True, help="json, or csv for Content-Type: text/csv.")
+@click.option("--out", default="-", show_default=True, help="File to write; - is standard output.")
+@click.option("--source", default="", help="Refresh from here (default: the source of the model's own data).")
+@click.option("--offline", is_flag=True, help="Do not refresh; take the newest snapshots.")
+@store_options
+def export(
+    stores: Stores, version: str, ticker: str, days: str, form: str, out: str, source: str, offline: bool
+) -> None:
+    """Write the request that a served model answers.
+
+    It holds the newest bars of the model's ticker, with the columns of other tickers that it reads, and as many
+    sessions as a forecast needs.
+    """
+    n_days = whole_number("days", days, 1)
+    from search.registry.live.request_body import FORMATS, request_body
+
+    if form not in FORMATS:
+        raise InputError(f"format must be one of {', '.join(FORMATS)}, got {form!r}")
+    body = request_body(stores, version, ticker=ticker, source=source, offline=offline, days=n_days)
+    for remark in body.remarks:
+        click.echo(f"note: {remark}", err=True)
+    if out == "-":
+        click.echo(body.text(form))
+        return
+    from pipeline.snapshots.snapshot import write_atomically
+
+    write_atomically(Path(out), lambda part: part.write_text(body.text(form), encoding="utf-8"))
+    first, last = (str(day.date()) for day in body.bars["date"].iloc[[0, -1]])
+    click.echo(f"{out}: {len(body.bars):,} sessions {first} to {last} for {body.version}")
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:

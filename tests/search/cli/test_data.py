@@ -59,6 +59,7 @@ def test_the_surface_is_pinned():
         "list": ["root"],
         "show": ["root", "version"],
         "diff": ["after", "before", "root"],
+        "export": ["days", "form", "offline", "out", "source", "storage", "ticker", "tracking_uri", "version"],
     }
 
 
