@@ -7,12 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from search.tracking.reader import matching
-from search.tracking.tags import ROLE, STUDY, TRIAL_ROLE
+from search.tracking.tags import LAUNCHER_ROLE, REGISTRATION_ROLE, ROLE, STUDY, STUDY_ROLE, TEST_ROLE, WALK_FORWARD_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 UI_ADDRESS = "http://127.0.0.1:5000"
+NOT_SHOWN = (STUDY_ROLE, WALK_FORWARD_ROLE, REGISTRATION_ROLE, TEST_ROLE, LAUNCHER_ROLE)
 ARCHITECTURES, LOSSES = "Architectures", "Losses"
 # From nine axes on MLflow slants their names; eight run into each other.  The last metric colours the lines.
 PARAM_AXES = ("n_heads", "d_model", "n_layers", "d_ff", "dropout", "batch_size")
@@ -25,7 +26,7 @@ GENERATED = ("best", "val", "train", "hp", "memory", "execution", "attention")
 def save_board(
     client: MlflowClient, experiment_id: str, study: str, query: str | None = None, metric: str = LOSS_METRIC
 ) -> None:
-    """Store a study's board as a shared view of its experiment; ``query`` shows other runs than its trials.
+    """Store a study's board as a shared view of its experiment; ``query`` shows other runs than its own.
 
     Runs stand in the order of ``metric``: a loss upwards, anything else, whose best may be its highest, downwards.
 
@@ -34,7 +35,7 @@ def save_board(
     client.set_experiment_tag(
         experiment_id,
         f"mlflow.sharedViewState.{board_key(study)}",
-        json.dumps(_view(query or trial_query(study), metric)),
+        json.dumps(_view(query or board_query(study), metric)),
     )
 
 
@@ -50,7 +51,7 @@ def board_key(study: str) -> str:
 
 
 def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str:
-    """Link that opens the board of one study's trials, in the MLflow UI at ``address``.
+    """Link that opens the board of one study's trials and baselines, in the MLflow UI at ``address``.
 
     Filter and order stand in the board, not in the link: MLflow ignores a
     shared view when the address holds either.
@@ -61,9 +62,9 @@ def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str
     )
 
 
-def trial_query(study: str) -> str:
-    """MLflow filter for a study's trials."""
-    return matching({STUDY: study, ROLE: TRIAL_ROLE})
+def board_query(study: str) -> str:
+    """MLflow filter for a study's trials and baselines; it knows no "or", so the other roles are left out."""
+    return " and ".join([matching({STUDY: study}), *(f"tags.`{ROLE}` != '{role}'" for role in NOT_SHOWN)])
 
 
 def _view(query: str, metric: str) -> dict[str, Any]:

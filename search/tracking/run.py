@@ -21,6 +21,7 @@ from search.tracking.tags import (
     FINISHED,
     INVALID,
     KILLED,
+    NOTE,
     PARENT,
     REASON,
     RECORD_STATE,
@@ -171,13 +172,16 @@ class RunWriter:
             write(path, index=False)
             self.client.log_artifacts(self.run_id, directory)
 
-    def conclude(self, evaluation: Evaluation, figures: Mapping[str, float], files: Path | None = None) -> None:
-        """Log an evaluation as ``best/…``, further figures and artifacts, and end the run FINISHED."""
+    def conclude(
+        self, evaluation: Evaluation, figures: Mapping[str, float], files: Path | None = None, *, note: str = ""
+    ) -> None:
+        """Log an evaluation as ``best/…``, further figures and artifacts, its note, and end the run FINISHED."""
         if files is not None:
             self.client.log_artifacts(self.run_id, str(files))
         values = {f"best/{name}": float(value) for name, value in asdict(evaluation).items()}
         undefined = "; ".join(f"{name}: {reason}" for name, reason in undefined_reasons(evaluation).items())
-        tags = {REASON: "complete", **({"metrics.undefined": undefined} if undefined else {})}
+        said = {"metrics.undefined": undefined, NOTE: note}
+        tags = {REASON: "complete", **{name: text for name, text in said.items() if text}}
         self.log({**values, **figures}, tags=tags)
         self.end(FINISHED)
 

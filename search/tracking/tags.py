@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+PARENT, NOTE, COLOUR = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runColor"
 ROLE, STUDY, TRIAL_NUMBER = "run.role", "study.name", "trial.number"
 REASON, RECORD_STATE = "status.reason", "record.state"
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,14 +19,16 @@ from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import describe_error
+from search.results.class_counts import validation_counts
 from search.results.trials_table import trials_table
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.study.trial_run import SCORES
 from search.tracking.locks import study_lock
+from search.tracking.note import PREVIEW_DAYS, evaluation_note
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
-from search.tracking.tags import BASELINE_ROLE, FINISHED, TRIAL_ROLE
+from search.tracking.tags import BASELINE_ROLE, COLOUR, FINISHED, NOTE, TRIAL_ROLE
 from search.trial.inputs import study_entities
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 SETTINGS_HASH = "settings_hash"
 SKILL_OVER = "best/skill_over_baseline"
+GREY = "#8c8c8c"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +132,7 @@ def _find(study: Study, params: dict[str, str]) -> Logged | None:
 def _log(
     study: Study, baseline: Baseline, dataset: DatasetVersion, pooled: Sequence[DatasetVersion], windows: Windows
 ) -> Logged:
-    writer = study.start_run(baseline.name, role=BASELINE_ROLE)
+    writer = study.start_run(f"baseline {baseline.name}", role=BASELINE_ROLE, tags={COLOUR: GREY})
     try:
         writer.log_params(baseline_params(study, baseline))
         writer.log_inputs(study_entities(study, dataset, pooled, windows))
@@ -154,8 +157,10 @@ def _conclude(
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
     writer.client.set_tag(writer.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
-    writer.log_table(pd.DataFrame({"date": dataset.dates[rows], "y": y, "p": p}), "predictions/val.parquet")
-    writer.conclude(evaluate(y, p), figures)
+    table, found = pd.DataFrame({"date": dataset.dates[rows], "y": y, "p": p}), evaluate(y, p)
+    writer.log_table(table, "predictions/val.parquet")
+    writer.log_table(table.tail(PREVIEW_DAYS).round({"p": 4}), "predictions/preview.csv")
+    writer.conclude(found, figures, note=evaluation_note(asdict(found), "this is one of them"))
 
 
 def _carry_skill(study: Study, logged: list[Logged]) -> None:
@@ -167,8 +172,10 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
     for run in study.runs(TRIAL_ROLE, status=FINISHED):
         skill = skill_over(run.data.metrics["best/loss"], best)
         if run.data.metrics.get(SKILL_OVER) != skill:
-            RunWriter(study.client, run.info.run_id).log({SKILL_OVER: skill})
-            study.client.set_tag(run.info.run_id, "baseline.best", losses[best])
+            scores = {name.removeprefix("best/"): value for name, value in run.data.metrics.items() if "best/" in name}
+            note = evaluation_note(scores, f"{losses[best]}, log loss {best:.4f}; skill over it {skill:+.3f}")
+            tags = {"baseline.best": losses[best], NOTE: note}
+            RunWriter(study.client, run.info.run_id).log({SKILL_OVER: skill}, tags=tags)
 
 
 def _table(study: Study, logged: list[Logged]) -> Table:
@@ -181,7 +188,9 @@ def _table(study: Study, logged: list[Logged]) -> Table:
         best = finished.iloc[0]
         rows[f"best trial {best['label']}"] = {name: float(best[name]) for name in SCORES}
         caption = f"best trial: the lowest loss of {len(finished)} chosen on these same days, which flatters it"
-    title = f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}"
+    title = (
+        f"{study.plan.study}, validation {split.validation_start} to {split.validation_end}, {validation_counts(study)}"
+    )
     table = Table(title=title, caption=caption)
     table.add_column("model", no_wrap=True)
     for name in ("log loss", "base-rate loss", "skill", "AUC", "Brier"):

@@ -30,6 +30,7 @@ from search.space.ranks import TRAINING
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, spec_attributes, start_trial, trial_result
+from search.tracking.note import PREVIEW_DAYS, evaluation_note
 from search.tracking.run import RunWriter
 from search.trial.inputs import study_entities
 
@@ -177,7 +178,8 @@ class TrialRunner:
         trial.set_user_attr("result", result)
         with TemporaryDirectory() as directory:
             write_artifacts(Path(directory), spec, model, validation)
-            record.conclude(evaluation, figures, Path(directory))
+            note = evaluation_note(asdict(evaluation))
+            record.conclude(evaluation, figures, Path(directory), note=note)
         state.unlink(missing_ok=True)
         return evaluation.loss
 
@@ -215,11 +217,13 @@ class TrialRunner:
 
 
 def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
-    """Write ``spec.json``, ``best.safetensors`` and ``predictions/val.parquet``."""
+    """Write ``spec.json``, ``best.safetensors``, ``predictions/val.parquet``, and a preview of its last days."""
     (directory / "predictions").mkdir()
     (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
     save_checkpoint(directory / "best.safetensors", spec, model)
     validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
+    preview = validation.tail(PREVIEW_DAYS).round({"p": 4})
+    preview.to_csv(directory / "predictions" / "preview.csv", index=False)
 
 
 def execution_figures(trainer: Trainer, peak: int | None) -> dict[str, float]:

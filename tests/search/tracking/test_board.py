@@ -10,8 +10,10 @@ import urllib.request
 
 import pytest
 
-from search.tracking.board import LOSSES, METRIC_AXES, PARAM_AXES, UI_ADDRESS, board_key, board_link
+from search.tracking.board import LOSSES, METRIC_AXES, PARAM_AXES, UI_ADDRESS, board_key, board_link, board_query
+from search.tracking.reader import find_runs
 from search.tracking.stores import open_tracking
+from search.tracking.tags import BASELINE_ROLE, REGISTRATION_ROLE, ROLE, TEST_ROLE, TRIAL_ROLE, WALK_FORWARD_ROLE
 
 COMMAND = ["hpo", "--budget", "5K", "--trials", "4", "--max-epochs", "1", "--workers", "1", "--device", "cpu"]
 UI_SECONDS = CHART_SECONDS = 1500
@@ -117,3 +119,11 @@ def test_the_link_names_the_view_that_was_saved(make_study):
     key = board_key(study.plan.study)
     assert f"viewStateShareKey={key}" in board_link(study.experiment_id, study.plan.study)
     assert f"mlflow.sharedViewState.{key}" in study.client.get_experiment(study.experiment_id).tags
+
+
+def test_the_board_shows_trials_and_marked_baselines_and_no_other_run(make_study):
+    study = make_study(2)
+    for role in (TRIAL_ROLE, BASELINE_ROLE, WALK_FORWARD_ROLE, REGISTRATION_ROLE, TEST_ROLE):
+        study.start_run(role, role=role)
+    shown = find_runs(study.client, [study.experiment_id], board_query(study.plan.study))
+    assert {run.data.tags[ROLE] for run in shown} == {TRIAL_ROLE, BASELINE_ROLE}

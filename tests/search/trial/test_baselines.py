@@ -12,8 +12,8 @@ from model.metrics import evaluate
 from model.spec.spec import flatten
 from search.cli import main
 from search.study.study import open_or_create_study
-from search.tracking.tags import PARENT, REASON, RECORD_STATE, STUDY
-from search.trial.baselines import SETTINGS_HASH, SKILL_OVER, baseline_params, log_baselines
+from search.tracking.tags import COLOUR, NOTE, PARENT, REASON, RECORD_STATE, STUDY
+from search.trial.baselines import GREY, SETTINGS_HASH, SKILL_OVER, baseline_params, log_baselines
 from search.trial.runner import TrialRunner
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
@@ -78,6 +78,12 @@ def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monke
     carried = study.client.get_run(trial.info.run_id).data
     assert carried.metrics[SKILL_OVER] == pytest.approx(1 - trial.data.metrics["best/loss"] / best)
     assert found[carried.tags["baseline.best"]].data.metrics["best/loss"] == best
+    named = f"best baseline on the same days: {carried.tags['baseline.best']}, log loss {best:.4f}; skill over it "
+    assert named in carried.tags[NOTE] and "not logged yet" in trial.data.tags[NOTE]
+    assert {run.info.run_name for run in found.values()} == {f"baseline {name}" for name in found}
+    assert all("one of them" in run.data.tags[NOTE] and run.data.tags[COLOUR] == GREY for run in found.values())
+    (held,) = [each for each in study.client.list_artifacts(trial.info.run_id, "predictions") if "preview" in each.path]
+    assert 0 < held.file_size < 3_000
 
 
 def test_twice_adds_nothing_and_another_setting_adds_one(study, quick, monkeypatch):

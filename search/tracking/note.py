@@ -1,0 +1,46 @@
+"""What a run's page says of its evaluation: the verdict in words, and the best baseline beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+PREVIEW_DAYS = 40
+BASELINE_MISSING = "not logged yet; patchscale baselines STUDY does"
+
+
+def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSING) -> str:
+    """Describe an evaluation in Markdown.
+
+    Parameters
+    ----------
+    scores : mapping
+        Fields of an :class:`model.evaluation.Evaluation`; what is undefined may be NaN or left out.
+    baseline : str
+        The best baseline of these days and its loss, or why there is none.
+
+    Examples
+    --------
+    >>> found = {"loss": 0.4136, "base_rate_loss": 0.4728, "roc_auc": 0.7606, "brier": 0.1312, "n_days": 502.0}
+    >>> print(evaluation_note({**found, "base_rate": 91 / 502}, "boosting, log loss 0.3914").splitlines()[0])
+    **Better than always saying the base rate** by 0.0592 nats a day: log loss 0.4136 against 0.4728.
+    """
+    loss, base = scores["loss"], scores["base_rate_loss"]
+    verdict = "Better" if loss < base else "Not better"
+    days, rate = round(scores["n_days"]), scores["base_rate"]
+    lines = [
+        f"**{verdict} than always saying the base rate** by {base - loss:.4f} nats a day: log loss {loss:.4f} "
+        f"against {base:.4f}.",
+        "",
+        f"- AUC {_written(scores, 'roc_auc')}, Brier score {_written(scores, 'brier')}, on {days:,} validation days, "
+        f"{round(days * rate):,} positive",
+        f"- best baseline on the same days: {baseline}",
+        "- one seed; the days chose the epoch, and among trials the best, so the figures flatter",
+        "- `predictions/preview.csv` shows the last days, `predictions/val.parquet` holds all",
+    ]
+    return "\n".join(lines)
+
+
+def _written(scores: Mapping[str, float], name: str) -> str:
+    value = scores.get(name, math.nan)
+    return "undefined" if math.isnan(value) else f"{value:.4f}"
