@@ -4,6 +4,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model.windows import make_windows
 from pipeline.exceptions import InputError, SealedError
@@ -88,7 +90,8 @@ def test_training_starts_where_the_study_s_does(planned):
 
 
 @pytest.mark.lesson("L19")
-@pytest.mark.parametrize("horizon", [1, 2, 5, 20, 40])
+@given(horizon=st.integers(1, 60))
+@settings(max_examples=20)
 def test_label_intervals_are_disjoint_in_every_fold(planned, horizon):
     plan, dataset, _ = planned
     for fold in folds_of(plan, [dataset], horizon)[1]:
