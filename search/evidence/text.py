@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from search.evidence.bootstrap import Interval
 from search.evidence.difference import POWER, Difference
@@ -34,6 +36,21 @@ def interval_text(found: Interval | Difference, digits: int = 4, *, sign: bool =
         return f"{number_text(found.value, digits, sign=sign)} (no interval)"
     value, low, high = (number_text(each, digits, sign=sign) for each in (found.value, found.low, found.high))
     return f"{value} [{low}, {high}]"
+
+
+def json_ready(value: Any) -> Any:
+    """Turn what is not defined into None, at any depth: JSON knows no NaN.
+
+    Examples
+    --------
+    >>> json_ready({"low": math.nan, "high": (1.0, math.inf)})
+    {'low': None, 'high': [1.0, None]}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: json_ready(each) for name, each in value.items()}
+    return [json_ready(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def difference_text(found: Difference) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import Interval, draw_days, metric_intervals
 from search.evidence.difference import Difference, paired_difference
-from search.evidence.text import interval_text
+from search.evidence.text import interval_text, json_ready, number_text
 from search.registry.gate.collect import track_record_of_version
 from search.registry.gate.gate import MIN_COMMON_DAYS
 from search.registry.gate.track_record import TrackRecord, common_days
@@ -72,7 +72,8 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, for JSON."""
-        return {**asdict(self), "verdict": self.verdict}
+        found: dict[str, Any] = json_ready({**asdict(self), "verdict": self.verdict})
+        return found
 
     def show(self, console: Console) -> None:
         """Print a table, what each stands on, and the verdict."""
@@ -82,7 +83,7 @@ class Comparison:
         for metric, label in METRICS.items():
             found = self.differences[metric]
             shown = [*(interval_text(each[metric]) for each in self.scores), interval_text(found, sign=True)]
-            table.add_row(label, *shown, f"{found.p_value:.4f}", f"{found.detectable:.4f}")
+            table.add_row(label, *shown, number_text(found.p_value), number_text(found.detectable))
         console.print(table)
         for name, source in zip(self.names, self.sources, strict=True):
             console.print(f"{name}: {source}", markup=False)

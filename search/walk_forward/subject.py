@@ -6,14 +6,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
-
 from model.baselines import BASELINES, Baseline
 from model.spec.spec import Spec, flatten
-from pipeline.exceptions import InputError, StoreError
+from pipeline.exceptions import InputError
+from search.results.named_trial import choose_finished, find_trial
 from search.study.study import Study, load_study
-from search.tracking.stores import Stores, open_tracking
-from search.tracking.tags import BASELINE_ROLE, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.stores import Stores
+from search.tracking.tags import BASELINE_ROLE, TRIAL_ROLE
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
 ALL_BASELINES = "baselines"
@@ -54,7 +53,7 @@ class Subject:
         return architecture.context_length
 
 
-def read_subjects(stores: Stores, what: str, study: str = "") -> tuple[Study, list[Subject]]:
+def read_subjects(stores: Stores, what: str, study: str = "", trial: int | None = None) -> tuple[Study, list[Subject]]:
     """Find what a user named.
 
     Parameters
@@ -62,9 +61,11 @@ def read_subjects(stores: Stores, what: str, study: str = "") -> tuple[Study, li
     stores : Stores
         Where studies are.
     what : str
-        Run id of a trial, path of a ``spec.json``, or ``baselines``.
+        Name of a study, run id of a trial or its first digits, path of a ``spec.json``, or ``baselines``.
     study : str
-        Name of the study; a trial is of its own.
+        Name of the study of a spec or of baselines; a trial is of its own.
+    trial : int, optional
+        Number of the study's trial; the finished one of the lowest validation loss if None.
 
     Raises
     ------
@@ -74,8 +75,12 @@ def read_subjects(stores: Stores, what: str, study: str = "") -> tuple[Study, li
         If there is no such study, or the trial did not finish.
     """
     path = Path(what)
+    if path.suffix == ".json" and not path.is_file():
+        raise InputError(f"a spec must be the JSON file that runs keep as spec.json, got {what}: there is none")
     if what != ALL_BASELINES and not path.is_file():
-        return _of_run(stores, what, study)
+        return _of_trial(stores, what, study, trial)
+    if trial is not None:
+        raise InputError(f"--trial is of a study's name, got {what} and --trial {trial}; leave one out")
     if not study:
         raise InputError(f"a walk-forward of {what} must know whose days to take, got no study; add --study NAME")
     opened = load_study(stores, study)
@@ -105,30 +110,17 @@ def read_spec(path: Path) -> Spec:
     return Spec.from_params(params)
 
 
-def _of_run(stores: Stores, run_id: str, study: str) -> tuple[Study, list[Subject]]:
-    client = open_tracking(stores)
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
+def _of_trial(stores: Stores, what: str, study: str, number: int | None) -> tuple[Study, list[Subject]]:
+    opened, number = find_trial(stores, what, number)
+    if study not in ("", opened.plan.study):
         raise InputError(
-            f"walk forward the run id of a trial, a path of a spec.json, or {ALL_BASELINES}, got {run_id!r}; "
-            "see the trials.csv of the study's run"
-        ) from error
-    tags, name = run.data.tags, run.data.tags.get(STUDY, "")
-    if tags.get(ROLE) != TRIAL_ROLE or run.info.status != "FINISHED":
-        raise StoreError(
-            f"walk forward a finished trial, got run {run_id} ({tags.get(ROLE, 'unknown')}, {run.info.status})"
+            f"a trial is walked forward on its own study's days, got --study {study} for one of {opened.plan.study}"
         )
-    if study not in ("", name):
-        raise InputError(f"a trial is walked forward on its own study's days, got --study {study} for one of {name}")
-    state = tags.get(RECORD_STATE, "unknown")
-    if state != "valid":
-        raise StoreError(f"walk forward a trial whose record is valid, got run {run_id}: {state}")
-    spec = Spec.from_params(run.data.params)
-    opened = load_study(stores, name, client=client)
-    _require_own(opened, spec, f"run {run_id}")
-    label = f"{TRIAL_ROLE} {tags[TRIAL_NUMBER]} {spec.architecture.label}"
-    return opened, [Subject(name=label, spec=spec)]
+    trial, _ = choose_finished(opened, number, "walk forward a finished trial")
+    assert trial.spec is not None
+    _require_own(opened, trial.spec, trial.name)
+    label = f"{TRIAL_ROLE} {trial.number} {trial.spec.architecture.label}"
+    return opened, [Subject(name=label, spec=trial.spec)]
 
 
 def _require_own(study: Study, spec: Spec, what: str) -> None:

@@ -18,7 +18,7 @@ from pipeline.datasets.raw_bars import raw_bars
 from pipeline.splits.splits import MIN_EVALUATION_DAYS, Split
 from pipeline.splits.target import Target
 from search.evidence.difference import Difference, paired_difference
-from search.evidence.text import difference_text
+from search.evidence.text import difference_text, json_ready
 from search.registry.description import question
 from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
@@ -132,7 +132,8 @@ class Live:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, for JSON."""
-        return asdict(self)
+        found: dict[str, Any] = json_ready(asdict(self))
+        return found
 
     def lines(self) -> Iterator[str]:
         """Lines for a terminal."""

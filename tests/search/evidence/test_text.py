@@ -1,11 +1,13 @@
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from search.evidence import paired_difference
 from search.evidence.bootstrap import Interval
-from search.evidence.text import difference_text, interval_text, number_text
+from search.evidence.text import difference_text, interval_text, json_ready, number_text
 
 
 @pytest.mark.lesson("L3")
@@ -39,3 +41,10 @@ def test_what_has_no_support_is_said_in_words():
     assert interval_text(found, 2, sign=True) == f"{found.value:+.2f} (no interval)"
     assert difference_text(found).endswith("fewer than 10 of the 300 days are of one class: no interval, no p-value")
     assert "nan" not in difference_text(found)
+
+
+@pytest.mark.lesson("L50")
+def test_what_has_no_support_is_null_in_json():
+    found = paired_difference(np.zeros(300), np.linspace(0.1, 0.2, 300), np.full(300, 0.1), horizon=1)
+    told = json.loads(json.dumps(json_ready(asdict(found)), allow_nan=False))
+    assert told["p_value"] is None and told["low"] is None and told["value"] == found.value

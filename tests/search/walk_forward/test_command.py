@@ -53,7 +53,10 @@ def test_a_trial_is_walked_forward_beside_the_baselines_and_again_only_printed(s
 
 
 BAD_INPUT = {
-    "nothing": "walk forward the run id of a trial, a path of a spec.json, or baselines, got 'nothing'",
+    "nothing": "study must be one that patchscale made, got 'nothing'; there are ",
+    "gone/spec.json": "a spec must be the JSON file that runs keep as spec.json, got gone/spec.json: there is none",
+    "ffffffff": "a trial must be a run id, its first digits, or a study's name, got 'ffffffff'",
+    "{} --trial 9": "trial must be one of study",
     "baselines": "got no study; add --study NAME",
     "baselines --study nowhere": "study must be one that patchscale made, got 'nowhere'",
     "baselines --study {} --last-year 2017": "must end before the sealed test split of 2017-01-01, got 2017",

@@ -58,7 +58,9 @@ def test_one_outcome_only_is_scored(series):
     early = replace(plan.split, test_end=date(2017, 12, 29))
     target = Target(horizon=1, threshold=0.5)
     found = live_record(p, bars, target, early, since=pd.Timestamp("2018-01-02"), base_rate=0.2)
-    assert found.base_rate_loss == pytest.approx(-np.log(0.8)) and np.isfinite(found.difference.detectable)
+    assert found.base_rate_loss == pytest.approx(-np.log(0.8))
+    assert np.isfinite(found.difference.value) and np.isnan(found.difference.detectable), "one class has no interval"
+    assert "fewer than 10 of the 249 days are of one class" in found.text() and "nan" not in found.text()
 
 
 @pytest.mark.parametrize(("n_days", "scored"), [(1, False), (199, False), (200, True)])
