@@ -16,6 +16,8 @@ from pipeline.exceptions import DataError
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "adj_close", "volume")
+ROUNDING = 1e-9
+"""Relative: prices that differ less are one price, which was computed twice."""
 
 
 def normalise(frame: pd.DataFrame) -> pd.DataFrame:

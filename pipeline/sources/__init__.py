@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pipeline.exceptions import InputError
 from pipeline.sources.base import Download, Source
+from pipeline.sources.files.settings import FORM, FileSettings, parse_settings
 
 __all__ = ["SOURCES", "Download", "Source", "known_source", "open_source"]
 
 SOURCES = ("sample", "yahoo", "csv")
-CSV_FORM = "csv:DIRECTORY?adjusted=yes or csv:DIRECTORY?adjusted=no"
 
 
 def open_source(name: str, *, directory: Path | None = None, adjusted: bool | None = None) -> Source:
@@ -20,7 +20,7 @@ def open_source(name: str, *, directory: Path | None = None, adjusted: bool | No
     ----------
     name : str
         ``sample``, ``yahoo`` or ``csv``; or, as typed on a command line,
-        ``csv:DIRECTORY?adjusted=yes`` (or ``no``).
+        ``csv:DIRECTORY?adjusted=yes`` (or ``no``, and further settings behind ``&``).
     directory, adjusted
         Of ``csv``, where its text does not say them.
 
@@ -41,9 +41,14 @@ def open_source(name: str, *, directory: Path | None = None, adjusted: bool | No
     if name.startswith("csv:"):
         if directory is not None or adjusted is not None:
             raise InputError(f"source csv must be set once, got both {name!r} and settings beside it; drop one")
-        return _open_csv(*_parse_csv(name))
+        return _open_csv(parse_settings(name))
     if name == "csv":
-        return _open_csv(directory, adjusted)
+        if directory is None or adjusted is None:
+            raise InputError(
+                f"source csv must say its directory and whether prices are adjusted, got directory={directory}, "
+                f"adjusted={adjusted}; write {FORM}"
+            )
+        return _open_csv(FileSettings(directory=Path(directory), adjusted=adjusted))
     if directory is not None or adjusted is not None:
         raise InputError(f"only source csv takes a directory and adjusted, got them with {name!r}; drop them")
     if name == "sample":
@@ -64,25 +69,13 @@ def known_source(option: str, text: str) -> str:
     'csv:bars?adjusted=yes'
     """
     if text.partition(":")[0] == "csv":
-        _parse_csv(text)
+        parse_settings(text)
     elif text not in SOURCES:
         raise InputError(f"{option} must be one of {', '.join(SOURCES)}, got {text!r}")
     return text
 
 
-def _open_csv(directory: Path | None, adjusted: bool | None) -> Source:
-    if directory is None or adjusted is None:
-        raise InputError(
-            f"source csv must say its directory and whether prices are adjusted, got directory={directory}, "
-            f"adjusted={adjusted}; write {CSV_FORM}"
-        )
+def _open_csv(settings: FileSettings) -> Source:
     from pipeline.sources.csv import CsvSource
 
-    return CsvSource(Path(directory), adjusted=adjusted)
-
-
-def _parse_csv(text: str) -> tuple[Path, bool]:
-    directory, _, setting = text.removeprefix("csv:").rpartition("?adjusted=")
-    if not directory or setting not in ("yes", "no"):
-        raise InputError(f"source csv must be written {CSV_FORM}, got {text!r}")
-    return Path(directory), setting == "yes"
+    return CsvSource(settings.directory, adjusted=settings.adjusted, settings=settings)

@@ -23,12 +23,21 @@ class Download:
         Whether open, high, low and close are already on the adjusted basis.
     library : str
         Name and version of what delivered them.
+    reading : str
+        What was taken from a file of bars: ``dates dd/mm/yyyy, decimal comma``; empty of other sources.
+    warnings : tuple of str
+        What was left out on the way.
+    origin : str
+        The source as it is typed, where its name alone does not open it.
     """
 
     ticker: str
     bars: pd.DataFrame
     adjusted: bool
     library: str
+    reading: str = ""
+    warnings: tuple[str, ...] = ()
+    origin: str = ""
 
 
 class Source(Protocol):
