@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,11 @@ from pipeline.snapshots.snapshot import Snapshot, list_snapshots, load_snapshot,
 
 
 def check_snapshot(
-    root: Path, snapshot: Snapshot, *, last_sessions: Mapping[str, pd.Timestamp] | None = None
+    root: Path,
+    snapshot: Snapshot,
+    *,
+    last_sessions: Mapping[str, pd.Timestamp] | None = None,
+    accepted: Collection[str] = (),
 ) -> CheckReport:
     """Check a snapshot, against the one before it where there is one, and write the report.
 
@@ -24,6 +28,8 @@ def check_snapshot(
         What to check.
     last_sessions : mapping, optional
         Last session of each other ticker, for the check of freshness.
+    accepted : collection of str, optional
+        Findings that the user says are right, see :func:`pipeline.accepted.read_accepted`.
 
     Raises
     ------
@@ -36,8 +42,10 @@ def check_snapshot(
         load_snapshot(root, snapshot),
         last_sessions=last_sessions,
         previous=None if earlier is None else load_snapshot(root, earlier),
+        accepted=accepted,
     )
-    write_atomically(report_path(root, snapshot), lambda part: part.write_text(report.text(None) + "\n"))
+    text = "\n".join([report.text(None), *(f"  read as: {each}" for each in [snapshot.reading] if each), ""])
+    write_atomically(report_path(root, snapshot), lambda part: part.write_text(text, encoding="utf-8"))
     return report
 
 
@@ -47,11 +55,10 @@ def report_path(root: Path, snapshot: Snapshot) -> Path:
 
 
 def snapshot_before(root: Path, snapshot: Snapshot) -> Snapshot | None:
-    """Find the snapshot of the same ticker and source that was downloaded just before, if any."""
+    """Find what the same source last said of the same ticker before it said this, if anything."""
     earlier = [
         other
         for other in list_snapshots(root)
-        if (other.ticker, other.source) == (snapshot.ticker, snapshot.source)
-        and other.retrieved_at < snapshot.retrieved_at
+        if (other.ticker, other.source) == (snapshot.ticker, snapshot.source) and other.seen_at < snapshot.seen_at
     ]
     return earlier[-1] if earlier else None

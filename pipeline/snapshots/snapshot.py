@@ -6,7 +6,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -29,13 +30,22 @@ class Snapshot:
     ticker, source, library : str
         What was asked, of whom, by which version of which library.
     retrieved_at : str
-        UTC time of the download, ISO 8601.
+        UTC time of the first download of this content, ISO 8601.
     first, last : str
         First and last session, ISO dates.
     rows : int
         Number of sessions.
     adjusted : bool
         Whether the provider's prices were already adjusted.
+    last_retrieved_at : str
+        UTC time of the last download of it, where another content came in between; else empty.
+    reading : str
+        What was taken from the file it comes from: ``dates dd/mm/yyyy, decimal comma``.
+    warnings : tuple of str
+        What was left out of it.
+    origin : str
+        The source as it is typed, where its name alone does not open it; a directory beside the data directory stands
+        there as a path from the folder that holds both.
     """
 
     digest: str
@@ -47,10 +57,19 @@ class Snapshot:
     last: str
     rows: int
     adjusted: bool
+    last_retrieved_at: str = field(default="", compare=False)
+    reading: str = field(default="", compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    origin: str = field(default="", compare=False)
+
+    @property
+    def seen_at(self) -> str:
+        """UTC time at which its source last answered with it."""
+        return self.last_retrieved_at or self.retrieved_at
 
 
 def save_snapshot(root: Path, source: str, download: Download) -> Snapshot:
-    """Store a download under ``root/snapshots`` unless the same content is there.
+    """Store a download under ``root/snapshots``; where the same content is there, it becomes the newest again.
 
     Writing is atomic: a reader, or a second writer, sees a whole file or none.
 
@@ -72,22 +91,70 @@ def save_snapshot(root: Path, source: str, download: Download) -> Snapshot:
                 f"{download.ticker}: the same bars are stored with adjusted={known.adjusted}, got "
                 f"adjusted={download.adjusted}; one of the two is wrong: pull as before, or delete {path.parent}"
             )
-        return known
+        return _seen_again(root, known, download)
     snapshot = Snapshot(
         digest=digest,
         ticker=download.ticker,
         source=source,
         library=download.library,
-        retrieved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        retrieved_at=_now(),
         first=str(bars.index[0].date()),
         last=str(bars.index[-1].date()),
         rows=len(bars),
         adjusted=download.adjusted,
+        reading=download.reading,
+        warnings=download.warnings,
+        origin=_movable(root, download.origin),
     )
     write_atomically(path, lambda part: bars.to_parquet(part))
-    text = json.dumps(asdict(snapshot), indent=2)
-    write_atomically(path.with_suffix(".json"), lambda part: part.write_text(text))
+    _write_metadata(root, snapshot)
     return snapshot
+
+
+def _seen_again(root: Path, known: Snapshot, download: Download) -> Snapshot:
+    """Remember that a source answered once more with what is stored; nothing is written where nothing is new."""
+    again = replace(
+        known,
+        reading=download.reading or known.reading,
+        warnings=download.warnings,
+        origin=_movable(root, download.origin) or known.origin,
+    )
+    same = [other for other in list_snapshots(root) if (other.ticker, other.source) == (known.ticker, known.source)]
+    if same[-1].digest != known.digest:
+        again = replace(again, last_retrieved_at=_now())
+    if again.last_retrieved_at != known.last_retrieved_at:
+        _write_metadata(root, again)
+    elif asdict(again) != asdict(known):
+        with suppress(OSError):  # only words changed: a directory that can't be written to is read as before
+            _write_metadata(root, again)
+    return again
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _write_metadata(root: Path, snapshot: Snapshot) -> None:
+    path = snapshot_path(root, snapshot.ticker, snapshot.digest).with_suffix(".json")
+    text = json.dumps(asdict(snapshot), indent=2, ensure_ascii=False)
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _movable(root: Path, origin: str) -> str:
+    """Write an origin so that it is found where data directory and files are moved together."""
+    kind, _, rest = origin.partition(":")
+    directory, _, settings = rest.rpartition("?")
+    beside = Path(directory).absolute()
+    if not origin or not beside.is_relative_to(root.absolute().parent):
+        return origin and f"{kind}:{beside}?{settings}"
+    return f"{kind}:{beside.relative_to(root.absolute().parent)}?{settings}"
+
+
+def origin_of(root: Path, snapshot: Snapshot) -> str:
+    """Source of a snapshot as it is typed, from wherever the command runs; its name where that alone opens it."""
+    kind, _, rest = snapshot.origin.partition(":")
+    directory, _, settings = rest.rpartition("?")
+    return f"{kind}:{root.absolute().parent / directory}?{settings}" if snapshot.origin else snapshot.source
 
 
 def load_snapshot(root: Path, snapshot: Snapshot) -> pd.DataFrame:
@@ -113,9 +180,9 @@ def load_snapshot(root: Path, snapshot: Snapshot) -> pd.DataFrame:
 
 
 def list_snapshots(root: Path) -> Iterator[Snapshot]:
-    """Every snapshot under ``root``, by ticker, oldest download first."""
+    """Every snapshot under ``root``, by ticker, in the order in which their sources last answered with them."""
     found = [_read_metadata(path) for path in (root / "snapshots").glob("*/*.json")]
-    yield from sorted(found, key=lambda snapshot: (snapshot.ticker, snapshot.retrieved_at))
+    yield from sorted(found, key=lambda snapshot: (snapshot.ticker, snapshot.seen_at))
 
 
 def latest_snapshots(root: Path, source: str | None = None) -> dict[str, Snapshot]:
@@ -143,6 +210,7 @@ def snapshot_path(root: Path, ticker: str, digest: str) -> Path:
 
 def _read_metadata(path: Path) -> Snapshot:
     try:
-        return Snapshot(**json.loads(path.read_text()))
-    except (TypeError, ValueError) as error:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return Snapshot(**{**known, "warnings": tuple(known.get("warnings", ()))})
+    except (AttributeError, TypeError, ValueError) as error:
         raise DataError(f"snapshot metadata {path} can't be read ({error}); delete it and pull again") from error

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from pipeline.bars import COLUMNS, PRICES
+from pipeline.bars import COLUMNS, PRICES, content_hash
+from pipeline.checks.stored import snapshot_before
 from pipeline.exceptions import DataError
 from pipeline.snapshots.pull import RELATIVE_TOLERANCE, Change, compare, pull
-from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
+from pipeline.snapshots.snapshot import latest_snapshots, list_snapshots, load_snapshot
 from pipeline.sources import Download
 
 DIVIDEND = 0.9974
@@ -144,3 +145,16 @@ def test_pulling_the_same_again_stores_nothing(tmp_path, bars):
 def test_other_sources_are_not_compared(tmp_path, bars):
     pull(tmp_path, Given(bars), "SPY")
     assert pull(tmp_path, Given(bars * 2, name="yahoo"), "SPY")[1] is None
+
+
+@pytest.mark.lesson("L13")
+def test_the_last_pull_is_the_newest_whatever_was_seen_before(tmp_path, bars):
+    """A source that answers A, a faulty B, then A again: B is not what stands."""
+    faulty = scaled(bars, 1.5, ("high",), slice(10, 11))
+    for turn, answer in enumerate((bars, faulty, bars, faulty, bars)):
+        snapshot, refresh = pull(tmp_path, Given(answer), "SPY")
+        assert latest_snapshots(tmp_path)["SPY"] == snapshot
+        assert turn == 0 or (refresh is not None and refresh.change is Change.CHANGED)
+    before = snapshot_before(tmp_path, snapshot)
+    assert before is not None and before.digest == content_hash(faulty)
+    assert len(list(list_snapshots(tmp_path))) == 2

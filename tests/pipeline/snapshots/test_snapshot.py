@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from pipeline.snapshots.snapshot import (
     latest_snapshots,
     list_snapshots,
     load_snapshot,
+    origin_of,
     save_snapshot,
     snapshot_path,
     write_atomically,
@@ -127,3 +129,40 @@ def test_two_processes_at_once_leave_one_good_snapshot(tmp_path, bars):
     assert len(snapshots) == 1
     pd.testing.assert_frame_equal(load_snapshot(tmp_path, snapshots[0]), bars, check_freq=False)
     assert sorted(path.suffix for path in (tmp_path / "snapshots" / "SPY").iterdir()) == [".json", ".parquet"]
+
+
+def test_what_was_taken_from_a_file_is_kept_and_names_nothing(tmp_path, bars):
+    told = Download(
+        ticker="SPY", bars=bars, adjusted=False, library="t 1", reading="dates dd/mm/yyyy", warnings=("one row",)
+    )
+    snapshot = save_snapshot(tmp_path, "csv", told)
+    (stored,) = list_snapshots(tmp_path)
+    assert (stored.reading, stored.warnings) == ("dates dd/mm/yyyy", ("one row",))
+    assert snapshot.digest == content_hash(bars)
+    save_snapshot(tmp_path, "csv", replace(told, reading="dates yyyy-mm-dd", warnings=()))
+    (stored,) = list_snapshots(tmp_path)
+    assert (stored.reading, stored.warnings) == ("dates yyyy-mm-dd", ())
+
+
+@pytest.mark.lesson("L39")
+def test_an_origin_beside_the_data_is_found_where_both_are_moved(tmp_path, bars):
+    (tmp_path / "project" / "bars").mkdir(parents=True)
+    for origin, moved in (("project/bars", "moved/bars"), ("elsewhere", "elsewhere")):
+        root = tmp_path / "project" / "data"
+        asked = f"csv:{tmp_path / origin}?adjusted=no&dates=dmy"
+        told = Download(ticker="SPY", bars=bars, adjusted=False, library="t 1", origin=asked)
+        snapshot = save_snapshot(root, "csv", told)
+        assert origin_of(root, snapshot) == asked
+        there = origin_of(tmp_path / "moved" / "data", snapshot)
+        assert there == f"csv:{tmp_path / moved}?adjusted=no&dates=dmy"
+
+
+def test_a_snapshot_of_before_has_neither(tmp_path, save, bars):
+    snapshot = save(bars)
+    metadata = snapshot_path(tmp_path, "SPY", snapshot.digest).with_suffix(".json")
+    older = json.loads(metadata.read_text(encoding="utf-8"))
+    for name in ("last_retrieved_at", "reading", "warnings", "origin"):
+        del older[name]
+    metadata.write_text(json.dumps(older), encoding="utf-8")
+    (stored,) = list_snapshots(tmp_path)
+    assert stored == snapshot and origin_of(tmp_path, stored) == "csv" and stored.warnings == ()
