@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ def check_bars(
     *,
     last_sessions: Mapping[str, pd.Timestamp] | None = None,
     previous: pd.DataFrame | None = None,
+    accepted: Collection[str] = (),
 ) -> CheckReport:
     """Make every check on one ticker's bars.
 
@@ -38,6 +39,8 @@ def check_bars(
         Last session of each other ticker, for the check of freshness.
     previous : DataFrame, optional
         Bars of an earlier snapshot of the same ticker, for the check of seams.
+    accepted : collection of str, optional
+        Findings that the user says are right, see :func:`pipeline.accepted.read_accepted`.
 
     Examples
     --------
@@ -52,19 +55,22 @@ def check_bars(
         calendar=calendar_of(ticker),
         last_sessions={other: day for other, day in (last_sessions or {}).items() if other != ticker},
         previous=previous,
+        accepted=frozenset(accepted),
     )
     passed: list[str] = []
     findings: list[Finding] = []
     not_applied: list[str] = []
+    waived: list[str] = []
     for check in CHECKS:
         if findings and _is_blocked(check, findings[0]):
             not_applied.append(f"{check.name}: {findings[0].check} must hold first")
             continue
         try:
-            found = check.find(series)
+            found, given = check.look(series)
         except NotApplicable as reason:
             not_applied.append(f"{check.name}: {reason}")
             continue
+        waived += given
         if found:
             findings.append(found)
         else:
@@ -77,6 +83,7 @@ def check_bars(
         passed=tuple(passed),
         findings=tuple(findings),
         not_applied=tuple(not_applied),
+        accepted=tuple(waived),
     )
 
 
@@ -92,9 +99,10 @@ def refuse_errors(report: CheckReport) -> None:
     Raises
     ------
     DataError
-        Naming the ticker, the first broken rule, its first place and the remedy.
+        Naming the ticker, and of each broken rule its first place and the remedy.
     """
     if report.errors:
-        first = report.errors[0]
-        others = f" ({len(report.errors) - 1} other checks fail too)" if len(report.errors) > 1 else ""
-        raise DataError(f"{report.ticker}: {first.summary}{others}; {first.remedy}")
+        first, *others = report.errors
+        named = f" ({len(others)} other checks fail too)" if others else ""
+        further = "".join(f"; {each.summary}; {each.remedy}" for each in others)
+        raise DataError(f"{report.ticker}: {first.summary}{named}; {first.remedy}{further}")

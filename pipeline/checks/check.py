@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.checks.report import Finding, Severity
+
+SHOWN_DIGITS = (10, 12, 15, 17)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,8 @@ class Series:
         Last session of other tickers.
     previous : DataFrame or None
         Bars of the same ticker from an earlier snapshot.
+    accepted : frozenset of str
+        Findings that the user says are right, ``missing_sessions:2010-05-06``.
     """
 
     ticker: str
@@ -35,6 +39,7 @@ class Series:
     calendar: str | None = None
     last_sessions: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     previous: pd.DataFrame | None = None
+    accepted: frozenset[str] = frozenset()
 
 
 class NotApplicable(Exception):
@@ -66,9 +71,15 @@ class Check:
 
     def find(self, series: Series) -> Finding | None:
         """Make the check: what it finds, or None where the rule holds."""
-        items = tuple(self.items(series))
+        return self.look(series)[0]
+
+    def look(self, series: Series) -> tuple[Finding | None, tuple[str, ...]]:
+        """Make the check: what it finds, and what it would find if the user had not accepted it."""
+        named = {item: f"{self.name}:{item[:10]}" for item in self.items(series)}
+        items = tuple(item for item, name in named.items() if name not in series.accepted)
+        accepted = tuple(dict.fromkeys(name for name in named.values() if name in series.accepted))
         finding = Finding(check=self.name, severity=self.severity, rule=self.rule, items=items, remedy=self.remedy)
-        return finding if items else None
+        return finding if items else None, accepted
 
 
 def error(rule: str, *, remedy: str) -> Callable[[Callable[[Series], list[str]]], Check]:
@@ -92,6 +103,22 @@ def itemise(bars: pd.DataFrame, broken: npt.ArrayLike, *columns: str) -> list[st
     """
     rows = bars.loc[np.asarray(broken, dtype=bool), list(columns)]
     return [
-        " ".join([str(day)[:10], *(f"{name} {value:.10g}" for name, value in zip(columns, values, strict=True))])
-        for day, values in zip(rows.index, rows.to_numpy(), strict=True)
+        " ".join([str(day)[:10], *(f"{name} {text}" for name, text in zip(columns, apart(values), strict=True))])
+        for day, values in zip(rows.index, rows.to_numpy().tolist(), strict=True)
     ]
+
+
+def apart(values: Sequence[float]) -> list[str]:
+    """Texts of numbers, with as many digits as it takes for different ones to look different.
+
+    Examples
+    --------
+    >>> apart([17.76, 20.37]), apart([100.0, 100.00000000000001])
+    (['17.76', '20.37'], ['100', '100.00000000000001'])
+    """
+    texts: list[str] = []
+    for digits in SHOWN_DIGITS:
+        texts = [f"{value:.{digits}g}" for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts

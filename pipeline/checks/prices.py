@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.bars import adjusted
+from pipeline.bars import PRICES, ROUNDING, adjusted
 from pipeline.checks.check import NotApplicable, Series, itemise, warning
 
 SCALE_DAYS = 251
@@ -106,7 +106,8 @@ def _return_outliers(series: Series) -> list[str]:
 )
 def _flat_bars(series: Series) -> list[str]:
     bars = series.bars
-    flat = (bars["open"] == bars["high"]) & (bars["high"] == bars["low"]) & (bars["low"] == bars["close"])
+    prices = bars[list(PRICES)]
+    flat = prices.max(axis=1) - prices.min(axis=1) <= ROUNDING * prices.max(axis=1)
     run = (flat != flat.shift()).cumsum()
     runs = bars.index.to_series()[flat].groupby(run[flat]).agg(["min", "max", "size"])
     return [

@@ -67,6 +67,8 @@ class CheckReport:
         The others that applied.
     not_applied : tuple of str
         Checks that could not be made, each with the reason: unknown, not passed.
+    accepted : tuple of str
+        Findings that the user said are right, ``missing_sessions:2010-05-06``.
     """
 
     ticker: str
@@ -75,6 +77,7 @@ class CheckReport:
     passed: tuple[str, ...]
     findings: tuple[Finding, ...]
     not_applied: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -115,6 +118,8 @@ class CheckReport:
             if len(items) < len(finding.items):
                 lines.append(f"     … and {len(finding.items) - len(items):,} more")
             lines.append(f"     remedy: {finding.remedy}")
+        if self.accepted:
+            lines.append(f"  accepted: {', '.join(self.accepted)}")
         if self.passed:
             lines.append(f"  passed: {', '.join(self.passed)}")
         if self.not_applied:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pandas as pd
 
-from pipeline.calendars import TRUSTED_FROM, sessions
+from pipeline.calendars import sessions, trusted_days
 from pipeline.checks.check import NotApplicable, Series, error, warning
 
 
@@ -15,9 +15,10 @@ def _calendar_days(series: Series) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     if series.calendar is None:
         raise NotApplicable("no exchange calendar is known for this ticker")
     dates = pd.DatetimeIndex(series.bars.index)
-    dates = dates[dates >= pd.Timestamp(TRUSTED_FROM)]
+    earliest, latest = trusted_days(series.calendar)
+    dates = dates[(dates >= earliest) & (dates <= latest)]
     if not len(dates):
-        raise NotApplicable(f"the calendar is trusted from {TRUSTED_FROM} only")
+        raise NotApplicable(f"the calendar is trusted from {earliest.date()} to {latest.date()} only")
     return dates, sessions(series.calendar, dates[0].date(), dates[-1].date())
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pandera.errors
 import pandera.pandas as pa
 
-from pipeline.bars import COLUMNS, PRICES
+from pipeline.bars import COLUMNS, PRICES, ROUNDING
 from pipeline.checks.check import Series, error, itemise
 
 SCHEMA = pa.DataFrameSchema(
@@ -60,7 +60,8 @@ def _non_positive_prices(series: Series) -> list[str]:
 def _price_bounds(series: Series) -> list[str]:
     bars = series.bars
     inside = bars[["open", "close"]]
-    broken = (bars["high"] < inside.max(axis=1)) | (bars["low"] > inside.min(axis=1)) | (bars["high"] < bars["low"])
+    highest, lowest = bars["high"] * (1 + ROUNDING), bars["low"] * (1 - ROUNDING)
+    broken = (highest < inside.max(axis=1)) | (lowest > inside.min(axis=1)) | (highest < lowest)
     return itemise(bars, broken, *PRICES)
 
 

@@ -35,3 +35,28 @@ def test_high_and_low_bound_the_bar(bars, name, factor):
 def test_a_bar_may_touch_its_bounds(bars):
     touching = bars.assign(high=bars[["open", "close"]].max(axis=1), low=bars[["open", "close"]].min(axis=1))
     assert not check_bars("SPY", touching).errors
+
+
+@pytest.mark.lesson("L42")
+@pytest.mark.parametrize(("name", "bound"), [("close", "high"), ("open", "low"), ("close", "low"), ("low", "high")])
+@pytest.mark.parametrize("steps", [1, 8])
+def test_rounding_of_computed_prices_breaks_no_bound(bars, name, bound, steps):
+    towards = np.inf if bound == "high" else -np.inf
+    value = bars[bound].to_numpy()
+    for _ in range(steps):
+        value = np.nextafter(value, towards)
+    broken = bars.assign(**{name: value})
+    if name == "low":
+        broken = broken.assign(open=value, close=value)
+    assert not check_bars("SPY", broken).errors
+
+
+@pytest.mark.lesson("L42")
+@pytest.mark.parametrize("excess", [2e-9, 1e-7])
+def test_prices_that_differ_look_different(bars, excess):
+    broken = bars.copy()
+    high = 9.999999990000001
+    broken.iloc[5, :5] = [high, high, high / 2, high * (1 + excess), high]
+    (item,) = check_bars("SPY", broken).errors[0].items
+    shown = dict(zip(item.split()[1::2], item.split()[2::2], strict=True))
+    assert shown["high"] != shown["close"]
