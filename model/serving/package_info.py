@@ -41,6 +41,8 @@ class PackageFacts:
         Feature to what it looked like on the training rows, for a warning of drift.
     closes : mapping
         Close as traded by ISO date, on the last days of training: they tell whose bars a caller sends.
+    accepted : tuple of str
+        Findings of the checks that were accepted for its dataset version, and are accepted of callers.
     """
 
     ticker: str
@@ -56,6 +58,7 @@ class PackageFacts:
     seeds: tuple[int, ...]
     references: Mapping[str, Reference]
     closes: Mapping[str, float] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
 
 
 def package_facts(
@@ -101,6 +104,7 @@ def package_facts(
         seeds=tuple(spec.seed for spec in specs),
         references={name: Reference.of(x_NF[:, column]) for column, name in enumerate(dataset.features)},
         closes=dict(zip(known.index.strftime("%Y-%m-%d"), map(float, known), strict=True)),
+        accepted=dataset.accepted,
     )
 
 

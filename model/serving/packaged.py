@@ -184,7 +184,7 @@ class PackagedModel:
             If the frame breaks a rule or is too short.
         """
         facts = self.facts
-        bars, further = check_raw_bars(frame, ticker=facts.ticker, tier=facts.tier)
+        bars, further = check_raw_bars(frame, ticker=facts.ticker, tier=facts.tier, accepted=facts.accepted)
         _require_same_series(bars, facts)
         if len(bars) < self.required_days:
             raise DataError(

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.bars import adjusted
-from pipeline.checks import refuse_errors
+from pipeline.checks import CheckReport, refuse_errors
 from pipeline.checks.stored import check_snapshot
 from pipeline.datasets.dataset import DatasetVersion, save_dataset
 from pipeline.datasets.join import align
 from pipeline.exceptions import DataError
+from pipeline.share_splits import share_splits, split_consistent
 from pipeline.snapshots.snapshot import Snapshot, load_snapshot
 from pipeline.tiers import auxiliary_tickers, compute_tier, tier_code_version, tier_lookback
 
 
-def build_dataset(root: Path, snapshot: Snapshot, tier: str, *, auxiliary: Sequence[Snapshot] = ()) -> DatasetVersion:
+def build_dataset(
+    root: Path,
+    snapshot: Snapshot,
+    tier: str,
+    *,
+    auxiliary: Sequence[Snapshot] = (),
+    accepted: Collection[str] = (),
+) -> DatasetVersion:
     """Build, store and return the dataset version of a snapshot and a tier.
 
     Every snapshot that goes in is checked, and its report is written beside it.
@@ -35,6 +43,8 @@ def build_dataset(root: Path, snapshot: Snapshot, tier: str, *, auxiliary: Seque
     auxiliary : sequence of Snapshot, optional
         The other tickers that the tier reads, see
         :func:`pipeline.tiers.auxiliary_tickers`; those it doesn't read are left out.
+    accepted : collection of str, optional
+        Findings of the checks that the user says are right, see :func:`pipeline.accepted.read_accepted`.
 
     Raises
     ------
@@ -52,10 +62,11 @@ def build_dataset(root: Path, snapshot: Snapshot, tier: str, *, auxiliary: Seque
         )
     inputs = (snapshot, *(given[ticker] for ticker in needed))
     last_sessions = {each.ticker: pd.Timestamp(each.last) for each in inputs}
-    reports = [check_snapshot(root, each, last_sessions=last_sessions) for each in inputs]
+    reports = [check_snapshot(root, each, last_sessions=last_sessions, accepted=accepted) for each in inputs]
     for report in reports:
         refuse_errors(report)
-    raw, *others = (load_snapshot(root, each) for each in inputs)
+    loaded = {each.ticker: load_snapshot(root, each) for each in inputs}
+    raw, *others = (split_consistent(bars) for bars in loaded.values())
     bars, aligned = align(
         snapshot.ticker, adjusted(raw), {ticker: adjusted(o) for ticker, o in zip(needed, others, strict=True)}
     )
@@ -70,7 +81,22 @@ def build_dataset(root: Path, snapshot: Snapshot, tier: str, *, auxiliary: Seque
         features=tuple(features.columns),
         snapshots={each.ticker: each.digest for each in inputs},
         tier_code=tier_code_version(tier),
-        warnings=tuple(f"{report.ticker}: {finding.summary}" for report in reports for finding in report.warnings),
+        warnings=tuple(_warnings(inputs, reports, loaded)),
+        accepted=tuple(dict.fromkeys(name for report in reports for name in report.accepted)),
     )
     save_dataset(root, dataset)
     return dataset
+
+
+def _warnings(
+    inputs: Sequence[Snapshot], reports: Sequence[CheckReport], loaded: Mapping[str, pd.DataFrame]
+) -> Iterator[str]:
+    """Say what a user should know of the data: left out on reading, found, accepted, put on one basis."""
+    for snapshot, report in zip(inputs, reports, strict=True):
+        said = [*snapshot.warnings, *(finding.summary for finding in report.warnings)]
+        said += [f"{name} was found and accepted" for name in report.accepted]
+        said += [
+            f"share_splits: split of {split}; the bars before it are put on the basis of the shares after it"
+            for split in share_splits(loaded[snapshot.ticker])
+        ]
+        yield from (f"{snapshot.ticker}: {each}" for each in said)

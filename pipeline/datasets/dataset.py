@@ -23,6 +23,7 @@ from pipeline.snapshots.snapshot import write_atomically
 DIGEST_LENGTH = 32
 METADATA_KEY = b"patchscale"
 WARNINGS_KEY = b"patchscale.warnings"
+ACCEPTED_KEY = b"patchscale.accepted"
 DECLARED = ("ticker", "source", "tier", "features", "snapshots", "tier_code")
 
 
@@ -42,6 +43,8 @@ class Declaration:
         Version of the code that computed the features.
     warnings : tuple of str
         What the checks of the snapshots remarked; not part of the identity.
+    accepted : tuple of str
+        What they found and the user said is right, ``missing_sessions:2010-05-06``; not part of the identity.
     """
 
     ticker: str
@@ -51,6 +54,7 @@ class Declaration:
     snapshots: dict[str, str]
     tier_code: str
     warnings: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +64,9 @@ class DatasetVersion(Declaration):
     Parameters
     ----------
     frame : DataFrame of shape (days, 6 + features)
-        Canonical bars as downloaded, which labels come from, then the features, which are
-        computed on the adjusted basis; no value is missing.
-    ticker, source, tier, features, snapshots, tier_code, warnings
+        Canonical bars as downloaded, but on one basis of shares (:func:`pipeline.share_splits.split_consistent`),
+        which labels come from, then the features, which are computed on the adjusted basis; no value is missing.
+    ticker, source, tier, features, snapshots, tier_code, warnings, accepted
         See :class:`Declaration`.
     """
 
@@ -121,8 +125,10 @@ def load_dataset(root: Path, digest: str) -> DatasetVersion:
 
 def read_declaration(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
     """Fields of the :class:`Declaration` in a dataset file's metadata."""
-    declared, warnings = json.loads(metadata[METADATA_KEY]), json.loads(metadata.get(WARNINGS_KEY, b"[]"))
-    return {**declared, "features": tuple(declared["features"]), "warnings": tuple(warnings)}
+    declared = json.loads(metadata[METADATA_KEY])
+    beside = {"warnings": WARNINGS_KEY, "accepted": ACCEPTED_KEY}
+    said = {name: tuple(json.loads(metadata.get(key, b"[]"))) for name, key in beside.items()}
+    return {**declared, "features": tuple(declared["features"]), **said}
 
 
 def dataset_path(root: Path, digest: str) -> Path:
@@ -131,14 +137,23 @@ def dataset_path(root: Path, digest: str) -> Path:
 
 
 def save_dataset(root: Path, dataset: DatasetVersion) -> None:
-    """Store a dataset version under ``root/datasets`` unless it is there."""
+    """Store a dataset version under ``root/datasets`` unless it is there, with what was accepted for it."""
     path = dataset.path(root)
-    if path.exists():
+    if path.exists() and set(dataset.accepted) <= _stored_accepted(path):
         return
     table = pa.Table.from_pandas(dataset.frame)
     metadata = {
         **(table.schema.metadata or {}),
         METADATA_KEY: json.dumps(dataset._declaration()).encode(),
         WARNINGS_KEY: json.dumps(dataset.warnings).encode(),
+        ACCEPTED_KEY: json.dumps(dataset.accepted).encode(),
     }
     write_atomically(path, lambda part: pq.write_table(table.replace_schema_metadata(metadata), part))
+
+
+def _stored_accepted(path: Path) -> set[str]:
+    """Read what a stored version says was accepted; an unreadable file says nothing, and is refused on loading."""
+    try:
+        return set(read_declaration(pq.read_metadata(path).metadata)["accepted"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()

@@ -7,8 +7,9 @@ a column for each input of another ticker that the tier reads, as ``vix_close`` 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from numbers import Real
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.bars import COLUMNS, PRICES, adjusted
-from pipeline.calendars import calendar_of
+from pipeline.calendars import calendar_of, zone_of
 from pipeline.checks import Severity
 from pipeline.checks.check import NotApplicable, Series
 from pipeline.checks.sessions import SESSIONS
@@ -26,6 +27,8 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.join import align
 from pipeline.datasets.sent_columns import plain_columns, require_one_ticker
 from pipeline.exceptions import DataError
+from pipeline.offsets import exchange_dates
+from pipeline.share_splits import split_consistent
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
 from pipeline.tiers import compute_tier, find_tier
 from pipeline.tiers.feature import split_input
@@ -62,7 +65,9 @@ def _column_name(ticker: str, column: str) -> str:
     return f"{re.sub(r'[^a-z0-9]+', '_', ticker.lower()).strip('_')}_{column}"
 
 
-def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.DataFrame, dict[str, Array]]:
+def check_raw_bars(
+    frame: pd.DataFrame, *, ticker: str, tier: str, accepted: Collection[str] = ()
+) -> tuple[pd.DataFrame, dict[str, Array]]:
     """Read the caller's frame, and refuse it where it breaks a rule.
 
     Parameters
@@ -70,12 +75,14 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
     frame : DataFrame
         A row a session, in any column order; names may be Yahoo's own or of another case, the dates may be the index,
         and further columns are ignored but one of tickers, which must all be this one.  Dates are text as
-        ``2024-12-31``, with or without a time of day, or datetimes; with an offset from UTC they are local to the
-        exchange.
+        ``2024-12-31``, with or without a time of day, or datetimes; with an offset from UTC they are taken to
+        the exchange's zone.
     ticker : str
         Whose bars; it decides the exchange calendar.
     tier : str
         Whose inputs have to be there.
+    accepted : collection of str, optional
+        Findings that the user said are right, see :func:`pipeline.accepted.read_accepted`.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
         raise DataError(f"a column must be there once, got {', '.join(twice)} more than once; send one of each")
     if not len(frame):
         raise DataError("bars must hold at least one session, got no rows")
-    dates = _read_dates(frame[DATE])
+    dates = _read_dates(frame[DATE], zone_of(ticker))
     named = {name: _read_numbers(frame[name], dates) for name in (*PRICES, "volume", *further)}
     has_adjusted = ADJUSTED_CLOSE in frame.columns and not frame[ADJUSTED_CLOSE].isna().all()
     named[ADJUSTED_CLOSE] = _read_numbers(frame[ADJUSTED_CLOSE], dates) if has_adjusted else named["close"].copy()
@@ -108,7 +115,7 @@ def check_raw_bars(frame: pd.DataFrame, *, ticker: str, tier: str) -> tuple[pd.D
         _require(named[name] >= SMALLEST_PRICE, f"must be at least {SMALLEST_PRICE:g}", name, named[name], dates)
     _require(named["volume"] >= 0, "must be 0 or more", "volume", named["volume"], dates)
     bars = pd.DataFrame({name: named[name] for name in COLUMNS}, index=dates)
-    _check(Series(ticker=ticker, bars=bars, calendar=calendar_of(ticker)))
+    _check(Series(ticker=ticker, bars=bars, calendar=calendar_of(ticker), accepted=frozenset(accepted)))
     return bars, {name: named[name] for name in further}
 
 
@@ -118,7 +125,7 @@ def raw_features(bars: pd.DataFrame, further: dict[str, Array], tier: str) -> np
     for name, (ticker, column) in raw_columns(tier).items():
         auxiliary.setdefault(ticker, {})[column] = further[name]
     others = {ticker: pd.DataFrame(columns, index=bars.index) for ticker, columns in auxiliary.items()}
-    return compute_tier(tier, adjusted(bars), others).to_numpy(dtype=np.float32)
+    return compute_tier(tier, adjusted(split_consistent(bars)), others).to_numpy(dtype=np.float32)
 
 
 def raw_bars(root: Path, dataset: DatasetVersion) -> pd.DataFrame:
@@ -153,12 +160,14 @@ def raw_bars(root: Path, dataset: DatasetVersion) -> pd.DataFrame:
     return bars.assign(**columns).rename_axis(DATE).reset_index()
 
 
-def _read_dates(column: pd.Series) -> pd.DatetimeIndex:
-    """Sessions as canonical bars have them: an offset is dropped, the date is the exchange's own."""
+def _read_dates(column: pd.Series, zone: tzinfo | None) -> pd.DatetimeIndex:
+    """Sessions as canonical bars have them: a time with an offset from UTC has the exchange's date."""
     if column.dtype.kind == "M" and not column.hasnans:
-        dates = pd.DatetimeIndex(column).tz_localize(None).normalize()
+        dates = _of_exchange(pd.DatetimeIndex(column).tz_localize(None), _offsets(pd.DatetimeIndex(column)), zone)
     else:
-        dates = pd.DatetimeIndex([_read_date(value, row) for row, value in enumerate(column)])
+        read = [_read_date(value, row) for row, value in enumerate(column)]
+        local = pd.DatetimeIndex(np.array([moment.replace(tzinfo=None) for moment in read], dtype="datetime64[us]"))
+        dates = _of_exchange(local, [moment.utcoffset() for moment in read], zone)
     last = datetime.now(UTC).date() + timedelta(days=1)
     outside = np.flatnonzero((dates < pd.Timestamp(FIRST_DAY)) | (dates > pd.Timestamp(last)))
     if len(outside):
@@ -170,21 +179,40 @@ def _read_dates(column: pd.Series) -> pd.DatetimeIndex:
     return dates.as_unit("ns").rename(DATE)
 
 
-def _read_date(value: object, row: int) -> np.datetime64:
-    """One entry as a day."""
+def _offsets(times: pd.DatetimeIndex) -> list[timedelta | None]:
+    if times.tz is None:
+        return [None]
+    return list((times.tz_localize(None) - times.tz_convert("UTC").tz_localize(None)).to_pytimedelta())
+
+
+def _of_exchange(local: pd.DatetimeIndex, offsets: list[timedelta | None], zone: tzinfo | None) -> pd.DatetimeIndex:
+    if all(offset is None for offset in offsets):
+        return local.normalize()
+    if None in offsets:
+        row = offsets.index(None)
+        raise DataError(
+            f"every date must have an offset from UTC or none, got {local[row]} in row {row}; correct the row"
+        )
+    return exchange_dates(local, pd.TimedeltaIndex(offsets), zone)
+
+
+def _read_date(value: object, row: int) -> datetime:
+    """One entry as a time, with its offset from UTC where it has one."""
     if isinstance(value, str):
         try:
-            return np.datetime64(datetime.fromisoformat(value.strip()).date(), "D")
+            return datetime.fromisoformat(value.strip())
         except ValueError as error:
             raise DataError(
                 f"date must be a day such as 2024-07-03, got {_shown(value)} in row {row}; correct the row"
             ) from error
     if pd.api.types.is_scalar(value) and pd.isna(value):
         raise DataError(f"date must be a day such as 2024-07-03, got none in row {row}; correct the row")
+    if isinstance(value, datetime):
+        return value
     if isinstance(value, date):
-        return np.datetime64(date(value.year, value.month, value.day), "D")
+        return datetime(value.year, value.month, value.day)
     if isinstance(value, np.datetime64):
-        return value.astype("datetime64[D]")
+        return pd.Timestamp(value).to_pydatetime()
     raise DataError(
         f"dates must be text as 2024-12-31 or datetimes, got {_shown(value)} in row {row}; send a day, not a number"
     )

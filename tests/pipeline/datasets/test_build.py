@@ -6,8 +6,10 @@ import pytest
 from pipeline.bars import COLUMNS, adjusted
 from pipeline.datasets.build import build_dataset
 from pipeline.datasets.dataset import load_dataset
+from pipeline.datasets.raw_bars import check_raw_bars, raw_bars, raw_features
 from pipeline.exceptions import DataError, InputError
-from pipeline.snapshots.snapshot import load_snapshot
+from pipeline.snapshots.snapshot import load_snapshot, save_snapshot
+from pipeline.sources import Download
 from pipeline.splits.target import Target
 from pipeline.tiers import TIERS, find_tier, tier_lookback
 
@@ -83,3 +85,41 @@ def test_an_error_refuses_the_build_and_a_warning_is_listed(tmp_path, save, bars
 def test_an_unknown_tier_is_named(tmp_path, save, bars):
     with pytest.raises(InputError, match="got 'r99'"):
         build_dataset(tmp_path, save(bars), "r99")
+
+
+@pytest.mark.lesson("L49")
+def test_a_split_of_shares_gives_the_labels_and_features_of_prices_without_it(tmp_path, save, bars):
+    whole = build_dataset(tmp_path, save(bars), "r25")
+    row, ratio = 450, 4.0
+    raw = bars.copy()
+    raw.iloc[:row, :4] *= ratio
+    raw.iloc[:row, 5] /= ratio
+    split = build_dataset(tmp_path, save(raw), "r25")
+    target = Target(horizon=5)
+    np.testing.assert_array_equal(target.labels(split.frame), target.labels(whole.frame))
+    np.testing.assert_allclose(split.feature_matrix, whole.feature_matrix, rtol=1e-4, atol=1e-5)
+    assert [warning for warning in split.warnings if "share_splits" in warning] == [
+        f"SPY: share_splits: split of 4 for 1 on {bars.index[row].date()}; the bars before it are put on the basis of "
+        "the shares after it"
+    ]
+    frame = raw_bars(tmp_path, split)
+    features = raw_features(*check_raw_bars(frame, ticker="SPY", tier="r25"), "r25")
+    np.testing.assert_array_equal(features[-len(split.frame) :], split.feature_matrix)
+
+
+def test_what_was_accepted_is_kept_on_the_version_and_names_nothing(tmp_path, save, bars):
+    snapshot = save(bars.drop(bars.index[400]))
+    name = f"missing_sessions:{bars.index[400].date()}"
+    dataset = build_dataset(tmp_path, snapshot, "r25", accepted=[name])
+    assert dataset.accepted == (name,) and f"SPY: {name} was found and accepted" in dataset.warnings
+    stored = load_dataset(tmp_path, dataset.digest)
+    assert stored.accepted == (name,) and stored.digest == dataset.digest
+    frame = raw_bars(tmp_path, stored)
+    with pytest.raises(DataError, match="must have a bar"):
+        check_raw_bars(frame, ticker="SPY", tier="r25")
+    check_raw_bars(frame, ticker="SPY", tier="r25", accepted=stored.accepted)
+
+
+def test_what_was_left_out_of_a_file_is_a_warning_of_the_version(tmp_path, bars):
+    told = Download(ticker="SPY", bars=bars, adjusted=False, library="t 1", warnings=("empty_rows: 2",))
+    assert build_dataset(tmp_path, save_snapshot(tmp_path, "csv", told), "r25").warnings == ("SPY: empty_rows: 2",)
