@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.calendars import NEW_YORK, sessions
+from pipeline import trading_days
+from pipeline.calendars import NEW_YORK
 from pipeline.exceptions import InputError
 from pipeline.splits.disjoint import Index as Index
 from pipeline.splits.disjoint import assert_disjoint_labels
@@ -24,6 +25,9 @@ from pipeline.splits.ends import read_ends
 CALENDAR = NEW_YORK
 MIN_EVALUATION_DAYS = 200
 AUTO_YEARS = 2
+USUAL_HORIZONS = 10
+SHORTEST_TRAINING = 120
+"""Days that a short series should at least train on: a usual context, and as many windows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +65,7 @@ class SplitRows:
         return {name: index for name, index in named.items() if len(index)}
 
 
-def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
+def parse_split(text: str, dates: pd.DatetimeIndex, calendar: str | None = CALENDAR) -> Split:
     """Read a split from the command line.
 
     Parameters
@@ -72,11 +76,13 @@ def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
         train, validation and test, ``2014-12-31/2016-12-31/2018-12-31``.
     dates : DatetimeIndex
         Sessions of the dataset version, ascending.
+    calendar : str or None
+        Of the ticker's exchange, which says when a year is full; None leaves it to the series' own days.
 
     Raises
     ------
     InputError
-        If the text has neither form, or the series is too short for it.
+        If the text has neither form, or the series is too short for it; the message says what can be done.
 
     Examples
     --------
@@ -85,16 +91,16 @@ def parse_split(text: str, dates: pd.DatetimeIndex) -> Split:
     datetime.date(2017, 1, 1)
     """
     ends = read_ends("split", text)
-    return auto_split(dates) if ends is None else _split(dates, *ends)
+    return auto_split(dates, calendar) if ends is None else _split(dates, *ends)
 
 
-def auto_split(dates: pd.DatetimeIndex) -> Split:
+def auto_split(dates: pd.DatetimeIndex, calendar: str | None = CALENDAR) -> Split:
     """Take the final two full calendar years for test, the two before them for validation."""
-    years = full_years(dates)
+    years = full_years(dates, calendar)
     if len(years) < 2 * AUTO_YEARS + 1:
         raise InputError(
-            f"split auto needs at least {2 * AUTO_YEARS + 1} full calendar years, got {len(years)}; "
-            "give dates, TRAIN_END/VALIDATION_END/TEST_END"
+            f"split auto needs at least {2 * AUTO_YEARS + 1} full calendar years, got {len(years)} in the "
+            f"{len(dates)} days from {dates[0].date()} to {dates[-1].date()}; {_short_series(dates)}"
         )
     train, validation, test = (date(years[-n], 12, 31) for n in (2 * AUTO_YEARS + 1, AUTO_YEARS + 1, 1))
     return _split(dates, train, validation, test)
@@ -112,12 +118,38 @@ def _split(dates: pd.DatetimeIndex, train_end: date, validation_end: date, test_
     )
 
 
-def full_years(dates: pd.DatetimeIndex) -> list[int]:
-    """Calendar years of which the series reaches from the first to the last exchange session."""
-    start, end = dates[0].year, dates[-1].year
-    opened = pd.Series(sessions(CALENDAR, date(start, 1, 1), date(end, 12, 31)))
-    first, last = (opened.groupby(opened.dt.year).agg(end) for end in ("min", "max"))
-    return [year for year in range(start, end + 1) if dates[0] <= first[year] and last[year] <= dates[-1]]
+def _short_series(dates: pd.DatetimeIndex) -> str:
+    """Say what can be done with a series that is too short for whole years."""
+    part = max(MIN_EVALUATION_DAYS + USUAL_HORIZONS, len(dates) // 5)
+    if len(dates) < SHORTEST_TRAINING + 2 * part:
+        return (
+            f"it takes {SHORTEST_TRAINING + 2 * part} days to train, validate and test on: forecast a longer series "
+            "and train on this one beside it with --train-tickers"
+        )
+    ends = "/".join(str(dates[row].date()) for row in (-2 * part - 1, -part - 1, -1))
+    return f"give dates, TRAIN_END/VALIDATION_END/TEST_END, for instance {ends}"
+
+
+def full_years(dates: pd.DatetimeIndex, calendar: str | None = CALENDAR) -> list[int]:
+    """Calendar years of which the series reaches from the first to the last session of its exchange."""
+    return trading_days.full_years(dates, calendar)
+
+
+def require_test_days(dates: pd.DatetimeIndex, rows: SplitRows, split: Split, *, horizon: int) -> None:
+    """Refuse a test part without a day whose label ends in it.
+
+    Raises
+    ------
+    InputError
+        Naming the least length.
+    """
+    if len(rows.test):
+        return
+    held = int(((dates >= pd.Timestamp(split.test_start)) & (dates <= pd.Timestamp(split.test_end))).sum())
+    raise InputError(
+        f"test must have at least {horizon + 1} days for a horizon of {horizon}, got {held} between {split.test_start} "
+        f"and {split.test_end}; widen the split, or take a horizon of at most {max(held - 1, 1)}"
+    )
 
 
 def split_rows(
@@ -152,7 +184,8 @@ def split_rows(
     if len(rows.validation) < MIN_EVALUATION_DAYS:
         raise InputError(
             f"validation must have at least {MIN_EVALUATION_DAYS} days, got {len(rows.validation)} "
-            f"between {split.validation_start} and {split.validation_end}; widen the split"
+            f"between {split.validation_start} and {split.validation_end} whose labels end there (a horizon of "
+            f"{horizon} needs {MIN_EVALUATION_DAYS + horizon}); widen the split"
         )
     if not len(rows.train):
         raise InputError(

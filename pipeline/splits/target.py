@@ -29,7 +29,7 @@ class Target:
     horizon : int
         Sessions ahead, at least 1.
     threshold : float
-        Rise as a fraction: 0.01 is 1 %.
+        Rise as a fraction: 0.01 is 1 %, and 0 is direction alone.
     rule : {"high", "close"}
         Which price has to touch.
 
@@ -50,10 +50,8 @@ class Target:
     def __post_init__(self) -> None:
         if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
             raise InputError(f"horizon must be a whole number of days, at least 1, got {self.horizon!r}")
-        if not (math.isfinite(self.threshold) and -1 < self.threshold < 1) or self.threshold == 0:
-            raise InputError(
-                f"threshold must be a fraction other than 0 between -1 and 1 (0.01 is 1 %), got {self.threshold!r}"
-            )
+        if not (math.isfinite(self.threshold) and -1 < self.threshold < 1):
+            raise InputError(f"threshold must be a fraction between -1 and 1 (0.01 is 1 %), got {self.threshold!r}")
         if self.rule not in RULES:
             raise InputError(f"target rule must be one of {', '.join(RULES)}, got {self.rule!r}")
 
@@ -62,6 +60,22 @@ class Target:
         """Short name that studies, experiments and models carry: ``h1``, ``h3-t0.02``, ``h1-close``."""
         threshold = "" if self.threshold == 0.01 else f"-t{self.threshold:g}"
         return f"h{self.horizon}{threshold}" + ("" if self.rule == "high" else f"-{self.rule}")
+
+    @property
+    def note(self) -> str:
+        """What a threshold of 0 means, in words; empty for any other.
+
+        Examples
+        --------
+        >>> Target(horizon=1, threshold=0.0).note
+        'a threshold of 0 asks for direction alone: whether the high of the next day reaches the close of today'
+        """
+        days = "the next day" if self.horizon == 1 else f"the next {self.horizon} days"
+        return (
+            f"a threshold of 0 asks for direction alone: whether the {self.rule} of {days} reaches the close of today"
+            if self.threshold == 0
+            else ""
+        )
 
     def labels(self, bars: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Label every day from raw prices.

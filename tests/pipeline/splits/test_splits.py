@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from pipeline.calendars import sessions
 from pipeline.exceptions import InputError
-from pipeline.splits.splits import MIN_EVALUATION_DAYS, Split, auto_split, full_years, parse_split, split_rows
+from pipeline.splits.splits import (
+    MIN_EVALUATION_DAYS,
+    Split,
+    auto_split,
+    full_years,
+    parse_split,
+    require_test_days,
+    split_rows,
+)
 
 DATES = sessions("XNYS", date(2005, 1, 1), date(2018, 12, 31))
 
@@ -122,3 +130,28 @@ def test_training_must_have_a_whole_context():
 
 def test_dates_are_those_of_the_series():
     assert parse_split("2014-12-31/2016-12-31/2018-12-31", pd.DatetimeIndex(DATES)) == auto_split(DATES)
+
+
+@pytest.mark.lesson("L43")
+@pytest.mark.parametrize("calendar", ["XTKS", "XETR", "XLON", "XMAD", "XASX", None])
+def test_auto_ends_with_the_last_year_of_every_exchange(calendar):
+    span = (date(2008, 1, 1), date(2019, 12, 31))
+    days = sessions(calendar, *span) if calendar else pd.date_range(*span)
+    assert parse_split("auto", days, calendar).test_end == date(2019, 12, 31)
+    assert parse_split("auto", days, None).test_end == date(2019, 12, 31)
+
+
+@pytest.mark.parametrize("years", [1, 2, 3, 4])
+def test_a_short_series_is_told_what_can_be_done_with_it(years):
+    days = DATES[DATES.year > 2018 - years]
+    with pytest.raises(InputError, match=f"got {years} in the {len(days)} days from") as raised:
+        auto_split(days)
+    said = str(raised.value)
+    if years < 3:
+        assert "forecast a longer series and train on this one beside it with --train-tickers" in said
+        return
+    split = parse_split(said.rpartition("for instance ")[2], days)
+    values = (np.arange(len(days)) % 4 == 0).astype(float)
+    rows = split_rows(days, values, split, horizon=5, first_row=59)
+    require_test_days(days, rows, split, horizon=5)
+    assert len(rows.test) >= MIN_EVALUATION_DAYS

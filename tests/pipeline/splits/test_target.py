@@ -82,10 +82,18 @@ def test_a_horizon_is_a_whole_positive_number(horizon):
         Target(horizon=horizon)
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("threshold", [1.0, -1.0, float("nan"), float("inf")])
 def test_a_threshold_is_a_fraction(threshold):
     with pytest.raises(InputError, match="threshold must be"):
         Target(horizon=1, threshold=threshold)
+
+
+def test_a_threshold_of_zero_is_direction_and_says_so():
+    bars = pd.DataFrame({"high": [100.0, 100.0, 99.0], "close": [100.0, 100.0, 99.0]})
+    direction = Target(horizon=1, threshold=0.0)
+    assert direction.labels(bars)[:2].tolist() == [1.0, 0.0]
+    assert "asks for direction alone" in direction.note and direction.name == "h1-t0"
+    assert Target(horizon=1).note == ""
 
 
 def test_an_unknown_rule_is_named():
