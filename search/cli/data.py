@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from pipeline.snapshots.snapshot import Snapshot
     from pipeline.sources import Source
 
 DEFAULT_ROOT = Path("data")
 SHOWN_DIGITS = 12
+SHOWN_ITEMS = 10
+FRESH_SESSIONS = 10
+"""A series that lacks more of them is said to be old."""
+ENDED_SOURCE = "sample"
 
 
 root_option = click.option(
@@ -42,7 +47,10 @@ def data() -> None:
 @data.command()
 @click.argument("tickers", nargs=-1)
 @click.option(
-    "--source", default="yahoo", show_default=True, help="yahoo, sample, or csv:DIRECTORY?adjusted=yes (or no)."
+    "--source",
+    default="yahoo",
+    show_default=True,
+    help="yahoo, sample, or csv:DIRECTORY?adjusted=yes (or no; further &dates=dmy, &decimal=comma).",
 )
 @root_option
 def pull(tickers: tuple[str, ...], source: str, root: Path) -> None:
@@ -74,7 +82,6 @@ def check(tickers: tuple[str, ...], source: str | None, all_items: bool, root: P
     """
     import pandas as pd
 
-    from pipeline.checks.report import SHOWN_ITEMS
     from pipeline.checks.stored import check_snapshot
     from pipeline.exceptions import DataError
     from pipeline.snapshots.snapshot import latest_snapshots
@@ -92,6 +99,8 @@ def check(tickers: tuple[str, ...], source: str | None, all_items: bool, root: P
         reports.append(check_snapshot(root, snapshot, last_sessions=beside))
     for report in reports:
         click.echo(report.text(None if all_items else SHOWN_ITEMS))
+        for each in filter(None, (_read_as(newest[report.ticker]), _old(root, newest[report.ticker]))):
+            click.echo(f"  {each}")
     errors = sum(len(report.errors) for report in reports)
     warnings = sum(len(report.warnings) for report in reports)
     click.echo(f"{len(reports)} checked: {errors} errors, {warnings} warnings; reports lie beside the snapshots")
@@ -212,10 +221,46 @@ def _pull_all(console: Console, root: Path, source: Source, tickers: Sequence[st
                 continue
             finally:
                 progress.update(bar, total=1, completed=1)
-            compared = "first snapshot" if refresh is None else refresh.text()
             stored = f"{snapshot.digest[:SHOWN_DIGITS]}, {snapshot.rows:,} sessions {snapshot.first} to {snapshot.last}"
-            progress.console.print(f"{ticker}: {stored}; {compared}", markup=False)
+            compared = "first snapshot" if refresh is None else refresh.text()
+            said = [each for each in (_read_as(snapshot), _old(root, snapshot)) if each]
+            progress.console.print("; ".join([f"{ticker}: {stored}", *said, compared]), markup=False)
+            for line in _found(root, snapshot):
+                progress.console.print(line, markup=False)
     return failures
+
+
+def _read_as(snapshot: Snapshot) -> str:
+    """Say what was taken from the file, and what was left out of it."""
+    return "; ".join(
+        each for each in (f"read as {snapshot.reading}" if snapshot.reading else "", *snapshot.warnings) if each
+    )
+
+
+def _old(root: Path, snapshot: Snapshot) -> str:
+    """Say of a snapshot that ends long ago that it does; empty if it doesn't, or if its source always ends there."""
+    from datetime import UTC, datetime
+
+    from pipeline.calendars import calendar_of
+    from pipeline.snapshots.snapshot import load_snapshot
+    from pipeline.trading_days import overdue_days
+
+    dates = load_snapshot(root, snapshot).index
+    overdue = len(overdue_days(dates, calendar_of(snapshot.ticker), datetime.now(UTC).date()))
+    if overdue <= FRESH_SESSIONS or snapshot.source == ENDED_SOURCE:
+        return ""
+    return f"old: it ends on {snapshot.last}, {overdue:,} sessions ago"
+
+
+def _found(root: Path, snapshot: Snapshot) -> Iterator[str]:
+    """Every error that the checks find, so that all faults of a file are known at once."""
+    from pipeline.checks.stored import check_snapshot
+
+    for finding in check_snapshot(root, snapshot).errors:
+        yield f"  {finding.severity}  {finding.check}: {finding.rule} ({len(finding.items):,})"
+        yield from (f"     {item}" for item in finding.items[:SHOWN_ITEMS])
+        if len(finding.items) > SHOWN_ITEMS:
+            yield f"     … and {len(finding.items) - SHOWN_ITEMS:,} more: patchscale data check --all-items"
 
 
 @contextmanager

@@ -93,6 +93,10 @@ def work_on_study(
         save_board(study.client, study.experiment_id, study.plan.study)
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)
+        for remark in dict.fromkeys(remark for each in (dataset, *pooled) for remark in each.warnings):
+            console.print(f"warning: {remark}", markup=False)
+        if study.plan.target.note:
+            console.print(f"note: {study.plan.target.note}", markup=False)
         for other in sealed_by_others(study):
             warning = f"warning: trains or selects on days that study {other} keeps sealed as its test"
             console.print(warning, markup=False)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from model.spec.architecture import Architecture
 from model.spec.budget import DEFAULT_TOLERANCE
 from model.spec.spec import NONE, Data, Training, flatten
+from pipeline.calendars import calendar_of
 from pipeline.datasets.build import build_dataset
 from pipeline.datasets.dataset import DatasetVersion
+from pipeline.exceptions import InputError
 from pipeline.snapshots.pull import pull
 from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
 from pipeline.sources import Source, open_source
 from pipeline.splits.base_rates import base_rates
-from pipeline.splits.splits import parse_split, split_rows
+from pipeline.splits.splits import parse_split, require_test_days, split_rows
 from pipeline.tiers import auxiliary_tickers, find_tier
 from search.space.axes import AXIS_NAMES, Axes, axis_text
 from search.space.grid import Grid, make_grid
@@ -49,17 +53,16 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         _snapshot(root, provider, each)
         for each in (request.ticker or provider.default_ticker, *auxiliary_tickers(tier))
     )
-    dataset = build_dataset(root, snapshot, tier, auxiliary=auxiliary)
-    pooled = [
-        build_dataset(root, _snapshot(root, provider, each), tier, auxiliary=auxiliary)
-        for each in request.train_tickers
-        if each != dataset.ticker
-    ]
-    split = parse_split(request.split, dataset.dates)
+    build = partial(build_dataset, root, tier=tier, auxiliary=auxiliary, accepted=request.accept)
+    dataset = build(snapshot)
+    pooled = [build(_snapshot(root, provider, each)) for each in request.train_tickers if each != dataset.ticker]
+    _require_found(request.accept, (dataset, *pooled))
+    split = parse_split(request.split, dataset.dates, calendar_of(dataset.ticker))
     labels = target.labels(dataset.frame)
     first_row = grid.architectures[0].context_length - 1
     rows = split_rows(dataset.dates, labels, split, horizon=target.horizon, first_row=first_row)
-    base_rates(labels, rows)
+    require_test_days(dataset.dates, rows, split, horizon=target.horizon)
+    base_rates(labels, replace(rows, test=rows.test[:0]))  # the test is sealed: planning counts none of its labels
     snapshots = {name: digest for each in (dataset, *pooled) for name, digest in each.snapshots.items()}
     data = Data(
         dataset=dataset.digest,
@@ -94,6 +97,15 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     )
     assert plan.spec(grid.architectures[0], {}).training == training
     return plan, dataset
+
+
+def _require_found(accepted: tuple[str, ...], datasets: Sequence[DatasetVersion]) -> None:
+    """Refuse what was accepted and no check finds: a day that is mistyped, or data that were repaired."""
+    unknown = [name for name in accepted if not any(name in each.accepted for each in datasets)]
+    if unknown:
+        raise InputError(
+            f"accept must name what a check finds, got {', '.join(unknown)}; patchscale data check lists it"
+        )
 
 
 def _fixed_settings(architecture: Architecture, training: Training) -> str:

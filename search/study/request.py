@@ -10,11 +10,22 @@ from typing import Any
 from model.spec.architecture import INSTANCE_NORMS
 from model.spec.budget import DEFAULT_TOLERANCE, Budget
 from model.training.device import known_device
+from pipeline.accepted import read_accepted
 from pipeline.sources import known_source
 from pipeline.splits.ends import read_ends
 from pipeline.splits.target import Target
 from search.space.axes import AXIS_NAMES, MIN_HEAD_DIM, Axes, read_axis
-from search.study.values import any_text, duration, fraction, one_of, process_count, study_name, tickers, whole_number
+from search.study.values import (
+    any_text,
+    duration,
+    fraction,
+    one_of,
+    process_count,
+    rise,
+    study_name,
+    tickers,
+    whole_number,
+)
 
 Reader = Callable[[str, str], Any]
 counted: Reader = partial(whole_number, least=1)
@@ -66,15 +77,22 @@ class HpoRequest:
     )
     trials: int = option(50, "Finished trials that make the study complete; more extends it.", counted)
     horizon: int = option(1, "Days ahead.", counted)
-    threshold: float = option(0.01, "Rise to be reached, a fraction: 0.01 is 1 %.", fraction)
+    threshold: float = option(0.01, "Rise to be reached, a fraction: 0.01 is 1 %, 0 is direction alone.", rise)
     source: str = option(
-        "sample", "Where bars come from: sample, yahoo, or csv:DIRECTORY?adjusted=yes (or no).", known_source
+        "sample",
+        "Where bars come from: sample, yahoo, or csv:DIRECTORY?adjusted=yes (or no; &dates=dmy, &decimal=comma).",
+        known_source,
     )
     ticker: str = option("", "Symbol; empty is the source's own, ^GSPC for sample.")
     train_tickers: tuple[str, ...] = option(
         "", "Further tickers whose training rows are trained on too, separated by commas.", tickers
     )
     tier: str = option("r25", "Feature set.", one_of("a25", "r25", "r33", "r55"))
+    accept: tuple[str, ...] = option(
+        "",
+        "Findings of data check that are right: missing_sessions:2010-05-06, separated by commas; kept on the dataset.",
+        read_accepted,
+    )
     split: str = option("auto", "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.", split_text)
     sampler: str = option(
         "tpe",
@@ -109,7 +127,7 @@ class HpoRequest:
     device: str = option("auto", "auto, cpu or cuda.", known_device)
 
     def __post_init__(self) -> None:
-        _ = self.size, self.axes, self.target
+        _ = self.size, self.axes, self.target, rise("threshold", str(self.threshold))
 
     @property
     def size(self) -> Budget:

@@ -111,6 +111,23 @@ def fraction(name: str, text: str) -> float:
     return value
 
 
+def rise(name: str, text: str) -> float:
+    """Read a rise of the price: a fraction that is not negative.
+
+    Examples
+    --------
+    >>> rise("threshold", "0.01"), rise("threshold", "-0")
+    (0.01, 0.0)
+    """
+    value = fraction(name, text)
+    if value < 0:
+        raise InputError(
+            f"{name} must be a rise of the price, 0.01 is 1 % and 0 is direction alone, got {text!r}; below 0 the "
+            "question is void, almost every day reaches it"
+        )
+    return value + 0.0
+
+
 def duration(name: str, text: str) -> float | None:
     """Read a length of time in seconds; None for an empty text.
 

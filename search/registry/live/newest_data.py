@@ -6,17 +6,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from model.spec.spec import Data
-from pipeline.calendars import calendar_of, sessions
+from pipeline.calendars import calendar_of
 from pipeline.datasets.build import build_dataset
 from pipeline.datasets.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import DataError, InputError
 from pipeline.snapshots.pull import pull
-from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
+from pipeline.snapshots.snapshot import Snapshot, latest_snapshots, list_snapshots, origin_of
 from pipeline.sources import open_source
 from pipeline.tiers import auxiliary_tickers
+from pipeline.trading_days import overdue_days
 
 
 class Newest(NamedTuple):
@@ -58,7 +57,7 @@ def newest_dataset(
         remarks.append("not refreshed, as asked (--offline)")
     else:
         try:
-            asked = open_source(source or data.source)
+            asked = open_source(source or _origin(root, data))
             stored |= {ticker: pull(root, asked, ticker)[0] for ticker in tickers}  # all or none: days go together
         except InputError as error:
             if source and not isinstance(error, DataError):
@@ -72,22 +71,28 @@ def newest_dataset(
     return Newest(dataset=dataset, remarks=(*remarks, *_staleness(dataset, today or datetime.now(UTC).date())))
 
 
+def _origin(root: Path, data: Data) -> str:
+    """Source that the model's own snapshot came from, as it is typed; its name where the record holds no more."""
+    own = dict(entry.rpartition("=")[::2] for entry in data.snapshots.split(","))[data.ticker]
+    found = [each for each in list_snapshots(root) if (each.digest, each.source) == (own, data.source)]
+    return origin_of(root, found[0]) if found else data.source
+
+
 def _build(root: Path, data: Data, snapshots: list[Snapshot]) -> DatasetVersion:
     if not snapshots or snapshots[0].ticker != data.ticker:
         raise DataError(f"no snapshot of {data.ticker} from source {data.source} under {root}")
-    return build_dataset(root, snapshots[0], data.tier, auxiliary=snapshots[1:])
+    accepted = load_dataset(root, data.dataset).accepted
+    return build_dataset(root, snapshots[0], data.tier, auxiliary=snapshots[1:], accepted=accepted)
 
 
 def _staleness(dataset: DatasetVersion, today: date) -> list[str]:
     """Name the sessions of the exchange before today that the bars lack."""
     calendar, last = calendar_of(dataset.ticker), dataset.dates[-1]
-    if calendar is None or pd.Timestamp(today) <= last:
-        return []
-    over = sessions(calendar, last.date(), today)
-    missing = over[(over > last) & (over < pd.Timestamp(today))]
+    missing = overdue_days(dataset.dates, calendar, today)
     if not len(missing):
         return []
+    whose = "the exchange has had" if calendar else "by its own weekdays there were"
     return [
-        f"data are stale: the newest session here is {last.date()}, the exchange has had {len(missing):,} since, "
+        f"data are stale: the newest session here is {last.date()}, {whose} {len(missing):,} since, "
         f"the last on {missing[-1].date()}; this is no forecast from there"
     ]

@@ -24,7 +24,7 @@ from search.tracking.stores import open_storage, open_tracking
         (["--trials", "many"], "got 'many'"),
         (["--horizon", "0"], "horizon must be a whole number, at least 1, got '0'"),
         (["--threshold", "nan"], "threshold must be a fraction"),
-        (["--threshold", "0"], "threshold must be a fraction"),
+        (["--threshold", "-0.01"], "threshold must be a rise of the price"),
         (["--tier", "r99"], "tier must be one of"),
         (["--source", "bloomberg"], "source must be one of"),
         (["--ticker", "NOPE"], "got 'NOPE'"),

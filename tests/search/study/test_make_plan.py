@@ -2,7 +2,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from pipeline.exceptions import InputError
 from pipeline.sources import open_source
+from pipeline.splits.base_rates import base_rates
 from search.study import make_plan as making
 from search.study.make_plan import make_plan
 from search.study.study import load_study, open_or_create_study
@@ -65,3 +67,34 @@ def test_what_would_download_otherwise_tomorrow_is_taken_as_it_is_stored(planned
     monkeypatch.setattr(making, "pull", count)
     assert make_plan(REQUEST, root=root)[0] == plan
     assert len(pulled) == pulls and open_source("sample").default_ticker == plan.data.ticker
+
+
+@pytest.mark.lesson("L22")
+def test_planning_counts_no_label_of_the_sealed_test(planned, monkeypatch, tmp_path):
+    """Also where the test holds one class only: nobody is told."""
+    seen = []
+
+    def count(labels, rows):
+        seen.append(rows)
+        return base_rates(labels, rows)
+
+    monkeypatch.setattr(making, "base_rates", count)
+    make_plan(REQUEST, root=planned[2])
+    assert [list(rows.parts) for rows in seen] == [["train", "validation"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"horizon": 400}, "validation must have at least 200 days, got .*a horizon of 400 needs 600"),
+        (
+            {"split": "2012-12-31/2014-12-31/2015-01-06", "horizon": 3},
+            "test must have at least 4 days for a horizon of 3, got 3 between 2015-01-01 and 2015-01-06; .*at most 2",
+        ),
+        ({"split": "2012-12-31/2014-12-31/2015-01-01"}, "test must have at least 2 days for a horizon of 1, got 0"),
+        ({"horizon": 6000}, "horizon must be shorter than the series of [0-9]+ days, got 6000"),
+    ],
+)
+def test_a_horizon_that_empties_a_part_is_refused_with_the_least_length(planned, change, words):
+    with pytest.raises(InputError, match=words):
+        make_plan(replace(REQUEST, **change), root=planned[2])

@@ -41,7 +41,7 @@ def test_every_option_says_what_it_is_and_its_default_is_what_its_text_reads_as(
         ({"n_layers": (0,)}, "n_layers must be whole numbers, at least 1"),
         ({"min_head_dim": 0}, "min_head_dim must be a whole number, at least 1"),
         ({"horizon": 0}, "horizon must be a whole number of days"),
-        ({"threshold": 0.0}, "threshold must be a fraction other than 0"),
+        ({"threshold": -0.01}, "threshold must be a rise of the price"),
     ],
 )
 def test_a_request_that_no_command_line_read_is_held_to_the_rules_too(asked, words):

@@ -3,10 +3,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pipeline.exceptions import DataError, InputError
 from search.registry.live.newest_data import newest_dataset
+from search.study.make_plan import make_plan
+from tests.search.conftest import REQUEST
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -80,3 +83,36 @@ def test_a_named_source_that_does_not_exist_is_an_error(planned):
         newest_dataset(root, plan.data, source="bloomberg")
     with pytest.raises(DataError, match="is not in"):
         newest_dataset(root, replace(plan.data, dataset="0" * 32, ticker="NONE"), offline=True)
+
+
+def test_a_study_of_files_knows_its_directory_and_settings(planned, csv):
+    """Nobody has to say again where the files are; where they are gone, it is said and what is stored is taken."""
+    _, _, root = planned
+    source = csv(4200) + "&dates=ymd"
+    request = replace(REQUEST, source=source, ticker="^GSPC", split="2008-12-31/2010-12-31/2012-12-31")
+    plan, _ = make_plan(request, root=root)
+    csv(4300)
+    found = newest_dataset(root, plan.data, today=date(2016, 1, 1))
+    assert not any("not refreshed" in remark for remark in found.remarks)
+    assert found.dataset.dates[-1] > pd.Timestamp("2015-09-01")
+    shutil.rmtree(source.removeprefix("csv:").rpartition("?")[0])
+    again = newest_dataset(root, plan.data, today=date(2016, 1, 1))
+    assert "not refreshed: source csv needs a directory that exists" in again.remarks[0]
+    assert again.dataset.digest == found.dataset.digest
+
+
+def test_what_was_accepted_of_the_models_data_is_accepted_of_the_newest(planned, csv, tmp_path):
+    _, _, root = planned
+    source = csv(4200)
+    path = tmp_path / "bars" / "GSPC.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    halted = lines.pop(2500)[:10]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    asked = replace(REQUEST, source=source, ticker="^GSPC", split="2008-12-31/2010-12-31/2012-12-31")
+    with pytest.raises(DataError, match="missing_sessions"):
+        make_plan(asked, root=root)
+    plan, made = make_plan(replace(asked, accept=(f"missing_sessions:{halted}",)), root=root)
+    assert made.accepted == (f"missing_sessions:{halted}",)
+    assert newest_dataset(root, plan.data, today=made.dates[-1].date()).remarks == ()
+    with pytest.raises(InputError, match="accept must name what a check finds, got missing_sessions:2009-07-03"):
+        make_plan(replace(asked, accept=(f"missing_sessions:{halted}", "missing_sessions:2009-07-03")), root=root)
