@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from search.cli.options import request_options
+from search.study.request import HpoRequest
 
+CONTINUED = ("source", "ticker", "tier", "horizon", "threshold", "split", "study")
 KINDS = ("csv", "json", "log", "optuna", "table", "ray", "mlflow")
 
 
@@ -23,9 +26,19 @@ KINDS = ("csv", "json", "log", "optuna", "table", "ray", "mlflow")
     default=None,
     help="What was done with the value, where the source does not say it.",
 )
-@request_options("tracking_uri")
+@click.option("--continue-as", "budget", default=None, help="Budget in whose grid the imported study goes on: 2M.")
+@request_options(
+    *CONTINUED, "tracking_uri", "storage", **dict.fromkeys(CONTINUED, "Of the study that goes on, as of hpo.")
+)
 def import_results(
-    paths: tuple[Path, ...], kind: str | None, columns: tuple[str, ...], objective: str | None, tracking_uri: str
+    paths: tuple[Path, ...],
+    kind: str | None,
+    columns: tuple[str, ...],
+    objective: str | None,
+    budget: str | None,
+    tracking_uri: str,
+    storage: str,
+    **continued: Any,
 ) -> None:
     """Import results of others from PATHS, each trial a run.
 
@@ -33,6 +46,9 @@ def import_results(
     storages (SQLite, journal) and data frames; tables and JSON lines of W&B and Ray Tune; folders of Ray Tune and of
     MLflow's old file store. What a source does not say is absent; n_heads is recovered from arch_idx only with proof.
     Every file is parsed before anything is written.
+
+    --continue-as queues the settings of one imported study that lie in a budget's grid, best first, as trials of a
+    study of that name; results of other data are not taken over.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -43,6 +59,12 @@ def import_results(
 
     console = make_console()
     parsed = parse_files(paths, kind, read_map(columns), objective or "")
+    continuation = None
+    if budget is not None:
+        from search.hpo.continued import plan_continuation, queue_continuation
+
+        request = HpoRequest(budget=budget, tracking_uri=tracking_uri, storage=storage, **continued)
+        continuation = plan_continuation(request, [trial for _, report in parsed for trial in report.trials])
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*shown, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("trials", total=sum(len(report.trials) for _, report in parsed))
@@ -52,3 +74,6 @@ def import_results(
             click.echo(line)
     for link in links:
         click.echo(f"board: {link}")
+    if continuation is not None:
+        for line in queue_continuation(continuation):
+            click.echo(line)

@@ -1,1 +1,1 @@
-"""The main job: command → execute, with launcher; supplement; campaign, with estimate and dry_run."""
+"""The main job: command → execute, with launcher; supplement; continued; campaign, with estimate and dry_run."""

@@ -38,6 +38,10 @@ class StudyPart:
         What its best values prove.
     trials : int
         Begun or ended in it.
+    begun, last : set of int, int
+        Numbers begun, and the highest of them.
+    values, lowest, highest : dict, float, float
+        Value of each number that ended, and the extremes of the finite ones.
     """
 
     name: str | None = None
@@ -48,7 +52,10 @@ class StudyPart:
     maximised: bool = False
     trials: int = 0
     begun: set[int] = field(default_factory=set)
+    last: int = -1
     values: dict[int, float] = field(default_factory=dict)
+    lowest: float = math.inf
+    highest: float = -math.inf
 
     @property
     def value_is_loss(self) -> bool:
@@ -93,6 +100,7 @@ class Parts:
         if part.fresh and (number in part.begun or self._goes_on(number)):
             part.mixed = True
         part.begun.add(number)
+        part.last = max(part.last, number)
         part.trials += 1
 
     def note_end(self, line: LogLine) -> None:
@@ -107,16 +115,17 @@ class Parts:
         if best is not None:
             self._compare(part, line.number, value, best)
         part.values[line.number] = value
+        if math.isfinite(value):
+            part.lowest, part.highest = min(part.lowest, value), max(part.highest, value)
 
     def _compare(self, part: StudyPart, number: int, value: float, best: Best) -> None:
         if best.value > value:
             part.maximised = True
         elif best.value < value:
             part.minimised = True
-        others = [each for other, each in part.values.items() if other != number and math.isfinite(each)]
-        if best.value == value and others:
-            part.minimised |= min(others) > value
-            part.maximised |= max(others) < value
+        if best.value == value and part.lowest <= part.highest:
+            part.minimised |= part.lowest > value
+            part.maximised |= part.highest < value
         if part.name is None:
             return
         if part.minimised and part.maximised:
@@ -132,8 +141,7 @@ class Parts:
 
     def _goes_on(self, number: int) -> bool:
         """Whether a number is the next of an earlier part, and not of this one."""
-        own = max(self.current.begun, default=-1)
-        return number > own + 1 and any(part.begun and number == max(part.begun) + 1 for part in self.earlier)
+        return number > self.current.last + 1 and any(part.begun and number == part.last + 1 for part in self.earlier)
 
     def _add(self, part: StudyPart) -> None:
         self.earlier.append(self.current)

@@ -15,7 +15,8 @@ SURFACE = {
     "instance_norm tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "walkforward": "what study trial seeds first_year last_year workers device tracking_uri storage",
-    "import": "paths kind columns objective tracking_uri",
+    "import": "paths kind columns objective budget source ticker tier horizon threshold split study tracking_uri "
+    "storage",
     "grid": "budget tier as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
     "reconcile": "study tracking_uri storage",
     "status": "as_json watch tracking_uri storage",
