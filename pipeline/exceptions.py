@@ -7,6 +7,8 @@ are assertions.
 
 from __future__ import annotations
 
+LONGEST = 500
+
 
 class PatchscaleError(Exception):
     """Base class of every error that a user can act upon."""
@@ -46,4 +48,24 @@ class StudyError(PatchscaleError):
 
 def describe_error(error: BaseException) -> str:
     """One line: type and message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+    return shortened(f"{type(error).__name__}: {error}", LONGEST)
+
+
+def shortened(text: str, most: int) -> str:
+    r"""Put a text on one line of about so many letters, cut between words only.
+
+    Examples
+    --------
+    >>> shortened("Take a backup of\nyour database", 20)
+    'Take a backup of …'
+    """
+    words = text.split()
+    line = " ".join(words)
+    if len(line) <= most:
+        return line
+    kept = words[:1]
+    for word in words[1:]:
+        if sum(map(len, kept)) + len(kept) + len(word) + 2 > most:
+            break
+        kept.append(word)
+    return " ".join([*kept, "…"])

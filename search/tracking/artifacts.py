@@ -1,20 +1,29 @@
-"""Artifacts of runs: how large they are, their way here, and the deletion of a checkpoint."""
+"""Artifacts of runs: how large they are, their way here, their digests, and the deletion of a checkpoint."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exceptions import StoreError, describe_error
+from pipeline.exceptions import PatchscaleError, StoreError, describe_error
+from search.tracking.database import database_of
+from search.tracking.location import beside
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-CHECKPOINT = "best.safetensors"
+CHECKPOINT, PREDICTIONS = "best.safetensors", "predictions/val.parquet"
+DELETED = "checkpoint.deleted"
+"""Tag of a run whose checkpoint was not worth its space."""
+DIGEST = "sha256/"
+"""Beginning of the tags that say what a run's files were when they were written; the file's path follows."""
+PUT_BACK = "put the store's artifacts back, from a backup or from where it was moved"
+NEW_STUDY = "start a new study with --study NAME"
 
 
 def artifact_bytes(runs: Iterable[Run]) -> int | None:
@@ -68,7 +77,7 @@ def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Pat
     StoreError
         If the store can't be reached.
     """
-    directory = _directory(run)
+    directory = _located(client, run)
     if directory is not None:
         return directory / path if (directory / path).is_file() else None
     try:
@@ -98,6 +107,58 @@ def read_artifact(client: MlflowClient, run: Run, path: str) -> bytes | None:
         return None if found is None else found.read_bytes()
 
 
+def require_artifact(
+    client: MlflowClient,
+    run: Run,
+    path: str,
+    rule: str,
+    otherwise: str = NEW_STUDY,
+    kind: type[PatchscaleError] = StoreError,
+) -> bytes:
+    """Content of an artifact that evidence stands on.
+
+    Parameters
+    ----------
+    client, run, path
+        As in :func:`read_artifact`.
+    rule : str
+        What is broken if it is not there, in words.
+    otherwise : str
+        What to do where it can't be put back.
+    kind : type
+        Of the error.
+
+    Raises
+    ------
+    PatchscaleError
+        Of this kind, if the run does not keep it.
+    StoreError
+        If the store can't be reached.
+    """
+    held = read_artifact(client, run, path)
+    if held is None:
+        where = _located(client, run) or run.info.artifact_uri
+        raise kind(f"{rule} (run {run.info.run_id}, {where}/{path}); {PUT_BACK}, or {otherwise}")
+    return held
+
+
+def is_kept(client: MlflowClient, run: Run, path: str) -> bool | None:
+    """Whether an embedded store keeps an artifact; None, unknown, for one that would have to be asked."""
+    directory = _located(client, run)
+    return None if directory is None else (directory / path).is_file()
+
+
+def digest_tags(directory: Path) -> dict[str, str]:
+    """Tags of a run that say what its files are: SHA-256 of every file in a directory that is about to be logged."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {f"{DIGEST}{path.relative_to(directory).as_posix()}": _digest(path) for path in files}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def replace_artifacts(client: MlflowClient, run_id: str, directory: Path, path: str) -> None:
     """Log a directory as this path of a run, in place of what was there; a store that can't delete keeps both."""
     if any(each.path == path for each in client.list_artifacts(run_id)):
@@ -110,6 +171,12 @@ def _repository(client: MlflowClient, run: Run) -> Any:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     return get_artifact_repository(run.info.artifact_uri, tracking_uri=client.tracking_uri)
+
+
+def _located(client: MlflowClient, run: Run) -> Path | None:
+    """Where a run's artifacts lie, which is beside an embedded store's database whatever its records name."""
+    directory, database = _directory(run), database_of(str(client.tracking_uri))
+    return directory if directory is None or database is None else beside(database.parent, str(directory))
 
 
 def _directory(run: Run) -> Path | None:

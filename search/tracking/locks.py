@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -10,11 +9,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from pipeline.exceptions import StoreError
+from pipeline.file_lock import file_lock, open_lock, try_lock
 from search.tracking.stores import Stores
 
 DEAD_OWNER_SECONDS = 90
 """How long a lock may outlive the command that took it, in workers that are still to notice its end."""
 POLL_SECONDS = 0.2
+WAIT = 600.0
+"""Seconds that a command waits for what another is about to finish, where it has its own work to do with it."""
 
 
 def lock_path(stores: Stores, study_name: str) -> Path:
@@ -41,6 +43,11 @@ def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> AbstractC
     return study_lock(stores, f"{model}.registry", wait=wait)
 
 
+def store_lock(stores: Stores, what: str = "store") -> AbstractContextManager[int]:
+    """Hold what all studies of a store share, for a moment: others wait."""
+    return file_lock(stores.home / "locks" / f"{what}.lock")
+
+
 @contextmanager
 def campaign_lock(stores: Stores, study_names: Iterable[str]) -> Iterator[None]:
     """Hold the studies that a campaign will come to against a second campaign on this machine.
@@ -59,8 +66,7 @@ def campaign_lock(stores: Stores, study_names: Iterable[str]) -> Iterator[None]:
 
 @contextmanager
 def _lock(path: Path, owned: str, wait: float = 0.0) -> Iterator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR)
+    handle = open_lock(path)
     try:
         _acquire(handle, owned, wait)
         yield handle
@@ -70,7 +76,7 @@ def _lock(path: Path, owned: str, wait: float = 0.0) -> Iterator[int]:
 
 def _acquire(handle: int, owned: str, wait: float) -> None:
     started = time.monotonic()
-    while not _try(handle):
+    while not try_lock(handle):
         owner = os.pread(handle, 32, 0).decode().strip()
         if time.monotonic() - started >= (wait if is_alive(owner) else max(wait, DEAD_OWNER_SECONDS)):
             raise StoreError(
@@ -82,22 +88,14 @@ def _acquire(handle: int, owned: str, wait: float) -> None:
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
 
 
-def _try(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def is_locked(stores: Stores, study_name: str) -> bool:
     """Whether a command on this machine works on the study."""
     path = lock_path(stores, study_name)
     if not path.exists():
         return False
-    handle = os.open(path, os.O_RDWR)
+    handle = os.open(path, os.O_RDONLY)
     try:
-        return not _try(handle)
+        return not try_lock(handle)
     finally:
         os.close(handle)
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exceptions import StoreError
+from pipeline.exceptions import StoreError, describe_error
+from search.tracking.database import SQLITE as SQLITE
+from search.tracking.database import database_of, prepare_storage, prepare_tracking
+from search.tracking.location import ARTIFACTS, follow_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,7 +24,8 @@ if TYPE_CHECKING:
 RECORD_DIRECTORY = "mlruns"
 TRACKING_FILE = "mlflow.db"
 STORAGE_FILE = "optuna.db"
-SQLITE = "sqlite:///"
+SERVERS = ("postgresql", "mysql", "mssql")
+MEMORY = (":memory:", "mode=memory")
 SQLITE_TIMEOUT_SECONDS = 60
 HEARTBEAT_SECONDS, HEARTBEAT_GRACE_SECONDS = 60, 180
 
@@ -42,7 +49,12 @@ class Stores:
     @property
     def artifact_location(self) -> str | None:
         """Where an embedded store keeps artifacts; a server decides for itself."""
-        return (self.home / "artifacts").as_uri() if self.tracking_uri.startswith(SQLITE) else None
+        return (self.home / ARTIFACTS).as_uri() if self.tracking_uri.startswith(SQLITE) else None
+
+    @property
+    def tracking_database(self) -> Path | None:
+        """File of an embedded tracking store."""
+        return database_of(self.tracking_uri)
 
 
 def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
@@ -51,45 +63,80 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     The tracking store is the given one, else ``MLFLOW_TRACKING_URI``, else
     ``mlruns/mlflow.db`` here; Optuna's storage is the given one, else ``optuna.db``
     beside an embedded tracking store, else in ``mlruns``.
-    """
-    default = f"{SQLITE}{Path.cwd() / RECORD_DIRECTORY / TRACKING_FILE}"
-    tracking_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default
-    home = Path.cwd() / RECORD_DIRECTORY
-    if tracking_uri.startswith(SQLITE):
-        database = Path(os.path.realpath(tracking_uri.removeprefix(SQLITE)))
-        home, tracking_uri = database.parent, f"{SQLITE}{database}"
-    return Stores(tracking_uri=tracking_uri, storage_uri=storage or f"{SQLITE}{home / STORAGE_FILE}", home=home)
-
-
-def prepare_home(stores: Stores) -> None:
-    """Make the record directory, and the link by which plain ``mlflow ui`` finds its database."""
-    link, here = Path.cwd() / TRACKING_FILE, Path.cwd() / RECORD_DIRECTORY
-    if stores.home == Path(os.path.realpath(here)):
-        here.mkdir(exist_ok=True)
-        if not os.path.lexists(link):
-            link.symlink_to(Path(RECORD_DIRECTORY) / TRACKING_FILE)
-
-
-def open_tracking(stores: Stores) -> MlflowClient:
-    """Connect to the tracking store; an embedded one is made when it is not there.
 
     Raises
     ------
     StoreError
-        If it can't be reached.
+        If one is no store that every process of this project can open.
+    """
+    default = f"{SQLITE}{Path.cwd() / RECORD_DIRECTORY / TRACKING_FILE}"
+    tracking_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default
+    _require_shared("tracking_uri", tracking_uri, (*SERVERS, "http", "https"))
+    home = Path.cwd() / RECORD_DIRECTORY
+    database = database_of(tracking_uri)
+    if database is not None:
+        home, tracking_uri = database.parent, f"{SQLITE}{database}"
+    storage = storage or f"{SQLITE}{home / STORAGE_FILE}"
+    _require_shared("storage", storage, SERVERS)
+    database = database_of(storage)
+    return Stores(tracking_uri=tracking_uri, storage_uri=f"{SQLITE}{database}" if database else storage, home=home)
+
+
+def prepare_home(stores: Stores) -> None:
+    """Make the record directory, and the link by which plain ``mlflow ui`` finds its database.
+
+    Raises
+    ------
+    StoreError
+        If it can't be written.
+    """
+    link, here = Path.cwd() / TRACKING_FILE, Path.cwd() / RECORD_DIRECTORY
+    if stores.home == Path(os.path.realpath(here)):
+        try:
+            here.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                link.symlink_to(Path(RECORD_DIRECTORY) / TRACKING_FILE)
+        except OSError as error:
+            raise StoreError(_unreachable("tracking_uri", stores.tracking_uri, error)) from error
+
+
+def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
+    """Connect to the tracking store; an embedded one is made when it is not there.
+
+    The records of an embedded one that lies elsewhere than it did follow it.
+
+    Parameters
+    ----------
+    stores : Stores
+        Whose.
+    migrate : bool
+        Whether an embedded one of an older MLflow may be brought to the schema of this one.
+
+    Raises
+    ------
+    StoreError
+        If it can't be reached, or is of another schema.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    _require_directory("tracking_uri", stores.tracking_uri)
+    database = _require_directory("tracking_uri", stores.tracking_uri)
     from mlflow import MlflowClient
+    from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        client = MlflowClient(tracking_uri=stores.tracking_uri)
+        if database is not None:
+            prepare_tracking(database, migrate=migrate)
+        client = MlflowClient(tracking_uri=stores.tracking_uri, registry_uri=stores.tracking_uri)
         client.search_experiments(max_results=1)
+        _artifact_repos_cache.clear()  # of stores that lay elsewhere when this process opened them
+        for line in follow_database(database) if database is not None else ():
+            print(f"note: {line}", file=sys.stderr)
+    except StoreError:
+        raise
     except Exception as error:
         raise StoreError(_unreachable("tracking_uri", stores.tracking_uri, error)) from error
     return client
@@ -103,36 +150,51 @@ def open_storage(stores: Stores) -> RDBStorage:
     StoreError
         If it can't be reached.
     """
-    _require_directory("storage", stores.storage_uri)
+    database = _require_directory("storage", stores.storage_uri)
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    embedded = stores.storage_uri.startswith(SQLITE)
-    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}} if embedded else {}
+    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}} if database is not None else {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if database is not None:
+                prepare_storage(database)
             return optuna.storages.RDBStorage(
                 stores.storage_uri,
                 engine_kwargs=options,
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=HEARTBEAT_GRACE_SECONDS,
             )
+    except StoreError:
+        raise
     except Exception as error:
         raise StoreError(_unreachable("storage", stores.storage_uri, error)) from error
 
 
-def _require_directory(option: str, uri: str) -> None:
-    if uri.startswith(SQLITE):
-        parent = Path(uri.removeprefix(SQLITE)).absolute().parent
+def _require_shared(option: str, uri: str, schemes: Sequence[str]) -> None:
+    """Refuse a store that lives in one process, or is of a kind that nobody here opens."""
+    embedded = uri.startswith(SQLITE) and uri != SQLITE and "?" not in uri
+    if any(mark in uri for mark in MEMORY) or not (embedded or uri.partition(":")[0].partition("+")[0] in schemes):
+        raise StoreError(
+            f"{option} must be a store that every process can open, {SQLITE}FILE or one of {', '.join(schemes)}, got "
+            f"{uri}; leave --{option.replace('_', '-')} out for the one under {RECORD_DIRECTORY}"
+        )
+
+
+def _require_directory(option: str, uri: str) -> Path | None:
+    """Make the directory of an embedded store where only that is missing; give the store's file."""
+    database = database_of(uri)
+    if database is not None:
+        parent = database.parent
         if not parent.is_dir() and parent.name != RECORD_DIRECTORY:
             raise StoreError(f"{option} must lie in a directory that exists, got {uri}; make {parent} first")
         try:
             parent.mkdir(exist_ok=True)
         except OSError as error:
             raise StoreError(_unreachable(option, uri, error)) from error
+    return database
 
 
 def _unreachable(option: str, uri: str, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:200]
-    return f"{option} must be a store that can be reached, got {uri} ({type(error).__name__}: {reason}); check it"
+    return f"{option} must be a store that can be reached, got {uri} ({describe_error(error)}); check it"

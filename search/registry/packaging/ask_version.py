@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.exceptions import RecordError, describe_error
 from search.registry.packaging.fresh_process import Answer, ask_fresh_process
 from search.registry.versions.versions import version_name
+from search.tracking.location import beside
 from search.tracking.stores import Stores, open_tracking
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame) -> An
     with TemporaryDirectory() as directory:
         try:
             source = client.get_model_version_download_uri(version.name, version.version)
-            path = mlflow.artifacts.download_artifacts(source, dst_path=directory, tracking_uri=stores.tracking_uri)
+            found = beside(stores.home, source) if stores.tracking_database is not None else None
+            path = mlflow.artifacts.download_artifacts(
+                source if found is None else str(found), dst_path=directory, tracking_uri=stores.tracking_uri
+            )
             return ask_fresh_process(path, bars, stores.tracking_uri)
         except (MlflowException, OSError, RecordError) as error:
             raise RecordError(
