@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.results.trial_runs import RecordedTrial
+from search.results.trial_runs import RecordedTrial, run_of
 
 
 def disagreements(
@@ -28,13 +28,13 @@ def disagreements(
     str
         What differs, in words.
     """
-    runs = {trial.run_id: trial for trial in recorded}
     finished = [trial for trial in schedule if trial.state == TrialState.COMPLETE and "reuses" not in trial.user_attrs]
-    for trial in finished:
-        difference = _difference(trial, runs.get(trial.user_attrs.get("run_id", "")))
+    held = [run_of(trial, recorded) for trial in finished]
+    for trial, run in zip(finished, held, strict=True):
+        difference = _difference(trial, run)
         if difference:
             yield f"trial {trial.number} is complete in the schedule, but {difference}"
-    named = {trial.user_attrs.get("run_id") for trial in finished}
+    named = {run.run_id for run in held if run is not None}
     for unnamed in (trial for trial in recorded if trial.finished and trial.run_id not in named):
         if not running:
             yield f"{unnamed.name} is finished in the record, but no finished trial of the schedule names it"

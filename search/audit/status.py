@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -12,9 +12,16 @@ from pipeline.exceptions import PatchscaleError
 from search.audit.audit import Audit, audit_study
 from search.audit.text import issues_in_words
 from search.legacy.record.states import legacy_states
+from search.study.life_cycle import recorded_studies
 from search.study.study import PLAN, RUN_ID, Study, load_study
 from search.tracking.locks import is_locked
+from search.tracking.reader import find_run, find_runs, matching
 from search.tracking.stores import Stores, open_storage, open_tracking
+from search.tracking.tags import FINISHED, ROLE, RUNNING, STUDY, TRIAL_ROLE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 STOPPED = "stopped"
 
@@ -26,6 +33,7 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
     ``issues`` (a list of texts); every other field may be absent, and is then shown as unknown.
     """
     client, storage = open_tracking(stores), open_storage(stores)
+    recorded = recorded_studies(client)
     names = sorted(s.study_name for s in optuna.get_all_study_summaries(storage) if {PLAN, RUN_ID} <= set(s.user_attrs))
     states = []
     for name in names:
@@ -33,7 +41,8 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
             states.append(_state(stores, load_study(stores, name, client=client, storage=storage)))
         except PatchscaleError as error:
             states.append({"study": name, "state": "unreadable", "reason": str(error), "issues": [str(error)]})
-    return states + legacy_states(client)
+    lost = [_without_schedule(client, run) for name, run in sorted(recorded.items()) if name not in names]
+    return states + lost + legacy_states(client)
 
 
 def _state(stores: Stores, study: Study) -> dict[str, Any]:
@@ -69,6 +78,34 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
     }
 
 
+def _without_schedule(client: MlflowClient, run: Run) -> dict[str, Any]:
+    """Say what the record alone tells of a study whose schedule Optuna has no more."""
+    name, params = run.data.tags[STUDY], run.data.params
+    finished = matching({STUDY: name, ROLE: TRIAL_ROLE}, status=FINISHED)
+    trials = [trial.data.metrics for trial in find_runs(client, [run.info.experiment_id], finished)]
+    best = min((trial for trial in trials if "best/loss" in trial), key=lambda trial: trial["best/loss"], default={})
+    known = {
+        "best_loss": best.get("best/loss"),
+        "base_rate_loss": best.get("best/base_rate_loss"),
+        "best_skill": best.get("best/skill"),
+        "best_roc_auc": best.get("best/roc_auc"),
+        "budget": params.get("budget"),
+        "horizon": params.get("horizon"),
+        "target": run.data.tags.get("study.target_trials"),
+    }
+    row = {field: value for field, value in known.items() if value is not None}
+    row |= {field: int(row[field]) for field in ("horizon", "target") if field in row}
+    issues = ["schedule lost, repeat its hpo to restore it"]
+    return {
+        "study": name,
+        "state": "schedule lost",
+        **row,
+        "finished": len(trials),
+        "issues": issues,
+        "run_id": run.info.run_id,
+    }
+
+
 def _progress(audit: Audit, trials: list[FrozenTrial], *, running: bool, stopped: str | None) -> dict[str, str]:
     """State in one word, and what stopped it if something did."""
     if running:
@@ -90,6 +127,7 @@ def seconds_left(finished: list[FrozenTrial], remaining: int, workers: int) -> f
 def _left_running(study: Study, trials: list[FrozenTrial], *, running: bool) -> list[str]:
     """Notice a run that a crash left RUNNING; from here, it could also be at work on another machine."""
     tried = any(trial.state != TrialState.WAITING for trial in trials)
-    if running or not tried or study.client.get_run(study.run_id).info.status != "RUNNING":
+    run = find_run(study.client, study.run_id)
+    if running or not tried or run is None or run.info.status != RUNNING:
         return []
     return ["says RUNNING, but no command on this machine works on it: repeat its hpo"]

@@ -66,7 +66,7 @@ def open_stores(request: HpoRequest) -> Stores:
     """Resolve the request's stores, and make embedded ones that are not there."""
     stores = resolve_stores(request.tracking_uri, request.storage)
     prepare_home(stores)
-    open_tracking(stores)
+    open_tracking(stores, migrate=True)
     open_storage(stores)
     return stores
 

@@ -16,6 +16,7 @@ from search.hpo.execute import work_on_study
 from search.results.trial_runs import recorded_trials
 from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
+from search.study.restore import restore
 from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
 from search.tracking.locks import is_locked, study_lock
 from search.tracking.stores import Stores
@@ -86,10 +87,10 @@ def run_supplement(
         If there is no such study, somebody works on it, or its trials keep failing.
     """
     n_workers = count_workers(workers, str(choose_device(device).type))
-    load_study(stores, name)
+    load_study(stores, name, repair=True)
     with Signals() as signals, study_lock(stores, name) as lock:
-        study = load_study(stores, name)
-        for line in reconcile(study):
+        study, restored = restore(load_study(stores, name, repair=True))
+        for line in [*restored, *reconcile(study)]:
             console.print(f"reconciled: {line}", markup=False)
         shortfall = find_shortfall(study, where)
         for line in shortfall_in_words(study, shortfall):

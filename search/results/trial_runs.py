@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.spec.migrations import schema_of
 from model.spec.spec import Spec
-from pipeline.exceptions import PatchscaleError
-from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, TRIAL_NUMBER, TRIAL_ROLE
+from pipeline.exceptions import PatchscaleError, StoreError
+from search.study.life_cycle import restores
+from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, RESTORED, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+    from optuna.trial import FrozenTrial
 
     from search.study.study import Study
 
@@ -68,6 +71,39 @@ class RecordedTrial:
 def recorded_trials(study: Study) -> list[RecordedTrial]:
     """Every run of the study's trials, by trial number, whatever its state."""
     return sorted(map(_read, study.runs(TRIAL_ROLE)), key=lambda trial: trial.number)
+
+
+def whole_record(study: Study) -> list[RecordedTrial]:
+    """Every run of the study's trials, as :func:`recorded_trials`, where each finished trial still has its own.
+
+    Raises
+    ------
+    StoreError
+        If the run of a finished trial was deleted: what is left would be other evidence.
+    """
+    recorded = recorded_trials(study)
+    for trial in study.finished():
+        run = run_of(trial, recorded)
+        if run is None or not run.finished:
+            name, run_id = study.plan.study, str(trial.user_attrs.get("run_id"))
+            state = "is not there (it was deleted)" if run is None else f"says {run.run.info.status}"
+            raise StoreError(
+                f"evidence of study {name} must hold every finished trial, but run {run_id} of trial {trial.number} "
+                f"{state}; {restores(name)}"
+            )
+    return recorded
+
+
+def run_of(trial: FrozenTrial, recorded: Sequence[RecordedTrial]) -> RecordedTrial | None:
+    """Find the run of a scheduled trial: its own, or that which a repair made in its place."""
+    attributes = trial.user_attrs
+    own = (each for each in recorded if each.run_id == attributes.get("run_id"))
+    made = (
+        each
+        for each in recorded
+        if RESTORED in each.run.data.tags and each.spec is not None and each.spec.hash == attributes.get("spec_hash")
+    )
+    return next(own, None) or next(made, None)
 
 
 def _read(run: Run) -> RecordedTrial:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,6 +39,12 @@ PLAN_MIGRATIONS = (
 def plan_params(plan: Plan) -> dict[str, str]:
     """Flatten a plan for the record, with the schema of that."""
     return {**dict(flatten(plan)), RECORD_SCHEMA: str(SCHEMA)}
+
+
+def plan_suffix(plan: Plan) -> str:
+    """Tell a plan from others of its study's name: six hex digits of everything else in it."""
+    told = {name: value for name, value in flatten(plan) if name != "study"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
 
 
 def read_plan(params: Mapping[str, str], schedule: optuna.Study | None = None) -> Plan:

@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.study.heartbeat import alive_elsewhere
 from search.study.study import Study
+from search.tracking.reader import find_run, is_active
 from search.tracking.run import RunWriter
 from search.tracking.tags import FAILED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
@@ -51,7 +52,7 @@ def close_stale(study: Study, role: str) -> None:
 def _close_trial(study: Study, trial: FrozenTrial) -> str:
     """Finish a stale trial whose run is whole, else fail it as interrupted."""
     run_id = trial.user_attrs.get("run_id")
-    run = study.client.get_run(run_id) if run_id else None
+    run = find_run(study.client, run_id) if run_id else None
     storage_id = trial._trial_id
     if run is not None and run.info.status == "FINISHED" and "result" in trial.user_attrs:
         study.schedule.tell(trial.number, float(trial.user_attrs["result"]["loss"]))
@@ -101,6 +102,8 @@ def _give_up(study: Study, trial: FrozenTrial) -> str:
     study.schedule.tell(trial.number, state=TrialState.FAIL)
     run_id = trial.user_attrs.get("run_id")
     if run_id:
-        RunWriter(study.client, run_id).end(FAILED, reason)
+        run = find_run(study.client, run_id)
+        if run is not None and is_active(run):
+            RunWriter(study.client, run_id).end(FAILED, reason)
         study.training_state(run_id).unlink(missing_ok=True)
     return f"trial {trial.number} failed: {reason}"

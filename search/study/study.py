@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,13 @@ from optuna.trial import FrozenTrial, TrialState
 from model.spec.architecture import Architecture
 from model.spec.migrations import schema_of
 from model.spec.spec import Training
-from pipeline.datasets.dataset import DatasetVersion, load_dataset
+from pipeline.datasets.dataset import DatasetVersion, dataset_path, load_dataset
 from pipeline.exceptions import StoreError
 from search.space.extremes import extremes
 from search.space.ranks import TRAINING, SearchSpace
-from search.study.plan import Plan
-from search.study.plan_record import plan_params, read_plan
+from search.study.life_cycle import find_or_create_experiment, lost_record, lost_schedule, require_record
+from search.study.plan import DATA_DIRECTORY, Plan
+from search.study.plan_record import plan_params, plan_suffix, read_plan
 from search.study.pruner import PRUNERS, make_pruner
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.study.study_names import unknown_study
@@ -68,8 +68,11 @@ class Study:
 
     @property
     def data_root(self) -> Path:
-        """Data directory that holds the dataset version."""
-        return Path(self.schedule.user_attrs[DATA_ROOT])
+        """Data directory that holds the dataset version: that of the project whose store this is, else as recorded."""
+        recorded = Path(self.schedule.user_attrs[DATA_ROOT])
+        places = (self.home.parent / DATA_DIRECTORY, recorded, Path.cwd() / DATA_DIRECTORY)
+        holding = (root for root in places if dataset_path(root, self.plan.data.dataset).exists())
+        return next(holding, recorded)
 
     def load_data(self) -> tuple[DatasetVersion, tuple[DatasetVersion, ...]]:
         """Dataset version of the forecast ticker, and of those that are trained on beside it.
@@ -111,6 +114,11 @@ class Study:
         study, parent = self.plan.study, self.run_id
         return RunWriter.create(self.client, self.experiment_id, name, role=role, study=study, parent=parent, tags=tags)
 
+    def say_sampler(self) -> None:
+        """Say on the study's run which sampler it has."""
+        sampler = self.schedule.user_attrs.get(SAMPLER, DEFAULT_SAMPLER)
+        RunWriter(self.client, self.run_id).set_tags({"study.sampler": sampler})
+
     def finished(self) -> list[FrozenTrial]:
         """Trials that count towards the target, by number: trained to their end, each spec once."""
         return finished_trials(self.schedule)
@@ -151,7 +159,7 @@ def open_or_create_study(
         _remove_half_made(client, storage, plan)
         del existing[plan.study]
     if plan.study in existing:
-        study = load_study(stores, plan.study, client=client, storage=storage)
+        study = load_study(stores, plan.study, client=client, storage=storage, repair=True)
         _require_same(study.plan, plan, "continued")
     else:
         study = _create(client, storage, stores, plan, trials, data_root)
@@ -159,30 +167,42 @@ def open_or_create_study(
     asked = {SAMPLER: sampler, TARGET_TRIALS: trials, DATA_ROOT: str(data_root), PRUNER: pruner}
     for name, value in asked.items():
         study.schedule.set_user_attr(name, value)
-    RunWriter(client, study.run_id).set_tags({"study.sampler": sampler})
+    if not lost_record(client, study.experiment_id, study.run_id):
+        study.say_sampler()
     return study
 
 
-def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None, storage: Any = None) -> Study:
+def load_study(
+    stores: Stores, name: str, *, client: MlflowClient | None = None, storage: Any = None, repair: bool = False
+) -> Study:
     """Open an existing study.
+
+    Parameters
+    ----------
+    stores, name
+        Where it is, and which.
+    client, storage : optional
+        Of these stores, where they are open.
+    repair : bool
+        Whether the caller restores what was deleted of its record.
 
     Raises
     ------
     StoreError
-        If there is none of this name, or it was not made by patchscale.
+        If there is none of this name, it was not made by patchscale, or its record was deleted.
     """
     client = client or open_tracking(stores)
     storage = storage or open_storage(stores)
     try:
         schedule = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        raise unknown_study(storage, name) from None
+        raise lost_schedule(client, name) or unknown_study(storage, name) from None
     try:
         attributes = schedule.user_attrs
         plan = read_plan(json.loads(attributes[PLAN]), schedule)
         schedule.sampler = TrialSeededSampler(plan.seed, attributes.get(SAMPLER, DEFAULT_SAMPLER))
         schedule.pruner = make_pruner(attributes.get(PRUNER, PRUNERS[0]))
-        return Study(
+        study = Study(
             plan=plan,
             schedule=schedule,
             client=client,
@@ -194,14 +214,17 @@ def load_study(stores: Stores, name: str, *, client: MlflowClient | None = None,
         raise StoreError(
             f"study must be one that patchscale made, got {name!r} (no {error}); see patchscale status"
         ) from error
+    if not repair:
+        require_record(client, name, study.experiment_id, study.run_id)
+    return study
 
 
 def _require_same(stored: Plan, plan: Plan, how: str) -> None:
     different = stored.differences(plan.with_settings(stored.fixed_settings))
     if different:
         raise StoreError(
-            f"study {plan.study} can only be {how} as it was made, got {'; '.join(different)}; "
-            "repeat the first command, or start a new study with --study NAME"
+            f"study {plan.study} can only be {how} as it was made, got {'; '.join(different)}; repeat the first "
+            f"command, or start a new study with --study {plan.study}-{plan_suffix(plan)}"
         )
 
 
@@ -260,24 +283,6 @@ def _parent_runs(client: MlflowClient, plan: Plan, status: str = "") -> list[Run
     experiment = client.get_experiment_by_name(plan.experiment)
     query = matching({ROLE: STUDY_ROLE, STUDY: plan.study}, status=status)
     return find_runs(client, [experiment.experiment_id] if experiment else [], query)
-
-
-def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -> str:
-    """Id of the experiment of this name, with its artifacts beside an embedded store.
-
-    Raises
-    ------
-    StoreError
-        If it was deleted.
-    """
-    existing = client.get_experiment_by_name(name)
-    if existing is None:
-        location = stores.artifact_location
-        folder = re.sub(r"[^A-Za-z0-9.-]", "_", name)
-        return str(client.create_experiment(name, artifact_location=location and f"{location}/{folder}"))
-    if existing.lifecycle_stage != "active":
-        raise StoreError(f"experiment {name} was deleted; restore it in MLflow, or delete it for good with mlflow gc")
-    return str(existing.experiment_id)
 
 
 def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str:

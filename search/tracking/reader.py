@@ -9,9 +9,10 @@ from pipeline.exceptions import InputError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Experiment, Run
 
 PAGE = 1000
+ACTIVE = "active"
 
 
 def every_page(search: Callable[..., Any], **arguments: Any) -> Iterator[Any]:
@@ -46,6 +47,33 @@ def find_runs(
     view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
     pages = every_page(client.search_runs, experiment_ids=ids, filter_string=query, run_view_type=view)
     return list({run.info.run_id: run for run in pages}.values())
+
+
+def find_run(client: MlflowClient, run_id: str) -> Run | None:
+    """Run of an id, also a deleted one; None if there is none, or none any more."""
+    return _found(lambda: client.get_run(run_id))
+
+
+def find_experiment(client: MlflowClient, experiment_id: str) -> Experiment | None:
+    """Experiment of an id, also a deleted one; None if there is none, or none any more."""
+    return _found(lambda: client.get_experiment(experiment_id))
+
+
+def is_active(entity: Run | Experiment) -> bool:
+    """Whether a run or an experiment was not deleted."""
+    held: Any = getattr(entity, "info", entity)
+    return bool(held.lifecycle_stage == ACTIVE)
+
+
+def _found(read: Callable[[], Any]) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return read()
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def matching(tags: Mapping[str, str], *, params: Mapping[str, str] | None = None, status: str = "") -> str:

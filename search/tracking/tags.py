@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PARENT, NOTE, COLOUR = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runColor"
 ROLE, STUDY, TRIAL_NUMBER = "run.role", "study.name", "trial.number"
-REASON, RECORD_STATE = "status.reason", "record.state"
+REASON, RECORD_STATE, RESTORED = "status.reason", "record.state", "restored.from"
 
 STUDY_ROLE, TRIAL_ROLE, BASELINE_ROLE, WALK_FORWARD_ROLE = "study", "trial", "baseline", "walkforward"
 REGISTRATION_ROLE, TEST_ROLE, LAUNCHER_ROLE = "registration", "test", "launcher"

@@ -24,7 +24,7 @@ from search.legacy.record.twins import Known, known_trial, what_is_new
 from search.legacy.recover.fields import printable
 from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import FOREIGN, SINGLE, LegacyTrial, digest
-from search.study.study import find_or_create_experiment
+from search.study.life_cycle import find_or_create_experiment
 from search.tracking.board import LOSS_METRIC, board_link, save_board
 from search.tracking.locks import study_lock
 from search.tracking.provenance import code_tags

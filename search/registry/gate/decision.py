@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.exceptions import PatchscaleError
+from pipeline.exceptions import PatchscaleError, shortened
 from search.registry.gate.collect import track_record_of_trial, track_record_of_version
 from search.registry.gate.gate import Gate, check_gate
 from search.registry.gate.track_record import TrackRecord, no_track_record
 from search.registry.packaging.best_trial import choose_trial
-from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, now
+from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, moves_of, now
 from search.registry.versions.versions import require_tag, version_name
 from search.study.study import load_study
 from search.tracking.run import RunWriter
@@ -106,7 +106,8 @@ def log_gate(client: MlflowClient, run_id: str, gate: Gate) -> None:
 def gate_tags(gate: Gate) -> dict[str, str]:
     """Answer of the gate and of each condition, as tags."""
     answers = {
-        f"gate.{each.name.replace(' ', '_')}": f"{each.answer}: {each.words}"[:LONGEST] for each in gate.conditions
+        f"gate.{each.name.replace(' ', '_')}": shortened(f"{each.answer}: {each.words}", LONGEST)
+        for each in gate.conditions
     }
     return {"gate": "pass" if gate.holds else f"not met: {', '.join(gate.not_met)}", **answers}
 
@@ -117,7 +118,9 @@ def decide(client: MlflowClient, version: ModelVersion, gate: Gate, *, force: st
     present = champion_of(client, model)
     if gate.holds or force:
         move = move_champion(client, model, number, how=GATE if gate.holds else FORCE, reason=force)
-        before = f"before: {version_name(present)}" if present else "the first"
+        earlier = moves_of(client, model)[:-1]
+        gone = f"before: none, version {earlier[-1].version} is champion no more" if earlier else "the first"
+        before = f"before: {version_name(present)}" if present else gone
         why = "the gate holds" if gate.holds else f"forced: {move.reason}"
         return f"champion is now {version_name(version)} ({why}; {before})"
     stays = f"stays {version_name(present)}" if present else "stays unset"

@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError
-from search.registry.versions.versions import find_model, versions_of
+from search.registry.versions.versions import CHAMPION as CHAMPION
+from search.registry.versions.versions import HISTORY, find_model, versions_of
 from search.tracking.provenance import code_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-HISTORY = "champion.history"
+CHALLENGER = "challenger"
 GATE, FORCE, ROLLBACK = "gate", "force", "rollback"
 KEPT_MOVES = 200
 MOVES = "### Champion"
-WAIT = 600.0
-"""Seconds that a command with much work behind it waits for another's aliases."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

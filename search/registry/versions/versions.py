@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
 SHOWN = 10
 TRIAL_RUN, DATASET = "trial.run_id", "dataset.digest"
+CHAMPION, HISTORY = "champion", "champion.history"
 AS_IS, DATA_LAST = "members.as_is", "data.last"
 """Tags of a version."""
 
@@ -57,9 +59,28 @@ def find_version(client: MlflowClient, text: str) -> ModelVersion:
             return version
     if number is None:
         held = sorted(alias for version in versions for alias in version.aliases)
+        if alias == CHAMPION:
+            raise InputError(no_champion(client, name, [int(version.version) for version in versions]))
+        if not held:
+            raise InputError(f"{name} has no version with an alias, got {alias!r}; patchscale register STUDY makes one")
         raise InputError(f"an alias of {name} must be one of {_shown(held)}, got {alias!r}; {FORMS}")
     numbers = [str(version.version) for version in versions]
     raise InputError(f"a version of {name} must be one of {_shown(numbers)}, got {number}; {FORMS}")
+
+
+def no_champion(client: MlflowClient, model: str, versions: Sequence[int]) -> str:
+    """Say why a model has no champion, and what makes one."""
+    moves = json.loads(find_model(client, model).tags.get(HISTORY, "[]"))
+    earlier = [move["version"] for move in moves if move["version"] in versions]
+    if not moves:
+        why = f"{model} has no champion yet"
+    elif moves[-1]["version"] in versions:
+        why = f"{model} has no champion (the alias was taken from version {moves[-1]['version']})"
+    else:
+        why = f"{model} has no champion (version {moves[-1]['version']} was deleted)"
+    back = f"patchscale rollback {model} makes version {earlier[-1]} champion again, " if earlier else ""
+    held = f", versions: {_shown([str(each) for each in versions])}" if versions else ", register a study for a version"
+    return f"{why}; {back}patchscale promote {model}/NUMBER asks the gate for one{held}"
 
 
 def find_model(client: MlflowClient, name: str) -> RegisteredModel:

@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parents[3]
 OPEN = """
 import sys
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
-from search.study.study import find_or_create_experiment
+from search.study.life_cycle import find_or_create_experiment
 stores = resolve_stores(*sys.argv[1:])
 find_or_create_experiment(open_tracking(stores), stores, "patchscale-X-h1")
 open_storage(stores)

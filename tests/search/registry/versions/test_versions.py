@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
+from search.registry.versions.aliases import move_champion
 from search.registry.versions.versions import (
     every_version,
     find_version,
@@ -53,7 +54,8 @@ def test_every_version_is_found_beyond_a_page(shelf, monkeypatch):
     [
         ("c/1", "a model must be one of the registry's, a, b, got 'c'; patchscale register STUDY makes one"),
         ("a/3", "a version of a must be one of 1, 2, got 3"),
-        ("a@champion", "an alias of a must be one of none, got 'champion'"),
+        ("a@champion", "a has no champion yet; patchscale promote a/NUMBER asks the gate for one, versions: 1, 2"),
+        ("a@challenger", "a has no version with an alias, got 'challenger'; patchscale register STUDY makes one"),
         ("b@best", "an alias of b must be one of challenger, got 'best'"),
     ],
 )
@@ -77,3 +79,24 @@ def test_a_version_of_somebody_else_is_told_apart(shelf):
         InputError, match=r"a/1 must have been registered by patchscale, got a version without study.name"
     ):
         require_tag(find_version(shelf, "a/1"), "study.name")
+
+
+def test_a_champion_that_was_deleted_is_said_with_the_way_back(shelf):
+    shelf.add("m", 3)
+    for number in (2, 1):
+        move_champion(shelf, "m", number, how="gate")
+    shelf.delete_model_version("m", "1")
+    with pytest.raises(
+        InputError, match=r"m has no champion \(version 1 was deleted\); patchscale rollback m makes version 2 champion"
+    ):
+        find_version(shelf, "m@champion")
+    shelf.set_registered_model_alias("m", "champion", "2")
+    shelf.delete_registered_model_alias("m", "champion")
+    move_champion(shelf, "m", 3, how="gate")
+    shelf.delete_registered_model_alias("m", "champion")
+    with pytest.raises(InputError, match=r"no champion \(the alias was taken from version 3\)"):
+        find_version(shelf, "m@champion")
+    for number in (2, 3):
+        shelf.delete_model_version("m", str(number))
+    with pytest.raises(InputError, match=r"\(version 3 was deleted\); .* register a study for a version$"):
+        find_version(shelf, "m@champion")
