@@ -1,1 +1,1 @@
-"""Is it whole: agreement → audit → text → status → status_table; imported; verify."""
+"""Is it whole: agreement → audit → text → status → status_table; imported; kept_files → verify."""

@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
 from pipeline.datasets.dataset import load_dataset
 from pipeline.exceptions import PatchscaleError
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
-from search.tracking.stores import SQLITE, Stores, open_storage, open_tracking
+from search.tracking.database import SQLITE
+from search.tracking.stores import Stores, open_storage, open_tracking
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 Finding = tuple[bool, str]
 
@@ -31,6 +36,7 @@ def verify(stores: Stores, root: Path) -> Iterator[Finding]:
     yield _store("tracking store", stores.tracking_uri, lambda: open_tracking(stores))
     yield _store("scheduling store", stores.storage_uri, lambda: open_storage(stores))
     yield _stale_runs(stores)
+    yield from _records(stores)
     yield _versions("snapshots", (partial(load_snapshot, root, each) for each in list_snapshots(root)))
     digests = sorted(path.stem for path in (root / "datasets").glob("*.parquet"))
     yield _versions("dataset versions", (partial(load_dataset, root, digest) for digest in digests))
@@ -91,6 +97,51 @@ def _stale_runs(stores: Stores) -> Finding:
         named = ", ".join(stale)
         return False, f"runs: {len(stale)} say RUNNING though nobody works on them ({named}); repeat their hpo"
     return True, f"runs: {len(running)} running, none stale"
+
+
+def _records(stores: Stores) -> Iterator[Finding]:
+    """Say of each study whether every finished trial has its run, and these their files; then of model versions."""
+    database = stores.tracking_database
+    if database is not None and not database.exists():
+        return
+    from search.audit.kept_files import look_into
+    from search.results.trial_runs import whole_record
+    from search.study.study import load_study, recorded_studies
+    from search.tracking.tags import FINISHED
+
+    try:
+        client, storage = open_tracking(stores), open_storage(stores)
+        names = {*recorded_studies(client), *(each.study_name for each in storage.get_all_studies())}
+    except PatchscaleError as error:
+        yield False, f"studies: {error}"
+        return
+    for name in sorted(names):
+        try:
+            study = load_study(stores, name, client=client, storage=storage)
+            trials = sorted(whole_record(study), key=lambda trial: (trial.loss is None, trial.loss))
+            own = [trial.run for trial in trials if trial.finished]
+            roles = {run.info.run_id: run for run in (*own, *study.runs(status=FINISHED))}
+            found = look_into(client, list(roles.values()))
+            yield not found.problems, f"artifacts of {name}: {found.text()}"
+        except PatchscaleError as error:
+            yield False, f"study {name}: {error}"
+    yield from _models(stores, client)
+
+
+def _models(stores: Stores, client: MlflowClient) -> Iterator[Finding]:
+    """Say whether the files of every registered version are there, as far as they lie on this machine."""
+    from search.tracking.location import beside
+    from search.tracking.reader import every_page
+
+    count, gone = 0, []
+    for each in every_page(client.search_model_versions):
+        where = beside(stores.home, each.source)
+        count += 1
+        gone += [f"{each.name}/{each.version}"] if where is not None and not (where / "MLmodel").exists() else []
+    if gone:
+        yield False, f"model versions: the files of {', '.join(gone)} are gone; put them back, or register them again"
+    elif count:
+        yield True, f"model versions: {count} whole"
 
 
 def _versions(kind: str, each: Iterable[Callable[[], object]]) -> Finding:

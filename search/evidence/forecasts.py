@@ -20,9 +20,9 @@ from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.bootstrap import N_RESAMPLES
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
-from search.results.trial_runs import recorded_trials
+from search.results.trial_runs import whole_record
 from search.space.ranks import TRAINING
-from search.tracking.artifacts import read_artifact
+from search.tracking.artifacts import NEW_STUDY, PREDICTIONS, is_kept, require_artifact
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from search.study.study import Study
-
-PREDICTIONS = "predictions/val.parquet"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +54,6 @@ class Forecasts:
         Parameters of a trial's model.
     horizon : int
         Sessions that a label looks ahead.
-    missing : tuple of str
-        Finished models whose predictions are no longer there.
     """
 
     dates_D: pd.DatetimeIndex
@@ -68,7 +64,6 @@ class Forecasts:
     run_ids: tuple[str, ...]
     n_params: tuple[int | None, ...]
     horizon: int
-    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.p_MD.shape == (len(self.names), len(self.dates_D)) and len(self.y_D) == len(self.dates_D)
@@ -85,8 +80,7 @@ class Forecasts:
 
     def of_role(self, role: str) -> Forecasts:
         """Only the trials, or only the baselines; perhaps none."""
-        found = self.of_rows([row for row, each in enumerate(self.roles) if each == role])
-        return replace(found, missing=tuple(name for name in self.missing if name.startswith(role)))
+        return self.of_rows([row for row, each in enumerate(self.roles) if each == role])
 
     def of_rows(self, rows: Sequence[int]) -> Forecasts:
         """Only these models."""
@@ -150,23 +144,19 @@ def load_forecasts(study: Study) -> Forecasts:
     ------
     InputError
         If there is no prediction, or fewer than 200 days.
+    StoreError
+        If a finished model's predictions are gone, or the run of a finished trial is.
     RecordError
         If two models were not scored on the same days and outcomes, or a probability is none.
     SealedError
         If a day is of the test split.
     """
-    missing, read = [], []
-    for model in (*_trials(study), *_baselines(study)):
-        held = read_artifact(study.client, model.run, PREDICTIONS)
-        if held is None:
-            missing.append(model.name)
-        else:
-            read.append((model, pd.read_parquet(BytesIO(held))))
+    read = [(model, _predictions(study, model)) for model in (*_trials(study), *_baselines(study))]
     if not read:
         raise InputError(f"study {study.plan.study} must have finished trials or baselines with predictions, got none")
     found = join_forecasts(read, horizon=study.plan.target.horizon)
     _require_evaluable(study, found.dates_D)
-    return replace(found, missing=tuple(missing))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,10 +192,17 @@ def join_forecasts(read: Sequence[tuple[ForecastRun, pd.DataFrame]], *, horizon:
     )
 
 
+def _predictions(study: Study, model: ForecastRun) -> pd.DataFrame:
+    name = study.plan.study
+    rule = f"evidence of study {name} must hold every finished model, but {PREDICTIONS} of {model.name} is gone"
+    otherwise = f"let patchscale baselines {name} log it anew" if model.role == BASELINE_ROLE else NEW_STUDY
+    return pd.read_parquet(BytesIO(require_artifact(study.client, model.run, PREDICTIONS, rule, otherwise)))
+
+
 def _trials(study: Study) -> Iterator[ForecastRun]:
     """Trials that are finished, whose record can be trusted, and whose spec is of the study's plan; each spec once."""
     seen: set[str] = set()
-    for trial in recorded_trials(study):
+    for trial in whole_record(study):
         spec = trial.spec
         if not trial.finished or trial.problem or spec is None or spec.hash in seen:
             continue
@@ -219,10 +216,15 @@ def _baselines(study: Study) -> Iterator[ForecastRun]:
     newest_first = study.runs(BASELINE_ROLE, status=FINISHED)
     for name, baseline in BASELINES.items():
         settings = baseline_params(study, baseline)[SETTINGS_HASH]
-        for run in newest_first:
-            if run.data.params.get(SETTINGS_HASH) == settings and run.data.tags.get(RECORD_STATE) == VALID:
-                yield ForecastRun(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=run, n_params=None)
-                break
+        own = [
+            run
+            for run in newest_first
+            if run.data.params.get(SETTINGS_HASH) == settings and run.data.tags.get(RECORD_STATE) == VALID
+        ]
+        whole = (run for run in own if is_kept(study.client, run, PREDICTIONS) is not False)
+        run = next(whole, next(iter(own), None))
+        if run is not None:
+            yield ForecastRun(name=f"{BASELINE_ROLE} {name}", role=BASELINE_ROLE, run=run, n_params=None)
 
 
 def _require_same_days(model: ForecastRun, table: pd.DataFrame, first: tuple[ForecastRun, pd.DataFrame]) -> None:

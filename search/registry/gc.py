@@ -14,15 +14,13 @@ from search.registry.versions.versions import TRIAL_RUN, every_version
 from search.results.card import update_card
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study, load_study
-from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, delete_checkpoint
+from search.tracking.artifacts import CHECKPOINT, DELETED, checkpoint_bytes, delete_checkpoint
 from search.tracking.locks import study_lock
 from search.tracking.stores import Stores
 from search.tracking.tags import RUNNING
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-DELETED = "checkpoint.deleted"
 
 
 def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Console) -> None:

@@ -19,12 +19,12 @@ from search.registry.gate.track_record import TrackRecord
 from search.registry.packaging.best_trial import BestTrial, choose_trial
 from search.registry.packaging.build import Packaged, package_members
 from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
-from search.registry.versions.aliases import WAIT, held_aliases, put_back, set_challenger
+from search.registry.versions.aliases import held_aliases, put_back, set_challenger
 from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
 from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
 from search.study.study import Study
-from search.tracking.locks import registry_lock, study_lock
+from search.tracking.locks import WAIT, registry_lock, study_lock
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores

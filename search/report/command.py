@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from search.report.statistics.measure import measure
 from search.scaling import Scaling, scaling_of
 from search.study.study import Study
 from search.tracking.artifacts import replace_artifacts
-from search.tracking.locks import study_lock
+from search.tracking.locks import WAIT, store_lock, study_lock
 from search.tracking.stores import Stores
 from search.trial.baselines import log_baselines
 
@@ -46,17 +47,22 @@ class Report:
     tables: dict[str, pd.DataFrame]
 
     def write(self, directory: Path) -> Path:
-        """Write everything into an empty directory of this name; return the page's path."""
-        shutil.rmtree(directory, ignore_errors=True)
-        for name in ("figures", "data"):
-            (directory / name).mkdir(parents=True)
-        for name, picture in self.pictures.items():
-            (directory / "figures" / f"{name}.png").write_bytes(picture.content)
-        for name, table in self.tables.items():
-            table.to_csv(directory / "data" / f"{name}.csv", index=False)
-        page = directory / PAGE
-        page.write_text(self.html, encoding="utf-8")
-        return page
+        """Write everything into a directory of this name, whole or not at all; return the page's path."""
+        part = directory.with_name(f".{directory.name}.{os.getpid()}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            for name in ("figures", "data"):
+                (part / name).mkdir(parents=True)
+            for name, picture in self.pictures.items():
+                (part / "figures" / f"{name}.png").write_bytes(picture.content)
+            for name, table in self.tables.items():
+                table.to_csv(part / "data" / f"{name}.csv", index=False)
+            (part / PAGE).write_text(self.html, encoding="utf-8")
+            shutil.rmtree(directory, ignore_errors=True)
+            part.rename(directory)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return directory / PAGE
 
 
 def write_report(
@@ -87,8 +93,9 @@ def write_report(
     say(f"measuring, {n_resamples:,} resamples")
     report = make_report(all_inputs, n_resamples=n_resamples, scaling=_scaling(studies))
     directory = stores.home / "reports" / names[0]
-    page = report.write(directory)
-    replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
+    with store_lock(stores, f"{names[0]}.{FOLDER}"):
+        page = report.write(directory)
+        replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
     return page
 
 
@@ -139,7 +146,7 @@ def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> Study
     require_trials(inputs)
     if not inputs.baselines.names:
         say(f"study {study.plan.study} has no baselines yet: logging them")
-        with study_lock(stores, f"{study.plan.study}.baselines"):
+        with study_lock(stores, f"{study.plan.study}.baselines", wait=WAIT):
             failed = [each for each in log_baselines(study) if each.error]
         if failed:
             say(f"{failed[0].name} failed: {failed[0].error}")

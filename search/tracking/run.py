@@ -15,7 +15,8 @@ from mlflow.entities import Metric, Param, RunTag
 
 from model.evaluation import Evaluation, undefined_reasons
 from pipeline.exceptions import RecordError, describe_error
-from search.tracking.provenance import code_tags, library_tags
+from search.tracking.artifacts import digest_tags
+from search.tracking.provenance import code_tags, library_tags, user_tags
 from search.tracking.tags import (
     FAILED,
     FINISHED,
@@ -69,7 +70,7 @@ class RunWriter:
         versions: Mapping[str, str] | None = None,
         start_time: int | None = None,
     ) -> RunWriter:
-        """Make a run that says what it is for, whose it is, and which code and libraries made it.
+        """Make a run that says what it is for, whose it is, who started it, and which code and libraries made it.
 
         Parameters
         ----------
@@ -90,7 +91,7 @@ class RunWriter:
         """
         whose = {name: value for name, value in ((PARENT, parent), (STUDY, study)) if value}
         made_by = {**code_tags(), **library_tags()} if versions is None else versions
-        said = {ROLE: role, **whose, **made_by, **(tags or {})}
+        said = {ROLE: role, **whose, **user_tags(), **made_by, **(tags or {})}
         run = client.create_run(experiment_id, start_time=start_time, run_name=name, tags=said)
         return cls(client, str(run.info.run_id))
 
@@ -170,14 +171,19 @@ class RunWriter:
             path.parent.mkdir(exist_ok=True)
             write = table.to_parquet if path.suffix == ".parquet" else table.to_csv
             write(path, index=False)
-            self.client.log_artifacts(self.run_id, directory)
+            self.log_files(Path(directory))
+
+    def log_files(self, directory: Path) -> None:
+        """Log what a directory holds as artifacts, with the digest of each file as a tag."""
+        self.client.log_artifacts(self.run_id, str(directory))
+        self.set_tags(digest_tags(directory))
 
     def conclude(
         self, evaluation: Evaluation, figures: Mapping[str, float], files: Path | None = None, *, note: str = ""
     ) -> None:
         """Log an evaluation as ``best/…``, further figures and artifacts, its note, and end the run FINISHED."""
         if files is not None:
-            self.client.log_artifacts(self.run_id, str(files))
+            self.log_files(files)
         values = {f"best/{name}": float(value) for name, value in asdict(evaluation).items()}
         undefined = "; ".join(f"{name}: {reason}" for name, reason in undefined_reasons(evaluation).items())
         said = {"metrics.undefined": undefined, NOTE: note}

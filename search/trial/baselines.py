@@ -18,12 +18,13 @@ from model.spec.migrations import RECORD_SCHEMA, identity
 from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
-from pipeline.exceptions import describe_error
+from pipeline.exceptions import describe_error, shortened
 from search.results.class_counts import validation_counts
 from search.results.trials_table import trials_table
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.study.trial_run import SCORES
+from search.tracking.artifacts import PREDICTIONS, is_kept
 from search.tracking.locks import study_lock
 from search.tracking.note import PREVIEW_DAYS, evaluation_note
 from search.tracking.run import RunWriter
@@ -123,7 +124,9 @@ def hash_of(params: Mapping[str, str]) -> str:
 
 
 def _find(study: Study, params: dict[str, str]) -> Logged | None:
-    runs = study.runs(BASELINE_ROLE, status=FINISHED, params={SETTINGS_HASH: params[SETTINGS_HASH]})
+    """Newest finished run of these settings that keeps its predictions; None if there is none."""
+    found = study.runs(BASELINE_ROLE, status=FINISHED, params={SETTINGS_HASH: params[SETTINGS_HASH]})
+    runs = [run for run in found if is_kept(study.client, run, PREDICTIONS) is not False]
     if not runs:
         return None
     return Logged(name=params["baseline"], run_id=runs[0].info.run_id, reused=True, metrics=dict(runs[0].data.metrics))
@@ -156,9 +159,9 @@ def _conclude(
     y, p = windows.outcomes(rows), fitted.predict_rows(dataset, rows)
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
-    writer.client.set_tag(writer.run_id, "baseline.inputs", ", ".join(fitted.inputs)[:5000] or "none")
+    writer.client.set_tag(writer.run_id, "baseline.inputs", shortened(", ".join(fitted.inputs), 5000) or "none")
     table, found = pd.DataFrame({"date": dataset.dates[rows], "y": y, "p": p}), evaluate(y, p)
-    writer.log_table(table, "predictions/val.parquet")
+    writer.log_table(table, PREDICTIONS)
     writer.log_table(table.tail(PREVIEW_DAYS).round({"p": 4}), "predictions/preview.csv")
     writer.conclude(found, figures, note=evaluation_note(asdict(found), "this is one of them"))
 

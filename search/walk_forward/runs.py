@@ -15,7 +15,7 @@ import pandas as pd
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
 from search.study.study import Study
-from search.tracking.artifacts import read_artifact
+from search.tracking.artifacts import read_artifact, require_artifact
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
 from search.tracking.tags import FINISHED, RECORD_STATE, VALID, WALK_FORWARD_ROLE
@@ -125,9 +125,9 @@ def read_days(study: Study, run: Run) -> pd.DataFrame:
     RecordError
         If they are no longer there.
     """
-    held = read_artifact(study.client, run, PREDICTIONS)
-    if held is None:
-        raise RecordError(f"run {run.info.run_id} must keep {PREDICTIONS}, got none; delete the run and repeat it")
+    rule = f"a finished walk-forward must keep {PREDICTIONS}, got none"
+    otherwise = "delete the run and repeat the walk-forward"
+    held = require_artifact(study.client, run, PREDICTIONS, rule, otherwise, RecordError)
     return pd.read_parquet(BytesIO(held))
 
 

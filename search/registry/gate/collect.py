@@ -17,8 +17,9 @@ from search.evidence.forecasts import Forecasts, load_forecasts
 from search.registry.gate.track_record import TrackRecord, stored_track_record
 from search.registry.packaging.best_trial import BestTrial
 from search.registry.versions.versions import require_tag, version_name
-from search.tracking.artifacts import read_artifact
-from search.tracking.locks import study_lock
+from search.tracking.artifacts import require_artifact
+from search.tracking.locks import WAIT, study_lock
+from search.tracking.reader import find_run
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID, WALK_FORWARD_ROLE
@@ -134,14 +135,11 @@ def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> Tr
 
 
 def _walked(study: Study, best: BestTrial) -> Iterator[_Walked]:
-    """Finished walk-forwards of the spec whose predictions are there."""
+    """Finished walk-forwards of the spec; one whose predictions are gone is not passed over."""
     split = study.plan.split
     own = {"spec_hash": best.spec.hash}
     for run in study.runs(WALK_FORWARD_ROLE, status=FINISHED, tags={RECORD_STATE: VALID}, params=own):
-        try:
-            days = read_days(study, run)
-        except RecordError:
-            continue
+        days = read_days(study, run)
         chosen_on = days["date"].between(pd.Timestamp(split.validation_start), pd.Timestamp(split.validation_end))
         yield _Walked(run=run, days=days, unchosen_D=~chosen_on.to_numpy(dtype=np.bool_))
 
@@ -182,7 +180,7 @@ def _walk_them(study: Study, walked: _Walked, missing: list[str]) -> str:
 
 def require_baselines(stores: Stores, study: Study, console: Console) -> None:
     """Log the baselines that the study lacks, and say which failed."""
-    with study_lock(stores, f"{study.plan.study}.baselines"):
+    with study_lock(stores, f"{study.plan.study}.baselines", wait=WAIT):
         failed = [each for each in log_baselines(study) if each.error]
     for each in failed:
         console.print(f"baseline failed, {each.name}: {each.error}", markup=False)
@@ -205,10 +203,12 @@ def track_record_of_version(client: MlflowClient, version: ModelVersion) -> Trac
     """
     source, horizon = require_tag(version, SOURCE), int(require_tag(version, HORIZON))
     name = version_name(version)
-    held = read_artifact(client, client.get_run(str(version.run_id)), STORED)
-    if held is None:
+    run = find_run(client, str(version.run_id))
+    if run is None:
         raise RecordError(
-            f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone; "
+            f"{name} must keep its out-of-sample predictions, but its run {version.run_id} was deleted for good; "
             "register its study again"
         )
+    rule = f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone"
+    held = require_artifact(client, run, STORED, rule, "register its study again", RecordError)
     return stored_track_record(pd.read_parquet(BytesIO(held)), name=name, source=source, horizon=horizon)

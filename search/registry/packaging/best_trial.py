@@ -14,10 +14,9 @@ from model.network.checkpoint import load_checkpoint
 from model.network.patchtst import PatchTST
 from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
-from search.evidence.forecasts import PREDICTIONS
 from search.results.named_trial import choose_finished
 from search.results.trial_runs import RecordedTrial
-from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes, fetch_artifact, read_artifact
+from search.tracking.artifacts import CHECKPOINT, PREDICTIONS, checkpoint_bytes, fetch_artifact, require_artifact
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -52,6 +51,8 @@ def choose_trial(study: Study, number: int | None = None) -> BestTrial:
     ------
     InputError
         If there is none, it did not finish, or its record is not that of its spec.
+    StoreError
+        If the run of a finished trial was deleted: the best of the others would be another.
     """
     trial, n_usable = choose_finished(study, number, "a version is made of a finished trial")
     assert trial.spec is not None
@@ -92,9 +93,6 @@ def validation_predictions(study: Study, best: BestTrial) -> pd.DataFrame:
     RecordError
         If they are gone.
     """
-    held = read_artifact(study.client, best.trial.run, PREDICTIONS)
-    if held is None:
-        raise RecordError(
-            f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone; choose another trial"
-        )
+    rule = f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone"
+    held = require_artifact(study.client, best.trial.run, PREDICTIONS, rule, kind=RecordError)
     return pd.read_parquet(BytesIO(held))

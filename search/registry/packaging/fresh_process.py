@@ -33,7 +33,7 @@ import model, pipeline
 roots = [pathlib.Path(package.__file__).parents[1] for package in (model, pipeline)]
 strange = [str(root) for root in roots if not (root.parent / "MLmodel").exists()]
 said = {"forecasts": forecasts.to_dict("list"), "facts": facts, "strange": strange, "modules": sorted(sys.modules)}
-with open(answer, "w") as file:
+with open(answer, "w", encoding="utf-8") as file:
     json.dump(said, file)
 """
 """Forecasts of the days that are asked for, from no more bars than they need."""
@@ -108,7 +108,8 @@ def _run(
                 cwd=elsewhere,
                 env=clean_environment(tracking_uri),
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=TIMEOUT,
             )
         except subprocess.TimeoutExpired as error:
@@ -118,7 +119,7 @@ def _run(
             raise RecordError(
                 f"packaged model {model_uri} must load and forecast in a fresh process, it says: {said[-1]}"
             )
-        return json.loads(answer.read_text())
+        return json.loads(answer.read_text(encoding="utf-8"))
 
 
 def check_in_fresh_process(model_uri: str, frame: pd.DataFrame, expected: pd.DataFrame, tracking_uri: str) -> float:

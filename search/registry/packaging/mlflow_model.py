@@ -22,6 +22,7 @@ import model
 import pipeline
 from model.serving.packaged import LAST, PackagedModel
 from pipeline.datasets.raw_bars import ADJUSTED_CLOSE
+from search.tracking.environment import leave_out_foreign
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -141,11 +142,12 @@ def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model 
 
 def clean_environment(tracking_uri: str) -> dict[str, str]:
     """Environment without this process's Python path, run or experiment; the model's directory is not written to."""
-    left_out = ("PYTHON", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MLFLOW_RUN_ID"))}
+    leave_out_foreign(kept)
     return {
         **kept,
         "MLFLOW_TRACKING_URI": tracking_uri,
+        "MLFLOW_REGISTRY_URI": tracking_uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -47,9 +47,6 @@ def forecasts_section(inputs: StudyInputs, measured: Statistics, previous: tuple
     ]
     if previous is not None:
         blocks.append(Text(text=previous_in_words(*previous), lead="Against the next smaller budget."))
-    if inputs.forecasts.missing:
-        names = ", ".join(inputs.forecasts.missing)
-        blocks.append(Text(text=f"Finished, but without predictions in the record: {names}.", tone="caution"))
     blocks.append(
         Text(
             text="Smallest detectable: the true difference that this many days would show in 80 of 100 cases, at 5 %, "

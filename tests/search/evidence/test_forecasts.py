@@ -8,10 +8,11 @@ import pytest
 from mlflow.entities import Param
 
 from model.baselines import BASELINES
-from pipeline.exceptions import InputError, RecordError, SealedError
+from pipeline.exceptions import InputError, RecordError, SealedError, StoreError
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.forecasts import PREDICTIONS, load_forecasts
 from search.results.trial_runs import recorded_trials
+from search.study.restore import restore
 from search.tracking.tags import RECORD_STATE, TRIAL_NUMBER
 from search.trial.baselines import log_baselines
 
@@ -46,7 +47,6 @@ def test_every_model_is_scored_on_the_same_days(study):
     assert found.names[2:] == ("baseline base_rate", "baseline logistic")
     assert found.roles == ("trial", "trial", "baseline", "baseline")
     assert found.horizon == study.plan.target.horizon
-    assert found.missing == ()
     assert len(found.dates_D) >= MIN_EVALUATION_DAYS
     assert found.dates_D.is_monotonic_increasing and found.dates_D[-1] < pd.Timestamp(study.plan.split.test_start)
     for row, run_id in enumerate(found.run_ids):
@@ -98,13 +98,35 @@ def test_the_newest_baseline_of_the_plan_s_settings_counts(study):
     assert after.run_ids == (before.run_ids[0], run.info.run_id)
 
 
-def test_predictions_that_are_gone_are_named(study):
+@pytest.mark.lesson("L39")
+@pytest.mark.parametrize(("row", "remedy"), [(0, "start a new study"), (2, "let patchscale baselines .* log it anew")])
+def test_evidence_without_a_finished_model_s_predictions_is_refused_by_name(study, row, remedy):
     whole = load_forecasts(study)
-    predictions(study, whole.run_ids[0]).unlink()
-    found = load_forecasts(study)
-    assert found.missing == whole.names[:1] == found.of_role("trial").missing
-    assert found.names == whole.names[1:]
-    assert found.of_role("baseline").missing == ()
+    path = predictions(study, whole.run_ids[row])
+    path.unlink()
+    with pytest.raises(StoreError, match=rf"{PREDICTIONS} of {whole.names[row]} is gone.*or {remedy}") as found:
+        load_forecasts(study)
+    assert whole.run_ids[row] in str(found.value) and str(path) in str(found.value)
+    assert found.value.exit_code == 2 and "\n" not in str(found.value)
+
+
+@pytest.mark.lesson("L39")
+def test_a_finished_trial_whose_run_was_deleted_is_refused_until_it_is_restored(study):
+    whole = load_forecasts(study)
+    study.client.delete_run(whole.run_ids[0])
+    with pytest.raises(StoreError, match=rf"run {whole.run_ids[0]} of trial 0 is not there .*; patchscale reconcile"):
+        load_forecasts(study)
+    restore(study)
+    assert load_forecasts(study).run_ids == whole.run_ids
+
+
+def test_a_baseline_that_was_logged_anew_takes_the_place_of_one_without_predictions(study):
+    whole = load_forecasts(study)
+    again = study.client.create_run(study.experiment_id, tags=study.client.get_run(whole.run_ids[2]).data.tags)
+    old = study.client.get_run(whole.run_ids[2])
+    study.client.log_batch(again.info.run_id, params=[Param(k, v) for k, v in old.data.params.items()])
+    study.client.set_terminated(again.info.run_id, "FINISHED")
+    assert load_forecasts(study).run_ids == whole.run_ids, "the newest one keeps nothing"
 
 
 @pytest.mark.lesson("L18")

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from model.metrics import evaluate
@@ -32,12 +30,6 @@ def test_figures_are_those_of_the_forecasts(inputs, measured):
         if name != "baseline logistic":
             assert row["difference_low"] <= row["difference_value"] <= row["difference_high"]
             assert row["difference_detectable"] > 0
-
-
-def test_a_missing_prediction_is_named(inputs, measured):
-    gone = replace(inputs, forecasts=replace(inputs.forecasts, missing=("trial 7 d8-L1-h1-ff16",)))
-    text = " ".join(block.text for block in forecasts_section(gone, measured, None).blocks if block.kind == "text")
-    assert "without predictions in the record: trial 7 d8-L1-h1-ff16." in text
 
 
 @pytest.mark.parametrize(
