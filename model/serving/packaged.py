@@ -68,7 +68,7 @@ def write_package(directory: Path, *, members: Sequence[tuple[Spec, PatchTST]], 
     for name, (spec, model) in zip(names, members, strict=True):
         save_checkpoint(directory / name, spec, model)
     text = json.dumps({"format": FORMAT, "members": names, "facts": asdict(facts)}, indent=1)
-    write_atomically(directory / PACKAGE, lambda part: part.write_text(text))
+    write_atomically(directory / PACKAGE, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def _disagreement(specs: Sequence[Spec], facts: PackageFacts) -> str:
@@ -126,7 +126,7 @@ class PackagedModel:
             If a member's spec is not whole.
         """
         try:
-            content = json.loads((directory / PACKAGE).read_text())
+            content = json.loads((directory / PACKAGE).read_text(encoding="utf-8"))
             names, facts = list(content["members"]), facts_from_json(content["facts"])
             found = content["format"]
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -137,7 +137,7 @@ def available_memory(device: torch.device) -> int:
 
 def _read_whole(path: Path) -> int | None:
     try:
-        return int(path.read_text())
+        return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
 
@@ -167,7 +167,7 @@ def measured_peak(device: torch.device, baseline: int = 0) -> Iterator[PeakMemor
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text(CLEAR_PEAK)
+            Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
     try:
         yield peak
     finally:
@@ -183,6 +183,6 @@ def memory_in_use(device: torch.device) -> int:
 def _resident(name: str) -> int | None:
     if sys.platform != "linux":
         return None
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
     found = next((line for line in lines if line.startswith(f"{name}:")), None)
     return None if found is None else int(found.split()[1]) * 1024

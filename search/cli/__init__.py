@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import click
 
-from pipeline.exceptions import PatchscaleError
+from pipeline.exceptions import PatchscaleError, describe_error
 from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.campaign import campaign
@@ -28,6 +29,11 @@ from search.cli.status import status
 from search.cli.supplement import supplement
 from search.cli.versions import compare, promote, rollback
 from search.cli.walkforward import walkforward
+from search.tracking.environment import leave_out_foreign, settle_streams, settle_warnings
+
+DEFECTS = ("mlflow.", "optuna.", "sqlalchemy.", "sqlite3", "pyarrow.")
+"""Libraries whose errors tell of a store or a file, not of a fault in this code."""
+FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO, errno.EMFILE)
 
 
 @click.group(cls=SectionedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -45,6 +51,11 @@ cli.add_section("Store", ui, verify, reconcile, gc)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake ends with one line and its exit code."""
+    settle_streams()
+    settle_warnings()
+    foreign = leave_out_foreign()
+    if foreign:
+        click.echo(f"note: {', '.join(foreign)} of another project changes nothing here", err=True)
     try:
         sys.exit(cli.main(args=arguments, prog_name="patchscale", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -56,6 +67,26 @@ def main(arguments: list[str] | None = None) -> None:
         _end(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _end("interrupted", 130)
+    except Exception as error:
+        if not _is_of_the_machine(error):
+            raise
+        where = getattr(error, "filename", None)
+        _end(
+            f"a command must be able to read and write its files and stores, got {describe_error(error)}"
+            + (f" at {where}" if where and str(where) not in str(error) else "")
+            + "; free space or make them writable, and see patchscale verify",
+            2,
+        )
+
+
+def _is_of_the_machine(error: BaseException | None) -> bool:
+    """Whether a full disk, a missing right, or a store behind a library stopped a command, and no fault of the code."""
+    if error is None:
+        return False
+    if isinstance(error, OSError) and error.errno in FAULTS:
+        return True
+    module = type(error).__module__ + "."
+    return module.startswith(DEFECTS) or _is_of_the_machine(error.__cause__)
 
 
 def _end(message: str, code: int) -> None:

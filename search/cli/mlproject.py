@@ -31,4 +31,4 @@ def _entry_point(command: click.Command) -> str:
 
 
 if __name__ == "__main__":
-    Path("MLproject").write_text(mlproject(hpo, campaign))
+    Path("MLproject").write_text(mlproject(hpo, campaign), encoding="utf-8")

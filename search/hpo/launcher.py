@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
+from pipeline.exceptions import StoreError, describe_error
 from search.tracking.locks import is_alive
-from search.tracking.reader import find_experiments, find_runs, matching
+from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.run import RunWriter
+from search.tracking.stores import open_tracking, resolve_stores
 from search.tracking.tags import LAUNCHER_ROLE, ROLE, RUNNING, STUDY
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from search.study.study import Study
 
 PID, HOST = "launcher.pid", "launcher.host"
+PROJECT, ENTRY_POINT = "mlflow.project.", "mlflow.project.entryPoint"
+ENTRY_POINTS = ("hpo", "campaign")
 
 
 class Launcher:
@@ -38,19 +43,20 @@ class Launcher:
     def from_environment(cls) -> Launcher | None:
         """Take the run out of the environment, so that nothing else mistakes it for its own.
 
-        None if nobody launched us, or the run that is named does not exist.
+        None if nobody launched us: only a RUNNING run that ``mlflow run`` made for one of our entry points is a
+        launcher. What else a shell names is somebody's own run: it is left alone, which is said.
         """
         run_id = os.environ.pop("MLFLOW_RUN_ID", None)
-        os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+        for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+            os.environ.pop(name, None)
         if not run_id:
             return None
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-
-        client = MlflowClient(tracking_uri=os.environ.get("MLFLOW_TRACKING_URI"))
         try:
-            client.get_run(run_id)
-        except MlflowException:
+            client, problem = _launched(run_id)
+        except StoreError as error:
+            client, problem = None, describe_error(error)
+        if client is None or problem:
+            print(f"note: MLFLOW_RUN_ID names run {run_id[:8]}, which {problem}: left alone", file=sys.stderr)
             return None
         return cls(client, run_id)
 
@@ -74,3 +80,24 @@ def close_stale_launchers(client: MlflowClient) -> list[str]:
             RunWriter(client, run.info.run_id).interrupt()
             done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done
+
+
+def _launched(run_id: str) -> tuple[MlflowClient | None, str]:
+    """Open the store that the environment names, and say why the run is no launcher; empty if it is one."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri:
+        return None, "comes without the MLFLOW_TRACKING_URI that mlflow run sets"
+    stores = resolve_stores(uri)
+    database = stores.tracking_database
+    if database is not None and not database.exists():
+        return None, f"is in no store, {database} is not there"
+    client = open_tracking(stores)
+    run = find_run(client, run_id)
+    if run is None or not is_active(run):
+        return client, "is not there (any more)"
+    if run.info.status != RUNNING:
+        return client, f"is {run.info.status}, so it launched nothing"
+    tags = run.data.tags
+    if not any(name.startswith(PROJECT) for name in tags) or tags.get(ENTRY_POINT, "hpo") not in ENTRY_POINTS:
+        return client, "was not made by mlflow run for this project"
+    return client, ""

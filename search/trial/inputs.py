@@ -13,6 +13,7 @@ from pipeline.checks.stored import report_path
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.drift import drift_report
 from pipeline.datasets.mlflow_dataset import MarketDataset
+from pipeline.exceptions import shortened
 from pipeline.snapshots.snapshot import list_snapshots
 from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import Split, training_rows
@@ -74,7 +75,7 @@ def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVers
         path = report_path(root, snapshot)
         used = {digest for each in (dataset, *pooled) for digest in each.snapshots.values()}
         if snapshot.digest in used and path.exists():
-            client.log_text(run_id, path.read_text(), f"data/checks-{snapshot.ticker.strip('^')}.txt")
+            client.log_text(run_id, path.read_text(encoding="utf-8"), f"data/checks-{snapshot.ticker.strip('^')}.txt")
     shifted = ", ".join(drift.shifted) or "none"
-    writer.set_tags({"data.warnings": len(dataset.warnings), "data.shifted": shifted[:5000]})
+    writer.set_tags({"data.warnings": len(dataset.warnings), "data.shifted": shortened(shifted, 5000)})
     writer.log_inputs(study_entities(study, dataset, pooled, windows))

@@ -219,7 +219,7 @@ class TrialRunner:
 def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
     """Write ``spec.json``, ``best.safetensors``, ``predictions/val.parquet``, and a preview of its last days."""
     (directory / "predictions").mkdir()
-    (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2))
+    (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2), encoding="utf-8")
     save_checkpoint(directory / "best.safetensors", spec, model)
     validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
     preview = validation.tail(PREVIEW_DAYS).round({"p": 4})

@@ -102,7 +102,7 @@ def read_spec(path: Path) -> Spec:
         If it does not make a spec.
     """
     try:
-        params = json.loads(path.read_text())
+        params = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"a spec must be the JSON file that runs keep as spec.json, got {path}: {error}") from error
     if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):

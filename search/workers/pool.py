@@ -102,13 +102,13 @@ class WorkerPool:
         kept = {name: value for name, value in os.environ.items() if name not in LAUNCHER_VARIABLES}
         packages = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), kept.get("PYTHONPATH", "")]))
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("a") as log:
+        with self.log_path.open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                encoding="utf-8",
                 env={**kept, **OWN_VARIABLES, "PYTHONPATH": packages},
                 pass_fds=(self.workforce.lock,),
                 start_new_session=True,

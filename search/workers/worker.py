@@ -32,7 +32,7 @@ class Orders:
 
     def __init__(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+        self._answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.stop = threading.Event()
@@ -73,6 +73,9 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
     orders = Orders()
     from pathlib import Path
 
+    from search.tracking.environment import settle_warnings
+
+    settle_warnings()
     import torch
 
     torch.set_num_threads(1)

@@ -5,6 +5,8 @@ import pytest
 
 from search.hpo.launcher import HOST, PID, Launcher, close_stale_launchers
 
+PROJECT = {"mlflow.project.entryPoint": "hpo", "mlflow.project.env": "local"}
+
 
 @pytest.fixture
 def study(make_study):
@@ -14,7 +16,7 @@ def study(make_study):
 @pytest.fixture
 def launched(study, stores, monkeypatch):
     """Be started by ``mlflow run``, whose run this is."""
-    run_id = study.client.create_run("0").info.run_id
+    run_id = study.client.create_run("0", tags=PROJECT).info.run_id
     for name, value in (("RUN_ID", run_id), ("EXPERIMENT_ID", "0"), ("TRACKING_URI", stores.tracking_uri)):
         monkeypatch.setenv(f"MLFLOW_{name}", value)
     return run_id
@@ -54,3 +56,35 @@ def test_a_launcher_whose_process_is_gone_is_closed(study):
     assert study.client.get_run(gone).info.status == "KILLED"
     assert study.client.get_run(alive).info.status == "RUNNING"
     assert study.client.get_run(elsewhere).info.status == "RUNNING"
+
+
+@pytest.mark.lesson("L44")
+@pytest.mark.parametrize(
+    ("status", "tags", "why"),
+    [
+        ("FINISHED", PROJECT, "is FINISHED, so it launched nothing"),
+        ("RUNNING", {}, "was not made by mlflow run for this project"),
+        ("RUNNING", {"mlflow.project.entryPoint": "train"}, "was not made by mlflow run for this project"),
+        ("deleted", PROJECT, "is not there"),
+    ],
+)
+def test_a_run_of_somebody_s_own_is_left_alone(launched, study, monkeypatch, capsys, status, tags, why):
+    own = study.client.create_run("0", tags=tags).info.run_id
+    if status == "deleted":
+        study.client.delete_run(own)
+    else:
+        study.client.update_run(own, status=status)
+    before = study.client.get_run(own).to_dictionary()
+    monkeypatch.setenv("MLFLOW_RUN_ID", own)
+    assert Launcher.from_environment() is None
+    assert f"note: MLFLOW_RUN_ID names run {own[:8]}, which {why}" in capsys.readouterr().err
+    assert study.client.get_run(own).to_dictionary() == before
+
+
+@pytest.mark.lesson("L44")
+@pytest.mark.parametrize("uri", ["", "sqlite:///{}/of-another-project.db", "file:///there/mlruns"])
+def test_a_run_without_a_store_makes_none(launched, monkeypatch, home, uri):
+    there = sorted(path.name for path in home.iterdir())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(home))
+    assert Launcher.from_environment() is None
+    assert sorted(path.name for path in home.iterdir()) == there
