@@ -19,6 +19,7 @@ from search.space.grid import Grid
 from search.space.untested import axis_counts, ends_in_words, find_gaps
 from search.study.plan import Plan
 from search.study.study import Study
+from search.tracking.artifacts import PREDICTIONS, is_kept
 from search.tracking.tags import INVALID
 
 
@@ -43,6 +44,8 @@ class Audit:
         trials about which the stores differ.
     record_schemas : dict
         By which schema the trials were recorded, with the number of them.
+    lost : tuple of str
+        Finished trials whose predictions are gone, in words.
     failed, interrupted : int
         Trials that failed, and that wait to be run again.
     gaps : tuple of Architecture
@@ -62,6 +65,7 @@ class Audit:
     failed: int
     interrupted: int
     gaps: tuple[Architecture, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def missing(self) -> list[str]:
@@ -73,6 +77,7 @@ class Audit:
             lines += [f"{axis} not tested: {', '.join(untested)}"] if untested else []
         lines += [f"same spec more than once: {line}" for line in self.duplicates]
         lines += [f"record does not round-trip: {line}" for line in self.invalid]
+        lines += [f"evidence is gone: {line}" for line in self.lost]
         return lines + [f"stores disagree: {line}" for line in self.disagreements]
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,6 +114,11 @@ def audit_study(study: Study, *, running: bool = False) -> Audit:
         failed=sum(trial.user_attrs.get("end") == "failed" for trial in schedule),
         interrupted=len(waiting_retries(schedule, running=running)),
         gaps=tuple(find_gaps(grid, tested)),
+        lost=tuple(
+            f"{PREDICTIONS} of {trial.name}"
+            for trial in recorded
+            if trial.finished and is_kept(study.client, trial.run, PREDICTIONS) is False
+        ),
     )
 
 

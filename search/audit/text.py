@@ -64,6 +64,7 @@ def issues_in_words(audit: Audit) -> list[str]:
         "interrupted trial{s} to run again": audit.interrupted,
         "spec{s} run more than once": len(audit.duplicates),
         "invalid record{s}": len(audit.invalid),
+        "finished trial{s} without predictions": len(audit.lost),
         "trial{s} on which the stores disagree": len(audit.disagreements),
     }
     return lines + [f"{n} {words.format(s='' if n == 1 else 's')}" for words, n in counts.items() if n]

@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from model.baselines import BASELINES
-from pipeline.exceptions import InputError, RecordError, SealedError
+from pipeline.exceptions import InputError, RecordError, SealedError, StoreError
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
 from search.evidence.bootstrap import N_RESAMPLES
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
 from search.results.trial_runs import whole_record
 from search.space.ranks import TRAINING
-from search.tracking.artifacts import NEW_STUDY, PREDICTIONS, is_kept, require_artifact
+from search.tracking.artifacts import NEW_STUDY, PREDICTIONS, is_kept, lost_in_words, read_artifact
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID
 from search.trial.baselines import SETTINGS_HASH, baseline_params
 
@@ -196,7 +196,10 @@ def _predictions(study: Study, model: ForecastRun) -> pd.DataFrame:
     name = study.plan.study
     rule = f"evidence of study {name} must hold every finished model, but {PREDICTIONS} of {model.name} is gone"
     otherwise = f"let patchscale baselines {name} log it anew" if model.role == BASELINE_ROLE else NEW_STUDY
-    return pd.read_parquet(BytesIO(require_artifact(study.client, model.run, PREDICTIONS, rule, otherwise)))
+    held = read_artifact(study.client, model.run, PREDICTIONS)
+    if held is None:
+        raise StoreError(lost_in_words(study.client, model.run, PREDICTIONS, rule, otherwise))
+    return pd.read_parquet(BytesIO(held))
 
 
 def _trials(study: Study) -> Iterator[ForecastRun]:

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import InputError
-from search.results.trial_runs import RecordedTrial, recorded_trials
+from search.results.trial_runs import RecordedTrial, recorded_trials, whole_record
+from search.study.life_cycle import lost_schedule
 from search.study.study import Study, load_study
 from search.study.study_names import study_names, unknown_study
 from search.tracking.reader import find_experiments, find_runs
@@ -40,7 +41,7 @@ def find_trial(stores: Stores, what: str, number: int | None = None) -> tuple[St
     if what in study_names(storage):
         return load_study(stores, what, storage=storage), number
     if not RUN_ID.fullmatch(what):
-        raise unknown_study(storage, what)
+        raise lost_schedule(open_tracking(stores), what) or unknown_study(storage, what)
     run = named_run(stores, what)
     own = int(run.data.tags[TRIAL_NUMBER])
     if number not in (None, own):
@@ -89,8 +90,10 @@ def choose_finished(study: Study, number: int | None, purpose: str) -> tuple[Rec
     ------
     InputError
         If there is none, it did not finish, or its record is not that of its spec.
+    StoreError
+        If the best one is asked for and the run of a finished trial was deleted: the best of the others is another.
     """
-    recorded = recorded_trials(study)
+    recorded = whole_record(study) if number is None else recorded_trials(study)
     usable = [each for each in recorded if _problem(each) is None]
     if number is not None:
         return _of_number(study, recorded, number, purpose), len(usable)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exceptions import PatchscaleError, StoreError, describe_error
+from pipeline.exceptions import StoreError, describe_error
 from search.tracking.database import database_of
 from search.tracking.location import beside
 
@@ -107,39 +107,20 @@ def read_artifact(client: MlflowClient, run: Run, path: str) -> bytes | None:
         return None if found is None else found.read_bytes()
 
 
-def require_artifact(
-    client: MlflowClient,
-    run: Run,
-    path: str,
-    rule: str,
-    otherwise: str = NEW_STUDY,
-    kind: type[PatchscaleError] = StoreError,
-) -> bytes:
-    """Content of an artifact that evidence stands on.
+def lost_in_words(client: MlflowClient, run: Run, path: str, rule: str, otherwise: str = NEW_STUDY) -> str:
+    """Say which artifact is gone that evidence stands on, where it should lie, and what to do.
 
     Parameters
     ----------
     client, run, path
         As in :func:`read_artifact`.
     rule : str
-        What is broken if it is not there, in words.
+        What is broken without it, in words.
     otherwise : str
         What to do where it can't be put back.
-    kind : type
-        Of the error.
-
-    Raises
-    ------
-    PatchscaleError
-        Of this kind, if the run does not keep it.
-    StoreError
-        If the store can't be reached.
     """
-    held = read_artifact(client, run, path)
-    if held is None:
-        where = _located(client, run) or run.info.artifact_uri
-        raise kind(f"{rule} (run {run.info.run_id}, {where}/{path}); {PUT_BACK}, or {otherwise}")
-    return held
+    where = _located(client, run) or run.info.artifact_uri
+    return f"{rule} (run {run.info.run_id}, {where}/{path}); {PUT_BACK}, or {otherwise}"
 
 
 def is_kept(client: MlflowClient, run: Run, path: str) -> bool | None:

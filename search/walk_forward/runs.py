@@ -15,7 +15,7 @@ import pandas as pd
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
 from search.study.study import Study
-from search.tracking.artifacts import read_artifact, require_artifact
+from search.tracking.artifacts import lost_in_words, read_artifact
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
 from search.tracking.tags import FINISHED, RECORD_STATE, VALID, WALK_FORWARD_ROLE
@@ -127,7 +127,9 @@ def read_days(study: Study, run: Run) -> pd.DataFrame:
     """
     rule = f"a finished walk-forward must keep {PREDICTIONS}, got none"
     otherwise = "delete the run and repeat the walk-forward"
-    held = require_artifact(study.client, run, PREDICTIONS, rule, otherwise, RecordError)
+    held = read_artifact(study.client, run, PREDICTIONS)
+    if held is None:
+        raise RecordError(lost_in_words(study.client, run, PREDICTIONS, rule, otherwise))
     return pd.read_parquet(BytesIO(held))
 
 

@@ -17,7 +17,7 @@ from search.evidence.forecasts import Forecasts, load_forecasts
 from search.registry.gate.track_record import TrackRecord, stored_track_record
 from search.registry.packaging.best_trial import BestTrial
 from search.registry.versions.versions import require_tag, version_name
-from search.tracking.artifacts import require_artifact
+from search.tracking.artifacts import lost_in_words, read_artifact
 from search.tracking.locks import WAIT, study_lock
 from search.tracking.reader import find_run
 from search.tracking.run import RunWriter
@@ -210,5 +210,7 @@ def track_record_of_version(client: MlflowClient, version: ModelVersion) -> Trac
             "register its study again"
         )
     rule = f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone"
-    held = require_artifact(client, run, STORED, rule, "register its study again", RecordError)
+    held = read_artifact(client, run, STORED)
+    if held is None:
+        raise RecordError(lost_in_words(client, run, STORED, rule, "register its study again"))
     return stored_track_record(pd.read_parquet(BytesIO(held)), name=name, source=source, horizon=horizon)

@@ -16,7 +16,14 @@ from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
 from search.results.named_trial import choose_finished
 from search.results.trial_runs import RecordedTrial
-from search.tracking.artifacts import CHECKPOINT, PREDICTIONS, checkpoint_bytes, fetch_artifact, require_artifact
+from search.tracking.artifacts import (
+    CHECKPOINT,
+    PREDICTIONS,
+    checkpoint_bytes,
+    fetch_artifact,
+    lost_in_words,
+    read_artifact,
+)
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -94,5 +101,7 @@ def validation_predictions(study: Study, best: BestTrial) -> pd.DataFrame:
         If they are gone.
     """
     rule = f"{best.trial.name} must keep its validation predictions, {PREDICTIONS} is gone"
-    held = require_artifact(study.client, best.trial.run, PREDICTIONS, rule, kind=RecordError)
+    held = read_artifact(study.client, best.trial.run, PREDICTIONS)
+    if held is None:
+        raise RecordError(lost_in_words(study.client, best.trial.run, PREDICTIONS, rule, "choose another trial"))
     return pd.read_parquet(BytesIO(held))

@@ -4,8 +4,10 @@ from mlflow.entities import Param
 from model.spec.budget import Budget
 from model.spec.spec import Spec
 from search.audit.audit import _not_in_grid, audit_study
+from search.audit.text import issues_in_words
 from search.space.axes import Axes
 from search.space.grid import make_grid
+from search.tracking.artifacts import PREDICTIONS, fetch_artifact
 from search.tracking.tags import PARENT, RECORD_STATE, ROLE, STUDY, TRIAL_NUMBER
 
 
@@ -88,3 +90,14 @@ def test_every_value_that_was_asked_for_and_is_not_in_the_grid_is_named():
 
 def test_standard_values_inside_the_grid_that_it_lacks_are_named(study):
     assert audit_study(study).not_in_grid == {}
+
+
+@pytest.mark.lesson("L39")
+def test_a_finished_trial_whose_predictions_are_gone_is_named(study, tmp_path):
+    run = run_of(study, 1)
+    assert audit_study(study).lost == ()
+    fetch_artifact(study.client, run, PREDICTIONS, tmp_path).unlink()
+    found = audit_study(study)
+    assert found.lost == (f"{PREDICTIONS} of trial 1 (run {run.info.run_id[:8]})",)
+    assert f"evidence is gone: {found.lost[0]}" in found.missing
+    assert "1 finished trial without predictions" in issues_in_words(found)
