@@ -106,7 +106,8 @@ def _records(stores: Stores) -> Iterator[Finding]:
         return
     from search.audit.kept_files import look_into
     from search.results.trial_runs import whole_record
-    from search.study.study import load_study, recorded_studies
+    from search.study.life_cycle import recorded_studies
+    from search.study.study import load_study
     from search.tracking.tags import FINISHED
 
     try:
