@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.workers.progress import duration_text
+from search.study.values import duration_text
 
 if TYPE_CHECKING:
     from rich.console import Console

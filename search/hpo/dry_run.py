@@ -17,9 +17,9 @@ from search.study.plan import DATA_DIRECTORY
 from search.study.request import HpoRequest
 from search.study.study import finished_trials
 from search.study.study_names import study_names
+from search.study.values import duration_text
 from search.tracking.stores import SQLITE, Stores, open_storage, resolve_stores
 from search.workers.count import count_workers
-from search.workers.progress import duration_text
 
 
 def estimate_campaign(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from search.results.holdout import sealed_by_others
 from search.results.trials_table import trials_table
 from search.study.reconcile import reconcile
 from search.study.restore import restore
-from search.study.study import STOPPED, Study
+from search.study.study import STOPPED, WORKED, Study
 from search.tracking.board import board_link, save_board
 from search.tracking.run import RunWriter
 from search.tracking.tags import NOTE
@@ -123,6 +124,7 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
     study.client.update_run(study.run_id, status="RUNNING")
     outcome = {"status": "KILLED", "state": "interrupted"}
     study.schedule.set_user_attr(STOPPED, "")
+    began = time.monotonic()
     try:
         if launcher is not None:
             launcher.link(study)
@@ -132,6 +134,7 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
         raise
     finally:
         signals.only_note()
+        study.schedule.set_user_attr(WORKED, study.schedule.user_attrs.get(WORKED, 0.0) + time.monotonic() - began)
         try:
             reconcile(study)
             close_study(study, outcome["state"])
@@ -159,7 +162,7 @@ def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:
     return (
         f"study {plan.study}: {len(plan.grid().architectures)} architectures of {plan.budget}, "
         f"{finished}/{study.target_trials} trials done, dataset {dataset.digest[:8]} "
-        f"({dataset.dates[0].date()} to {dataset.dates[-1].date()})"
+        f"({dataset.dates[0].date()} to {dataset.dates[-1].date()}), validation {validation_counts(study)}"
     )
 
 

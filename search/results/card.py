@@ -7,7 +7,8 @@ from rich.filesize import decimal
 
 from search.results.holdout import holdout_in_words
 from search.results.trials_table import trials_table
-from search.study.study import Study
+from search.study.study import WORKED, Study
+from search.study.values import duration_text
 from search.tracking.artifacts import artifact_bytes
 from search.tracking.run import RunWriter
 from search.tracking.tags import NOTE
@@ -33,6 +34,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
         f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "
         f"{split.validation_end}; {holdout_in_words(study)}",
         f"- artifacts of all its runs: {_artifact_size(study)}",
+        f"- worked on for {_worked(study)}; the run's own duration counts the pauses between commands too",
     ]
     if len(finished):
         lines += ["", "| trial | architecture | parameters | loss | base-rate loss | skill | AUC |", "|" + "---|" * 7]
@@ -49,6 +51,12 @@ def update_card(study: Study) -> None:
     """Write the card anew, in the state that the study's run is in."""
     state = study.client.get_run(study.run_id).data.tags.get(STATE, "unknown")
     RunWriter(study.client, study.run_id).set_tags({NOTE: study_card(study, trials_table(study), state)})
+
+
+def _worked(study: Study) -> str:
+    """Say how long commands worked on it; what a killed one did is not counted, and older ones counted nothing."""
+    seconds = study.schedule.user_attrs.get(WORKED)
+    return "unknown time" if seconds is None else f"at least {duration_text(seconds)}"
 
 
 def _artifact_size(study: Study) -> str:

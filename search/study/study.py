@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
-SAMPLER, PRUNER, STOPPED = "sampler", "pruner", "stopped"
+SAMPLER, PRUNER, STOPPED, WORKED = "sampler", "pruner", "stopped", "worked_seconds"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,3 +158,22 @@ def reason(name: str, text: str | None) -> str:
     if text is not None and not words:
         raise InputError(f"{name} must say why, got nothing; for instance --{name} 'the data source was replaced'")
     return words
+
+
+def duration_text(seconds: float) -> str:
+    """Time in the two largest units that matter.
+
+    Examples
+    --------
+    >>> [duration_text(s) for s in (4.2, 125, 7_300, 200_000)]
+    ['5 s', '3 min', '2 h 2 min', '2 d 8 h']
+    """
+    if seconds < 60:
+        return f"{-int(-seconds // 1)} s"
+    minutes = -int(-seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = -(-minutes // 60)
+    return f"{hours // 24} d {hours % 24} h"

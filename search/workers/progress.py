@@ -1,4 +1,4 @@
-"""Progress of a study: one line a trial and a bar on a terminal, plain lines in a log; lengths of time in words."""
+"""Progress of a study: one line a trial and a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -83,22 +83,3 @@ def trial_line(result: dict[str, Any], finished: int, target: int) -> str:
         f"{result['epochs']} epochs  loss {result['loss']:.4f} (base rate {result['base_rate_loss']:.4f})  "
         f"AUC {result['roc_auc']:.3f}  {result['seconds']:.0f} s"
     )
-
-
-def duration_text(seconds: float) -> str:
-    """Time in the two largest units that matter.
-
-    Examples
-    --------
-    >>> [duration_text(s) for s in (4.2, 125, 7_300, 200_000)]
-    ['5 s', '3 min', '2 h 2 min', '2 d 8 h']
-    """
-    if seconds < 60:
-        return f"{-int(-seconds // 1)} s"
-    minutes = -int(-seconds // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    hours = -(-minutes // 60)
-    return f"{hours // 24} d {hours % 24} h"

@@ -2,6 +2,7 @@ import pytest
 
 from search.results.card import BEST_SHOWN, STATE, study_card, update_card
 from search.results.trials_table import trials_table
+from search.study.study import WORKED
 from search.tracking import artifacts
 from search.tracking.tags import NOTE
 
@@ -17,6 +18,13 @@ def test_the_card_asks_the_question_and_says_where_the_study_stands(scheduled):
     assert f"Will the high of {plan.data.ticker} reach +1 % within 1 day(s) of the close?" in text
     for words in (plan.grid_hash, plan.data.dataset, f"train {plan.split.train_start} to ", "never opened"):
         assert words in text
+
+
+def test_the_time_of_work_is_said_where_it_is_known(scheduled):
+    study = scheduled(0.45)
+    assert "worked on for unknown time" in card_of(study)
+    study.schedule.set_user_attr(WORKED, 53.2)
+    assert "worked on for at least 54 s; the run's own duration counts the pauses" in card_of(study)
 
 
 @pytest.mark.lesson("L18")

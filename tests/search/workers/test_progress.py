@@ -1,17 +1,28 @@
-from hypothesis import given
-from hypothesis import strategies as st
+import io
 
-from search.workers.progress import duration_text
+import pytest
+from rich.console import Console
 
-
-@given(st.integers(0, 10**8).map(lambda tenths: tenths / 10))
-def test_a_duration_never_says_less_than_it_is_and_at_most_one_of_its_smaller_unit_more(seconds):
-    size = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-    words = duration_text(seconds).split()
-    said = sum(int(count) * size[unit] for count, unit in zip(words[::2], words[1::2], strict=True))
-    assert seconds <= said < seconds + size[words[-1]]
+from search.workers.progress import StudyProgress
 
 
-def test_durations_have_units_that_fit():
-    expected = ["1 s", "59 s", "1 min", "1 h 30 min", "1 d 0 h"]
-    assert [duration_text(seconds) for seconds in (0.4, 59, 60, 5400, 86_400)] == expected
+@pytest.mark.lesson("L34")
+def test_a_log_has_one_line_for_every_way_that_a_trial_ends():
+    console = Console(file=io.StringIO(), width=200)
+    result = {"label": "tiny", "n_params": 5000, "epochs": 2, "loss": 0.42, "base_rate_loss": 0.47, "roc_auc": 0.7}
+    events = [
+        {"event": "started", "number": 0},
+        {"event": "epoch", "number": 0, "epoch": 1, "of": 2},
+        {"event": "finished", "number": 0, "seconds": 3.0, **result},
+        {"event": "pruned", "number": 1},
+        {"event": "reused", "number": 2, "earlier": 0},
+        {"event": "failed", "number": 3, "error": "loss must be finite, got nan"},
+        {"event": "interrupted", "number": 4},
+    ]
+    with StudyProgress(console, finished=0, target=5) as progress:
+        for event in events:
+            progress.event(event)
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].startswith("[1/5] trial 0  tiny  5,000 params  2 epochs  loss 0.4200 (base rate 0.4700)")
+    words = ("trial 1 pruned", "trial 2 is trial 0 again", "trial 3 failed: loss must be finite", "trial 4 stopped")
+    assert len(lines) == 5 and all(line.startswith(word) for line, word in zip(lines[1:], words, strict=True))
