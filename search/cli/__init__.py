@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -33,6 +36,7 @@ from search.tracking.environment import leave_out_foreign, settle_streams, settl
 
 DEFECTS = ("mlflow.", "optuna.", "sqlalchemy.", "sqlite3", "pyarrow.")
 """Libraries whose errors tell of a store or a file, not of a fault in this code."""
+LAUNCHED = ("hpo", "campaign")
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO, errno.EMFILE)
 
 
@@ -62,9 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(error.format_message())
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        _end(" ".join(error.format_message().split()), error.exit_code)
+        _refuse(" ".join(error.format_message().split()), error.exit_code)
     except PatchscaleError as error:
-        _end(str(error), error.exit_code)
+        _refuse(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _end("interrupted", 130)
     except Exception as error:
@@ -79,6 +83,19 @@ def main(arguments: list[str] | None = None) -> None:
         )
 
 
+def _refuse(message: str, code: int) -> NoReturn:
+    """End with one line; a run that ``mlflow run`` made for the command, and that no study took over, says it too."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in LAUNCHED and {"MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI"} <= set(os.environ):
+        from search.hpo.launcher import Launcher
+
+        with suppress(Exception):
+            launcher = Launcher.from_environment()
+            if launcher is not None:
+                launcher.refuse(command, message)
+    _end(message, code)
+
+
 def _is_of_the_machine(error: BaseException | None) -> bool:
     """Whether a full disk, a missing right, or a store behind a library stopped a command, and no fault of the code."""
     if error is None:
@@ -89,6 +106,6 @@ def _is_of_the_machine(error: BaseException | None) -> bool:
     return module.startswith(DEFECTS) or _is_of_the_machine(error.__cause__)
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int) -> NoReturn:
     click.echo(f"error: {message}", err=True)
     sys.exit(code)

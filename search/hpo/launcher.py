@@ -12,7 +12,7 @@ from search.tracking.locks import is_alive
 from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import open_tracking, resolve_stores
-from search.tracking.tags import LAUNCHER_ROLE, ROLE, RUNNING, STUDY
+from search.tracking.tags import LAUNCHER_ROLE, NOTE, ROLE, RUNNING, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PID, HOST = "launcher.pid", "launcher.host"
 PROJECT, ENTRY_POINT = "mlflow.project.", "mlflow.project.entryPoint"
 ENTRY_POINTS = ("hpo", "campaign")
+LONGEST_NAME = 200
 
 
 class Launcher:
@@ -65,6 +66,12 @@ class Launcher:
         names, run_ids = (",".join(each) for each in zip(*((s.plan.study, s.run_id) for s in studies), strict=True))
         tags = {ROLE: LAUNCHER_ROLE, STUDY: names, "study.run_id": run_ids}
         RunWriter(self.client, self.run_id).set_tags({**tags, PID: os.getppid(), HOST: socket.gethostname()})
+        self.client.update_run(self.run_id, name=f"mlflow run: {names}"[:LONGEST_NAME])
+
+    def refuse(self, command: str, message: str) -> None:
+        """Name the run for the command that was refused before there was a study, and say why on its page."""
+        RunWriter(self.client, self.run_id).set_tags({ROLE: LAUNCHER_ROLE, NOTE: f"**Refused**: {message}"})
+        self.client.update_run(self.run_id, name=f"mlflow run: {command} refused")
 
     def end(self, status: str, state: str) -> None:
         """End the run as the study ended."""

@@ -20,9 +20,9 @@ def file_of(study, run, path, tmp_path):
 
 @pytest.mark.lesson("L39")
 def test_files_are_what_was_written(study, runs):
-    assert set(files_of(runs()[0])) == {"spec.json", CHECKPOINT, PREDICTIONS}
+    assert set(files_of(runs()[0])) == {"spec.json", CHECKPOINT, PREDICTIONS, "predictions/preview.csv"}
     found = look_into(study.client, runs())
-    assert found.text() == "6 files of 2 runs opened, 6 equal to their digest"
+    assert found.text() == "8 files of 2 runs opened, 8 equal to their digest"
 
 
 @pytest.mark.lesson("L39")

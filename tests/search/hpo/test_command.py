@@ -170,4 +170,6 @@ def test_bad_input_through_mlflow_run_leaves_nothing_running(launch, clone, stor
     out = finish(process)
     assert process.returncode != 0
     assert "error: budget must be a number with K, M or B behind it" in out
-    assert {r.info.status for r in runs(stores)} == {"FAILED"}
+    (run,) = runs(stores)
+    assert (run.info.status, run.info.run_name) == ("FAILED", "mlflow run: hpo refused")
+    assert run.data.tags["mlflow.note.content"].startswith("**Refused**: budget must be a number with K, M or B")

@@ -42,6 +42,7 @@ def test_it_names_what_it_launched_and_ends_as_that_ended(launched, study, make_
     assert tags["study.name"] == f"{study.plan.study},other"
     assert tags["study.run_id"] == f"{study.run_id},{other.run_id}"
     assert (tags[PID], tags[HOST]) == (str(os.getppid()), socket.gethostname())
+    assert study.client.get_run(launched).info.run_name == f"mlflow run: {study.plan.study},other"
     launcher.end("KILLED", "interrupted")
     run = study.client.get_run(launched)
     assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "interrupted")
