@@ -111,6 +111,8 @@ def _trained(entry: dict[str, Any], attributes: dict[str, Any], recovered: bool)
                 said |= value if key in BUILT or _TRAINED_PART.fullmatch(key) else {}
             elif name is not None and (setting := name["after"] or name["before"]) in SETTINGS:
                 said[setting] = value
+    set_in_training = {name: attributes[name] for name in SETTINGS & set(attributes)}
+    said = {**set_in_training, **said}
     return {**({name: entry[name] for name in SETTINGS & set(entry)} if recovered else {}), **said}
 
 

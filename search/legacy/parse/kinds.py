@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from pipeline.exceptions import InputError, StoreError
@@ -13,13 +14,16 @@ from search.legacy.parse.optuna_storage import is_journal, is_sqlite
 from search.legacy.parse.ray_results import PARTS, folder_digest, is_ray_folder
 from search.legacy.parse.source import SourceFile, kind_by_suffix
 from search.legacy.parse.stream import head
-from search.legacy.parse.table import is_json_lines
+from search.legacy.parse.table import delimiter_of, is_json_lines
+from search.legacy.parse.table_columns import is_placed
 from search.legacy.recover.fields import printable
+from search.legacy.recover.foreign import KNOWN_SETTINGS
 
 OPTUNA, TABLE, RAY, MLFLOW = "optuna", "table", "ray", "mlflow"
 LINES = (".jsonl", ".ndjson")
 LEGACY_COLUMNS = {"experiment", "hyperparameters", "run_type", "phase"}
 FOREIGN_COLUMNS = {"State", "state", "training_iteration", "number", "trial_id", "_step", "value"}
+NESTED = re.compile(r'"(?:config|summary)"\s*:\s*\{')
 RAY_FIELDS = {"training_iteration", "trial_id"}
 
 
@@ -102,15 +106,20 @@ def _folder(path: Path) -> str | None:
 
 
 def _is_table(text: str, mapped: bool) -> bool:
-    header = {name.strip() for name in next(csv.reader(text.splitlines()[:1]), [])}
+    """Whether a header has a column that another tool's table has, and none that only an earlier study's has."""
+    first = text.splitlines()[0] if text else ""
+    header = {name.strip() for name in next(csv.reader([first], delimiter=delimiter_of(first)), [])}
     if LEGACY_COLUMNS & header:
         return False
-    return mapped or bool(FOREIGN_COLUMNS & header) or any(name.startswith(("params_", "config")) for name in header)
+    return mapped or any(name in FOREIGN_COLUMNS or name in KNOWN_SETTINGS or is_placed(name) for name in header)
 
 
 def _is_rows(text: str, mapped: bool) -> bool:
+    """Whether a text is another tool's rows: an object a line, or a list of objects with config or summary."""
     if is_json_lines(text) or mapped:
         return True
+    if text.lstrip().startswith("["):
+        return NESTED.search(text) is not None and '"params"' not in text
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -10,7 +10,10 @@ from search.legacy.parse.flat_dict import parse_flat_dict
 from search.legacy.recover.fields import NUMBER, printable
 
 MAX_LINE = 10_000
-WORDS = re.compile("Trial|Forced dropout|A new study created|Using an existing study|Starting: |PASSED: |FAILED: ")
+WORDS = re.compile(
+    "Trial|Forced dropout|A new study created|Using an existing study|Study name was omitted"
+    "|Starting: |PASSED: |FAILED: "
+)
 FAIL = "FAIL"
 STATES = {"pruned": "PRUNED", "failed with settings": FAIL, "failed": FAIL}
 IN_MEMORY = "memory"
@@ -41,6 +44,8 @@ _KINDS = {
     "study": r"A new study created in (?P<held>\S{1,40}) with name: (?P<name>\S.*)",
     "joined": r"Using an existing study with "
     r"(?:name '(?P<name>[^']+)'|`study_name=(?P<quote>['\"])(?P<title>.+)(?P=quote)`) instead of creating a new one\.",
+    "loaded": r"Study name was omitted but trying to load "
+    r"`study_name=(?P<quote>['\"])(?P<title>.+)(?P=quote)` because .*",
     "script": r"(?:\[[0-9]+/[0-9]+\] )?Starting: (?P<name>[\w./-]+)\.(?:py|sh)",
     "script end": r"(?:\[[0-9]+/[0-9]+\] )?(?:[A-Z]{2,20}): (?P<name>[\w./-]+)\.(?:py|sh)\b.*",
 }
@@ -126,7 +131,7 @@ def _typed(kind: str, found: LogLine) -> LogLine:
         params = (parse_flat_dict(says["params"]) if "params" in says else None) or {}
         reason = {"error_message": printable(says["reason"])} if "reason" in says else {}
         return replace(found, kind="end", says={"state": STATES[kind], **reason}, params=params)
-    if kind in ("study", "joined"):
+    if kind in ("study", "joined", "loaded"):
         name = printable(says.get("name") or says["title"])
         return replace(found, kind="study", says={"name": name}, form=says.get("held", ""))
     return found

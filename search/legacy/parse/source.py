@@ -13,7 +13,7 @@ from search.legacy.parse.stream import Piece, read_pieces, read_text, survey
 from search.legacy.recover.fields import printable
 
 KINDS = ("csv", "json", "log")
-SUFFIXES = {".csv": "csv", ".json": "json", ".log": "log", ".txt": "log", ".out": "log"}
+SUFFIXES = {".csv": "csv", ".tsv": "csv", ".json": "json", ".log": "log", ".txt": "log", ".out": "log"}
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 MEBIBYTE = 2**20
 SIZE_LIMITS = {"csv": 64 * MEBIBYTE, "json": 16 * MEBIBYTE, "table": 64 * MEBIBYTE, "log": 16 * 1024 * MEBIBYTE}

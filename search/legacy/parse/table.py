@@ -74,7 +74,7 @@ def read_rows(source: SourceFile) -> list[Row]:
     InputError
         If one is damaged.
     """
-    rows = list(_csv_rows(source) if source.suffix in (".csv", ".txt") else _json_rows(source))
+    rows = list(_csv_rows(source) if source.suffix in (".csv", ".tsv", ".txt") else _json_rows(source))
     if len(rows) > MAX_ROWS:
         raise InputError(f"a table must have at most {MAX_ROWS:,} rows, got more in {source.name}; split it")
     return rows
@@ -92,6 +92,17 @@ def is_json_lines(text: str) -> bool:
     return len(lines) == 2 and all(_is_object(line) for line in lines)
 
 
+def delimiter_of(header: str) -> str:
+    """Mark that parts the cells of a header: the one that stands in it most often.
+
+    Examples
+    --------
+    >>> [delimiter_of(header) for header in ("a,b;c,d", "a;b;c", "a")]
+    [',', ';', ',']
+    """
+    return max((",", ";", "\t"), key=header.count)
+
+
 def is_empty(value: object) -> bool:
     """Whether a cell says nothing."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "-"))
@@ -105,7 +116,9 @@ def _is_object(line: str) -> bool:
 
 
 def _csv_rows(source: SourceFile) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(source.text, newline=""), skipinitialspace=True)
+    text = source.text
+    mark = delimiter_of(text.split("\n", 1)[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t")
     try:
         header = [name.strip() or f"unnamed column {at}" for at, name in enumerate(next(reader, []), 1)]
         if len(set(header)) < len(header):

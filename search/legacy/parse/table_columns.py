@@ -167,6 +167,11 @@ class Columns:
         return curves
 
 
+def is_placed(name: str) -> bool:
+    """Whether a name says by itself that it is a setting, an attribute or a result."""
+    return any(pattern.fullmatch(name) for pattern in (SETTING, ATTRIBUTE, RESULT)) or is_metric(name)
+
+
 def flatten(entry: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Write nested objects with dotted names; lists stay whole.
 

@@ -114,6 +114,7 @@ def build_trial(
         "n_epochs": fields.whole("epochs_run", least=0),
         "best/roc_auc": roc_auc if outcome.status == FINISHED else None,
         **({} if dry_run else metrics),
+        **({"val_auc": roc_auc} if outcome.status != FINISHED and not dry_run else {}),
     }
     return LegacyTrial(
         **source,

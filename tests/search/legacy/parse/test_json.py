@@ -224,6 +224,7 @@ def test_the_exact_value_beats_its_rounding(trials):
     [
         {"user_attrs": {"actual_dropout": 0.27}},
         {"user_attrs": {"dropout_used": 0.27}},
+        {"user_attrs": {"dropout": 0.27}},
         {"trained_params": {"dropout": 0.27}},
         {"user_attrs": {"final_params": {"dropout": 0.27}}},
         {"architecture": {"d_model": 96, "dropout": 0.27}},

@@ -63,6 +63,8 @@ def test_studies_in_order_are_not_mixed(read):
         "\x1b[32m[I 2026-01-02 03:10:00,123]\x1b[0m Using an existing study with name 'phase6a_2M_h5_x' instead of "
         "creating a new one.",
         STORED.format(5),
+        "Study name was omitted but trying to load `study_name='phase6a_2M_h5_x'` because that was the only study "
+        "found in the storage.",
         "[2/12] Starting: scripts/phase6a_2M_h5_x.py",
     ],
 )

@@ -137,5 +137,11 @@ def test_what_is_refused(read, text, columns, words):
         read(text, columns=columns)
 
 
+@pytest.mark.parametrize(("mark", "name"), [(";", "runs.csv"), ("\t", "runs.tsv"), (",", "runs.csv")])
+def test_the_mark_between_cells_is_found(read, mark, name):
+    [trial], _ = read(mark.join(("trial", "val_loss", "d_model")) + "\n" + mark.join(("3", "0.4", "64")) + "\n", name)
+    assert (trial.outcome.value, trial.architecture.d_model) == (0.4, 64)
+
+
 def test_only_absence_is_absence():
     assert [is_empty(value) for value in (None, "", " - ", 0, "0", False)] == [True, True, True, False, False, False]

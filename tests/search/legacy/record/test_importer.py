@@ -1,10 +1,13 @@
 import json
 
+import optuna
 import pytest
 from mlflow import MlflowClient
 
 from pipeline.exceptions import InputError
 from search.legacy.record.importer import import_files, parse_files
+from search.legacy.record.states import legacy_states
+from search.legacy.recover.column_map import read_map
 from search.tracking.stores import open_tracking
 from search.tracking.tags import BASELINE_ROLE, PARENT
 from tests.search.legacy.conftest import runs_of
@@ -256,6 +259,52 @@ def test_a_board_is_ordered_by_the_result_that_its_runs_have(importing, stores):
     view = json.loads(experiment.tags["mlflow.sharedViewState.legacy"])
     assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`best/roc_auc`", False)
     assert "best/roc_auc" in view["compareRunCharts"][0]["selectedMetrics"]
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A journal of Optuna with a trial that runs, a table that names no study, a folder of Ray Tune."""
+    folder = tmp_path / "theirs"
+    (folder / "tune" / "a").mkdir(parents=True)
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / "journal.log")))
+    study = optuna.create_study(study_name="theirs", storage=storage, direction="maximize")
+    done, _ = study.ask(), study.ask()
+    done.report(0.6, 0)
+    done.set_user_attr("note", "kept")
+    study.tell(done, 0.7)
+    (folder / "runs.csv").write_text("number,value,params_n_heads,state\n0,0.7,8,COMPLETE\n1,,8,RUNNING\n")
+    (folder / "tune" / "a" / "params.json").write_text('{"n_heads": 8}')
+    (folder / "tune" / "a" / "result.json").write_text('{"val_loss": 0.3, "training_iteration": 1, "trial_id": "a"}\n')
+    return folder, study
+
+
+def test_what_others_recorded_is_kept_and_again_adds_nothing_from_wherever(foreign, stores, tmp_path, recorded):
+    folder, study = foreign
+    import_files(stores, parse_files(sorted(folder.iterdir()), columns=read_map([]), objective="maximize"))
+    before = {run.info.run_id for run in recorded()}
+    assert len(before) == 5 and len(studies(runs_of(stores))) == 3
+    [complete] = [run for run in recorded() if run.data.tags.get("legacy.attr.note") == "kept"]
+    frozen = study.trials[0]
+    assert complete.info.start_time == int(frozen.datetime_start.timestamp() * 1000)
+    assert complete.info.end_time == int(frozen.datetime_complete.timestamp() * 1000)
+    assert (complete.data.metrics["best/objective"], complete.data.metrics["intermediate"]) == (0.7, 0.6)
+    moved = folder.rename(tmp_path / "moved")
+    reports = parse_files(sorted(moved.iterdir()), objective="maximize")
+    import_files(stores, reports)
+    assert [report.written for _, report in reports] == [0, 0, 0]
+    assert {run.info.run_id for run in recorded()} == before and len(studies(runs_of(stores))) == 3
+    best = {state["study"]: state["best_objective"] for state in legacy_states(open_tracking(stores))}
+    assert best["theirs"] == 0.7
+
+
+def test_a_trial_that_has_ended_since_takes_the_place_of_the_one_that_ran(foreign, stores, recorded):
+    folder, study = foreign
+    import_files(stores, parse_files([folder / "journal.log"]))
+    study.tell(1, 0.8)
+    reports = parse_files([folder / "journal.log"])
+    import_files(stores, reports)
+    assert [(report.written, report.replaced, report.present) for _, report in reports] == [(1, 1, 1)]
+    assert sorted(run.info.status for run in recorded()) == ["FINISHED", "FINISHED"]
 
 
 def test_hostile_names_reach_the_store_harmless(importing, recorded):
