@@ -194,7 +194,7 @@ def _trial(trial: FrozenTrial, study: str, origin: str, names: list[str], direct
         origin=origin,
         number=trial.number,
         state=trial.state.name,
-        params=trial.params,
+        params={name: "None" if value is None else value for name, value in trial.params.items()},
         attributes=trial.user_attrs,
         curves={"value": curve} if curve else {},
         values=list(trial.values or []),

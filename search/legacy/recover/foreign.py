@@ -151,12 +151,22 @@ def _with_foreign_parts(
     return replace(
         known,
         architecture=architecture,
-        settings={metric_name(name): text for name, text in settings.items()},
+        settings=_with_own_names(settings),
         direction=direction,
         curves=curves,
         started=started,
         ended=ended,
     )
+
+
+def _with_own_names(settings: Mapping[str, str]) -> dict[str, str]:
+    """Name settings as MLflow can; of two that would have one name the second gets a number."""
+    found: dict[str, str] = {}
+    for name, text in settings.items():
+        plain = metric_name(name)
+        free = (each for number in range(2, len(settings) + 2) if (each := f"{plain} {number}") not in found)
+        found[plain if plain not in found else next(free)] = text
+    return found
 
 
 def _named_values(trial: ForeignTrial) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def test_what_a_trial_is_does_not_depend_on_where_it_was_found():
         assert build(**change).fingerprint != build().fingerprint
 
 
+def test_names_that_mlflow_cannot_hold_are_changed_and_none_is_lost():
+    settings = build(params={"a,b": 1, "a;b": 2, "a_b": 3, "": 4}).settings
+    assert settings == {"a_b": "1", "a_b 2": "2", "a_b 3": "3", "unnamed": "4"}
+
+
 def test_times_are_kept_and_the_end_follows_from_a_duration():
     begun = datetime(2026, 1, 1, tzinfo=UTC)
     trial = build(started=begun, seconds=2.5)
