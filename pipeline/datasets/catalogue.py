@@ -70,10 +70,12 @@ def describe(root: Path, version: DatasetEntry | Snapshot) -> list[tuple[str, st
             ("snapshot", version.digest),
             ("ticker", version.ticker),
             ("source", f"{version.source} ({version.library})"),
-            ("retrieved", version.retrieved_at),
+            ("retrieved", version.seen_at),
             ("span", f"{version.first} to {version.last}"),
             ("sessions", f"{version.rows:,}"),
             ("prices", basis),
+            *((name, text) for name, text in (("read as", version.reading), ("from", version.origin)) if text),
+            *(("warning", warning) for warning in version.warnings),
         ]
     dataset = load_dataset(root, version.digest)
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,10 +94,8 @@ def work_on_study(
         save_board(study.client, study.experiment_id, study.plan.study)
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)
-        for remark in dict.fromkeys(remark for each in (dataset, *pooled) for remark in each.warnings):
-            console.print(f"warning: {remark}", markup=False)
-        if study.plan.target.note:
-            console.print(f"note: {study.plan.target.note}", markup=False)
+        for line in _remarks(study, (dataset, *pooled)):
+            console.print(line, markup=False)
         for other in sealed_by_others(study):
             warning = f"warning: trains or selects on days that study {other} keeps sealed as its test"
             console.print(warning, markup=False)
@@ -155,6 +153,13 @@ def close_study(study: Study, state: str) -> None:
     if len(finished):
         best = finished.iloc[0]
         writer.log({f"best/{name}": float(best[name]) for name in ("loss", "roc_auc", "skill")})
+
+
+def _remarks(study: Study, datasets: Sequence[DatasetVersion]) -> Iterator[str]:
+    """Say what a user should know before the first trial: of the data, each once, and of the target."""
+    yield from (f"warning: {remark}" for remark in dict.fromkeys(each for data in datasets for each in data.warnings))
+    if study.plan.target.note:
+        yield f"note: {study.plan.target.note}"
 
 
 def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:

@@ -4,7 +4,16 @@ from datetime import date
 
 import pytest
 
-from pipeline.calendars import BY_INDEX, BY_SUFFIX, NEW_YORK, NEW_YORK_INDICES, calendar_of, sessions
+from pipeline.calendars import (
+    BY_INDEX,
+    BY_SUFFIX,
+    NEW_YORK,
+    NEW_YORK_INDICES,
+    calendar_of,
+    sessions,
+    trusted_days,
+    zone_of,
+)
 
 
 def test_closures_that_no_rule_tells_are_known():
@@ -25,3 +34,29 @@ def test_american_tickers_trade_in_new_york(ticker):
 @pytest.mark.parametrize("ticker", ["^STOXX50E", "ABC.XX", "GC=F"])
 def test_unknown_stays_unknown(ticker):
     assert calendar_of(ticker) is None
+
+
+@pytest.mark.parametrize(
+    ("ticker", "calendar", "zone"),
+    [
+        ("7203.T", "XTKS", "Asia/Tokyo"),
+        ("SAP.DE", "XETR", "Europe/Berlin"),
+        ("SAN.MC", "XMAD", "Europe/Madrid"),
+        ("BHP.AX", "XASX", "Australia/Sydney"),
+        ("0700.HK", "XHKG", "Asia/Hong_Kong"),
+        ("^N225", "XTKS", "Asia/Tokyo"),
+        ("^GDAXI", "XETR", "Europe/Berlin"),
+        ("BRK-B", "XNYS", "America/New_York"),
+        ("ETH-EUR", None, "UTC"),
+    ],
+)
+def test_a_ticker_tells_its_exchange_and_its_zone(ticker, calendar, zone):
+    assert (calendar_of(ticker), str(zone_of(ticker))) == (calendar, zone)
+
+
+@pytest.mark.lesson("L43")
+def test_a_calendar_is_asked_no_further_than_it_reaches():
+    assert len(sessions("XTKS", date(1980, 1, 1), date(1996, 12, 31))) == 0
+    assert sessions("XBOM", date(2026, 1, 1), date(2028, 12, 31))[-1].year == 2026
+    first, last = trusted_days("XBOM")
+    assert (first.year, last.year) == (2000, 2026)

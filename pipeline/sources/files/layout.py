@@ -98,7 +98,7 @@ def _whole_rows(rows: Sequence[Row], width: int, faults: Faults) -> list[Row]:
         else:
             others[max(_width(cells), min(len(cells), width))].append(str(line))
     for fields, lines in others.items():
-        faults.add(f"the header has {width} fields, line {places(lines)} {fields}")
+        faults.add(f"the header has {width} fields, got {fields} in line {places(lines)}")
     return kept
 
 

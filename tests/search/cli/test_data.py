@@ -68,6 +68,9 @@ def test_pull_check_list_show_diff(call, source, tmp_path, market):
     assert pulled.exit_code == 0
     assert [line.split(":")[0] for line in pulled.output.splitlines()] == ["SPY", "^VIX"]
     assert "first snapshot" in pulled.output
+    assert "read as dates yyyy-mm-dd, decimal point, header of 1 row, separator comma" in pulled.output
+    assert "old: it ends on 2016-08-03, " in pulled.output
+    assert "csv:market?adjusted=yes" in call("show", latest_snapshots(tmp_path / "data")["SPY"].digest).output
 
     checked = call("check")
     assert checked.exit_code == 0
@@ -121,6 +124,25 @@ def test_a_stale_ticker_is_told_beside_the_others(call, source, market):
     random_walk(seed=1).iloc[:-3].to_csv(market / "VIX.csv")
     call("pull", "SPY", "^VIX", *source)
     assert "3 sessions behind SPY" in call("check").output
+
+
+def test_every_fault_of_a_file_is_told_at_its_pull(call, source, market):
+    """What can't be read is one refusal, what can be read and breaks a rule one report."""
+    faulty = random_walk().astype({"Close": object, "Open": object})
+    faulty.iloc[7, faulty.columns.get_loc("Close")] = "n.v."
+    faulty.iloc[9, faulty.columns.get_loc("Open")] = "?"
+    faulty.to_csv(market / "SPY.csv")
+    said = call("pull", "SPY", *source)
+    assert said.exit_code == 2 and "line 9 'n.v.'" in said.output and "line 11 '?'" in said.output
+    readable = random_walk().drop(index=random_walk().index[50])
+    readable.iloc[7, readable.columns.get_loc("High")] = 1.0
+    readable.to_csv(market / "SPY.csv")
+    said = call("pull", "SPY", *source).output
+    assert "error  price_bounds" in said and str(readable.index[7].date()) in said
+    readable = random_walk().drop(index=random_walk().index[[50, 60]])
+    readable.to_csv(market / "SPY.csv")
+    said = call("pull", "SPY", *source).output
+    assert all(f"{random_walk().index[row]:%Y-%m-%d %a}" in said for row in (50, 60))
 
 
 @pytest.mark.parametrize(

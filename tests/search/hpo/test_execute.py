@@ -45,7 +45,9 @@ def test_a_study_that_lacks_nothing_is_closed_complete_with_its_results(make_stu
         "complete",
     )
     assert run.data.metrics["best/loss"] == trial.value
-    assert "1/1 trials done" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1/1 trials done" in out
+    assert out.count("warning: ^GSPC: open_equals_previous_close") == 1, "what the checks remarked, before the trials"
 
 
 @pytest.mark.lesson("L25")

@@ -47,7 +47,7 @@ def test_lines_before_the_header_and_empty_fields_behind_it_are_no_columns():
 
 def test_rows_of_another_width_are_named_together():
     _, faults = table_of(FIELDS, DAY, DAY[:4], (*DAY, "7"), (*DAY, "8"))
-    assert faults == ["the header has 6 fields, line 3 4", "the header has 6 fields, line 4, 5 7"]
+    assert faults == ["the header has 6 fields, got 4 in line 3", "the header has 6 fields, got 7 in line 4, 5"]
 
 
 def test_quotes_hold_separators():

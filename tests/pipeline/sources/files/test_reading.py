@@ -78,7 +78,11 @@ def test_all_faults_are_in_one_message(read):
         read(text)
     said = str(raised.value)
     assert "\n" not in said and "5 faults" in said
-    for fault in ("line 4 4", "open must be a number, got line 3 'abc'", "volume must be a number, got line 5 '5 x'"):
+    for fault in (
+        "got 4 in line 4",
+        "open must be a number, got line 3 'abc'",
+        "volume must be a number, got line 5 '5 x'",
+    ):
         assert fault in said
     assert "a date must be yyyy-mm-dd as the others are, got line 7 'soon'" in said
     assert "2015-01-16 (lines 5, 6)" in said
