@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -46,21 +47,20 @@ class Home:
         return not any(self.path.glob("*.db"))
 
 
-def follow_database(database: Path) -> list[str]:
+def follow_database(database: Path) -> None:
     """Let the records of a store name the artifacts beside its database.
 
     Files that were left behind are copied from where the records name them.  A store that can't be written stays
-    as it is; :func:`beside` finds its files all the same.
-
-    Returns
-    -------
-    list of str
-        What was done, one line each; empty if everything lay where it should.
+    as it is; :func:`beside` finds its files all the same.  What was done stands in ``logs/moves.log``.
     """
     if not foreign_homes(database) or not is_writable(database):
-        return []
+        return
     with file_lock(lock_of(database)):
-        return [_follow(database, home) for home in foreign_homes(database)]
+        done = [_follow(database, home) for home in foreign_homes(database)]
+        log = database.parent / "logs" / "moves.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("a", encoding="utf-8") as lines:
+            lines.writelines(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n" for line in done)
 
 
 def foreign_homes(database: Path) -> list[Home]:

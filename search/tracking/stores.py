@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -133,8 +132,8 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
         client = MlflowClient(tracking_uri=stores.tracking_uri, registry_uri=stores.tracking_uri)
         client.search_experiments(max_results=1)
         _artifact_repos_cache.clear()  # of stores that lay elsewhere when this process opened them
-        for line in follow_database(database) if database is not None else ():
-            print(f"note: {line}", file=sys.stderr)
+        if database is not None:
+            follow_database(database)
     except StoreError:
         raise
     except Exception as error:

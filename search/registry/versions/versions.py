@@ -59,28 +59,23 @@ def find_version(client: MlflowClient, text: str) -> ModelVersion:
             return version
     if number is None:
         held = sorted(alias for version in versions for alias in version.aliases)
-        if alias == CHAMPION:
-            raise InputError(no_champion(client, name, [int(version.version) for version in versions]))
-        if not held:
-            raise InputError(f"{name} has no version with an alias, got {alias!r}; patchscale register STUDY makes one")
+        moves = json.loads(find_model(client, name).tags.get(HISTORY, "[]"))
+        if alias == CHAMPION and moves:
+            raise InputError(_champion_gone(name, [move["version"] for move in moves], versions))
         raise InputError(f"an alias of {name} must be one of {_shown(held)}, got {alias!r}; {FORMS}")
     numbers = [str(version.version) for version in versions]
     raise InputError(f"a version of {name} must be one of {_shown(numbers)}, got {number}; {FORMS}")
 
 
-def no_champion(client: MlflowClient, model: str, versions: Sequence[int]) -> str:
-    """Say why a model has no champion, and what makes one."""
-    moves = json.loads(find_model(client, model).tags.get(HISTORY, "[]"))
-    earlier = [move["version"] for move in moves if move["version"] in versions]
-    if not moves:
-        why = f"{model} has no champion yet"
-    elif moves[-1]["version"] in versions:
-        why = f"{model} has no champion (the alias was taken from version {moves[-1]['version']})"
-    else:
-        why = f"{model} has no champion (version {moves[-1]['version']} was deleted)"
+def _champion_gone(model: str, champions: Sequence[int], versions: Sequence[ModelVersion]) -> str:
+    """Say what became of a model's last champion, and what makes one."""
+    numbers = [int(version.version) for version in versions]
+    earlier = [number for number in champions if number in numbers]
+    last = champions[-1]
+    why = f"the alias was taken from version {last}" if last in numbers else f"version {last} was deleted"
     back = f"patchscale rollback {model} makes version {earlier[-1]} champion again, " if earlier else ""
-    held = f", versions: {_shown([str(each) for each in versions])}" if versions else ", register a study for a version"
-    return f"{why}; {back}patchscale promote {model}/NUMBER asks the gate for one{held}"
+    held = f", versions: {_shown([str(each) for each in numbers])}" if numbers else "; register a study for a version"
+    return f"{model} has no champion ({why}); {back}patchscale promote {model}/NUMBER asks the gate for another{held}"
 
 
 def find_model(client: MlflowClient, name: str) -> RegisteredModel:

@@ -69,7 +69,8 @@ def test_artifacts_are_found_and_written_beside_the_database(record, tmp_path, c
     how(was, home)
     before = tree(was)
     client = open_at(home)
-    assert f"the record was made in {was} and lies in {home} now" in capsys.readouterr().err
+    said = (home / "logs" / "moves.log").read_text(encoding="utf-8")
+    assert f"the record was made in {was} and lies in {home} now" in said and capsys.readouterr() == ("", "")
     run = client.get_run(run_id)
     assert read_artifact(client, run, "predictions/val.parquet") == b"first"
     client.log_text(run_id, "more", "report/report.html")
@@ -81,7 +82,7 @@ def test_artifacts_are_found_and_written_beside_the_database(record, tmp_path, c
     assert (local_path(client.get_model_version("m", "1").source) / "MLmodel").exists()
     assert client.get_experiment_by_name("own").artifact_location == (was.parent / "own").as_uri()
     open_at(home)
-    assert capsys.readouterr().err == ""
+    assert (home / "logs" / "moves.log").read_text(encoding="utf-8") == said, "once"
 
 
 @pytest.mark.lesson("L39")
