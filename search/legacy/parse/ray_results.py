@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.exceptions import InputError
 from search.legacy.parse.source import SourceFile, read_source
 from search.legacy.parse.strict_json import parse_json
-from search.legacy.parse.table import read_rows, read_trials
+from search.legacy.parse.table import names_of, read_rows, read_trials
 from search.legacy.parse.table_columns import Row, flatten
 from search.legacy.recover.column_map import ColumnMap
 from search.legacy.recover.foreign import ForeignTrial, build_foreign
@@ -32,8 +32,12 @@ def parse_ray(source: SourceFile, report: FileReport, columns: ColumnMap, object
         If a file is damaged.
     """
     found: list[ForeignTrial] = []
+    names: set[str] = set()
     for folder in ray_folders(source.path):
-        found += _folder_trials(folder, source, report, columns, objective)
+        rows, rows_source = _folder_rows(folder)
+        names.update(names_of(rows))
+        found += _folder_trials(folder, rows, rows_source, source, report, columns, objective)
+    columns.require_found(names, source.name)
     return [build_foreign(trial, columns) for trial in found]
 
 
@@ -64,27 +68,36 @@ def folder_digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def _folder_trials(
-    folder: Path, source: SourceFile, report: FileReport, columns: ColumnMap, objective: str
-) -> list[ForeignTrial]:
+def _folder_rows(folder: Path) -> tuple[list[Row], SourceFile | None]:
+    """Rows of a trial, each with its settings; those alone are a row of a trial that has none."""
+    said = {f"config.{name}": value for name, value in _settings(folder / PARAMS).items()}
     rows_file = next((folder / part for part in (RESULT, PROGRESS) if (folder / part).is_file()), None)
-    settings_file = folder / PARAMS
-    settings = _settings(settings_file) if settings_file.is_file() else {}
-    study = folder.absolute().parent.name if folder != source.path or settings else None
     if rows_file is None:
-        return [
-            ForeignTrial(form="ray", where=folder.name, study=study, name=folder.name, state="PENDING", params=settings)
-        ]
-    rows_source = read_source(rows_file, "csv" if rows_file.suffix == ".csv" else "json")
-    rows = read_rows(rows_source)
+        return [Row(folder.name, said)], None
+    source = read_source(rows_file, "csv" if rows_file.suffix == ".csv" else "json")
+    rows = [Row(row.where, {**said, **row.values}) for row in read_rows(source)]
+    return (rows, source) if rows else ([Row(folder.name, said)], None)
+
+
+def _folder_trials(
+    folder: Path,
+    rows: list[Row],
+    rows_source: SourceFile | None,
+    source: SourceFile,
+    report: FileReport,
+    columns: ColumnMap,
+    objective: str,
+) -> list[ForeignTrial]:
+    has_settings = (folder / PARAMS).is_file()
+    study = folder.absolute().parent.name if folder != source.path or has_settings else None
+    if rows_source is None:
+        params = {name.removeprefix("config."): value for name, value in rows[0].values.items()}
+        trial = ForeignTrial(
+            form="ray", where=folder.name, study=study, name=folder.name, state="PENDING", params=params
+        )
+        return [trial]
     report.lines += len(rows)
-    if not rows:
-        return [
-            ForeignTrial(form="ray", where=folder.name, study=study, name=folder.name, state="PENDING", params=settings)
-        ]
-    said = {f"config.{name}": value for name, value in settings.items()}
-    full = [Row(row.where, {**said, **row.values}) for row in rows]
-    trials = read_trials(full, rows_source, report, columns, objective)
+    trials = read_trials(rows, rows_source, report, columns, objective)
     failed = (folder / ERROR).is_file()
     return [
         replace(
@@ -99,6 +112,8 @@ def _folder_trials(
 
 
 def _settings(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
     source = read_source(path, "json")
     found = parse_json(source.text, source.name)
     if not isinstance(found, dict):

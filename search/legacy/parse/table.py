@@ -31,6 +31,7 @@ def parse_table(source: SourceFile, report: FileReport, columns: ColumnMap, obje
     """
     rows = read_rows(source)
     report.lines = len(rows)
+    columns.require_found(names_of(rows), source.name)
     trials = read_trials(rows, source, report, columns, objective)
     return [build_foreign(trial, columns) for trial in trials]
 
@@ -43,10 +44,9 @@ def read_trials(
     Raises
     ------
     InputError
-        If no column is known or mapped, or a mapped one is not there.
+        If no column is known or mapped.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row.values))
-    columns.require_found(names, source.name)
+    names = names_of(rows)
     roles = Columns.of(names, columns)
     if not rows or not (roles.params or roles.metrics or roles.values):
         raise InputError(
@@ -64,6 +64,11 @@ def read_trials(
     for name in [name for name, count in report.homeless.items() if not count]:
         del report.homeless[name]
     return trials
+
+
+def names_of(rows: Sequence[Row]) -> list[str]:
+    """Names of all columns that say something, in their order."""
+    return list(dict.fromkeys(name for row in rows for name in row.values))
 
 
 def read_rows(source: SourceFile) -> list[Row]:

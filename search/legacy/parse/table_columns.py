@@ -71,7 +71,8 @@ class Columns:
     def of(cls, names: Sequence[str], columns: ColumnMap) -> Columns:
         """Sort columns; what the user maps goes first."""
         there = {name.replace("/", "."): name for name in names}
-        mapped = {ours: there[name.replace("/", ".")] for ours, name in columns.theirs.items()}
+        asked = {ours: name.replace("/", ".") for ours, name in columns.theirs.items()}
+        mapped = {ours: there[name] for ours, name in asked.items() if name in there}
         roles = {ours: name for ours, name in mapped.items() if ours in ROLES}
         for role, known in KNOWN_ROLES.items():
             found = next((name for name in known if name in names and name not in mapped.values()), None)

@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from pipeline.exceptions import InputError
 from search.legacy.parse.ray_results import folder_digest, is_ray_folder
 from search.legacy.record.importer import parse_files
+from search.legacy.recover.column_map import read_map
 
 
 @pytest.fixture
@@ -36,6 +38,14 @@ def test_a_folder_is_an_experiment_and_every_file_says_its_part(results):
     )
     assert (failed.outcome.status, failed.outcome.reason) == ("FAILED", "RuntimeError: MPS")
     assert (waiting.outcome.status, waiting.architecture.d_model) == ("KILLED", 64)
+
+
+def test_a_map_may_name_what_only_some_trials_have(results):
+    (results / "a" / "params.json").write_text('{"heads": 8}')
+    trials = parse_files([results], columns=read_map(["n_heads=config.heads"]))[0][1].trials
+    assert [trial.architecture.n_heads for trial in trials] == [8, 8, 8]
+    with pytest.raises(InputError, match=r"nearest: config\.heads"):
+        parse_files([results], columns=read_map(["n_heads=config.head"]))
 
 
 def test_its_files_one_by_one_are_the_same_trials(results):
