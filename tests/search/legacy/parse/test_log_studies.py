@@ -32,10 +32,11 @@ def read(parse):
     [
         [start(0), start(1), finish(0, 0.35, 0, 0.35), finish(1, 0.32, 0, 0.31)],
         [start(0), start(1), start(1), finish(1, 0.36, 1, 0.36)],
-        [start(0), finish(0, 0.35, 0, 0.35), start(2), finish(2, 0.33, 0, 0.31)],
+        [start(0), finish(0, 0.35, 0, 0.35), start(2), finish(2, 0.30, 2, 0.30)],
+        [start(0), finish(1, 0.32, 0, 0.31)],
         [start(0), finish(0, 0.30, 0, 0.30), finish(0, 0.34, 0, 0.34)],
     ],
-    ids=["best of another", "a number twice", "the number of another goes on", "ends twice"],
+    ids=["best of another", "a number twice", "the number of another goes on", "best of an earlier one", "ends twice"],
 )
 def test_a_process_that_goes_on_in_the_part_of_a_later_study_is_noticed(read, late):
     first, *others = read(
