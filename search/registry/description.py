@@ -63,9 +63,12 @@ def question(ticker: str, target: Target) -> str:
     --------
     >>> question("SPY", Target(horizon=3))
     'Will the high of SPY reach +1 % within 3 sessions of the close?'
+    >>> question("SPY", Target(horizon=1, threshold=0.0))
+    'Will the high of SPY reach the close itself within 1 session of the close?'
     """
     days = "1 session" if target.horizon == 1 else f"{target.horizon} sessions"
-    return f"Will the {target.rule} of {ticker} reach {target.threshold * 100:+g} % within {days} of the close?"
+    level = f"{target.threshold * 100:+g} %" if target.threshold else "the close itself"
+    return f"Will the {target.rule} of {ticker} reach {level} within {days} of the close?"
 
 
 def _weights(best: BestTrial, members: Members) -> str:

@@ -99,6 +99,8 @@ def find_columns(labels: Sequence[tuple[str, ...]]) -> tuple[dict[str, Columns],
     DataError
         If a column is missing or there twice; the message names the columns found.
     """
+    if not labels:
+        raise DataError(f"must have the columns {', '.join(NEEDED)}, got none")
     row = max(range(len(labels[0])), key=lambda each: len({find_role(column[each]) for column in labels}))
     dates = _dates_place(labels, row)
     places: dict[str, dict[str, list[int]]] = {}

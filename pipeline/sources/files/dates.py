@@ -20,9 +20,11 @@ MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 WEEKDAYS = re.compile(r"\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\b[.,]?\s*", re.IGNORECASE)
 TIME = (
     r"(?:[T\s]\s*(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[AaPp][Mm])?)\s*"
-    r"(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2}(?::\d{2})?)?)?"
+    r"(?P<offset>Z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?)?)?"
 )
-EPOCH = re.compile(r"-?\d{1,19}(?:\.0+)?")
+EPOCH = re.compile(r"-?\d{1,19}")
+WHOLE = re.compile(r"^(-?\d+)\.0+$")
+"""A whole number that went through a column of floats."""
 EPOCH_UNITS = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
 """Smallest number that is a time of that unit since 1970: March 1973; fifty times as much is of the next unit."""
 UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
@@ -145,14 +147,13 @@ def _text(
         faults.add(
             f"line {places([str(lines[at]) for at in np.flatnonzero(empty).tolist()])} has no date; remove the row"
         )
-    filled = cells[~empty]
+    filled = cells[~empty].str.replace(WHOLE, r"\1", regex=True)
     if not len(filled):
         return nothing, None, ""
     if filled.str.fullmatch(EPOCH).all():
         unit = _epoch_unit(filled)
         if unit:
-            numbers = filled.str.removeprefix("+").str.split(".").str[0].astype("int64")
-            times = pd.Series(pd.to_datetime(numbers, unit=unit), index=filled.index).astype("datetime64[ns]")
+            times = pd.Series(pd.to_datetime(filled.astype("int64"), unit=unit)).astype("datetime64[ns]")
             zero = pd.Series(pd.Timedelta(0), index=cells.index)
             return times.reindex(cells.index), zero, f"dates as {UNIT_WORDS[unit]} since 1970"
     days, clock, offsets = _split_times(filled)
@@ -195,7 +196,7 @@ def _split_times(cells: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series | No
         return parts["day"].str.strip(), clock.reindex(cells.index).fillna(pd.Timedelta(0)), None
     plain = written.replace({"Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00"}).str.replace(":", "", regex=False)
     sign = np.where(plain.str.startswith("-"), -1, 1)
-    minutes = plain.str[1:3].astype(int) * 60 + plain.str[3:5].astype(int)
+    minutes = plain.str[1:3].astype(int) * 60 + plain.str[3:5].replace("", "0").astype(int)
     offsets = pd.to_timedelta(minutes * sign, unit="min").reindex(cells.index)
     return parts["day"].str.strip(), clock.reindex(cells.index).fillna(pd.Timedelta(0)), offsets
 

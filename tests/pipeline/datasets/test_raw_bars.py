@@ -160,3 +160,23 @@ def test_the_frame_is_not_changed(sent):
     before = sent.copy()
     _checked(sent)
     pd.testing.assert_frame_equal(sent, before)
+
+
+@pytest.mark.lesson("L42")
+def test_adjusted_bars_whose_close_is_one_rounding_above_the_high_are_taken(sent):
+    high = sent["high"].to_numpy()
+    above = sent.assign(close=np.nextafter(high, np.inf), open=high)
+    _checked(above)
+    with pytest.raises(DataError, match="high must bound the bar"):
+        _checked(sent.assign(close=high * (1 + 1e-6)))
+
+
+@pytest.mark.lesson("L14")
+def test_midnights_of_the_exchange_in_utc_are_its_days(sent, bars):
+    midnights = pd.DatetimeIndex(sent["date"]).tz_localize("America/New_York").tz_convert("UTC")
+    for written in (midnights, midnights.map(str), midnights.tz_convert("Asia/Tokyo")):
+        pd.testing.assert_index_equal(_checked(sent.assign(date=written))[0].index, bars.index, exact="equiv")
+    mixed = midnights.map(str).to_list()
+    mixed[5] = mixed[5][:10]
+    with pytest.raises(DataError, match=r"every date must have an offset from UTC or none, got .* in row 5"):
+        _checked(sent.assign(date=mixed))

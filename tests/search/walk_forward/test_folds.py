@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.windows import make_windows
+from pipeline.calendars import sessions
 from pipeline.exceptions import InputError, SealedError
+from pipeline.splits.splits import parse_split
 from search.walk_forward.folds import forecast_years, year_folds
 
 
@@ -124,3 +126,12 @@ def test_years_without_days_are_refused(planned):
     split = replace(plan.split, test_start=date(2030, 1, 1), test_end=date(2031, 1, 1))
     with pytest.raises(InputError, match=r"year 2019 must leave training days .* and test days, got \d+ and 0"):
         folds_of(plan, [dataset], split=split)
+
+
+@pytest.mark.lesson("L43")
+@pytest.mark.parametrize("calendar", ["XTKS", "XETR", "XASX", None])
+def test_years_of_every_exchange_are_walked(calendar):
+    """Tokyo begins on January 4, Frankfurt ends on December 30, what trades around the clock has no holidays."""
+    span = (date(2008, 1, 1), date(2019, 12, 31))
+    days = sessions(calendar, *span) if calendar else pd.date_range(*span)
+    assert list(forecast_years(days, parse_split("auto", days, calendar), None, None)) == list(range(2012, 2018))

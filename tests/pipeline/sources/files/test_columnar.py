@@ -45,6 +45,12 @@ def test_dates_of_any_type(tmp_path, dates):
     assert found[0] in (DAYS[0], DAYS[1]) and len(found) == 2
 
 
+def test_a_file_without_columns_is_refused(tmp_path):
+    pd.DataFrame().to_parquet(tmp_path / "SPY.parquet")
+    with pytest.raises(DataError, match=r"must have the columns date, open, .*got none"):
+        open_source(f"csv:{tmp_path}?adjusted=no").fetch("SPY")
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "feather"])
 def test_what_is_no_such_file_is_refused(tmp_path, suffix):
     (tmp_path / f"SPY.{suffix}").write_bytes(b"PAR1 broken")
