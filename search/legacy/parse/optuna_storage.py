@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import InputError, describe_error
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
+from search.legacy.parse.stream import head, read_chunks
 from search.legacy.recover.column_map import ColumnMap
 from search.legacy.recover.fields import printable
 from search.legacy.recover.foreign import MAXIMIZE, MINIMIZE, ForeignTrial, build_foreign
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FORM = "optuna"
 SQLITE_MARK = b"SQLite format 3\0"
-JOURNAL_MARK = b'{"op_code"'
+JOURNAL_MARK = '{"op_code"'
 TABLES = {"studies", "trials"}
 
 
@@ -98,16 +98,16 @@ def is_sqlite(path: Path) -> bool:
 
 
 def is_journal(path: Path) -> bool:
-    """Whether a file is a journal of Optuna."""
-    with path.open("rb") as handle:
-        return handle.read(64).replace(b" ", b"").startswith(JOURNAL_MARK)
+    """Whether a file is a journal of Optuna, packed or not."""
+    return head(path)[:64].replace(" ", "").startswith(JOURNAL_MARK)
 
 
 def _open(path: Path, copy: Path) -> Any:
     import optuna
 
     if not is_sqlite(path):
-        shutil.copyfile(path, copy)
+        with copy.open("wb") as plain:
+            plain.writelines(read_chunks(path))
         from optuna.storages.journal import JournalFileBackend
 
         return optuna.storages.JournalStorage(JournalFileBackend(str(copy)))

@@ -83,7 +83,7 @@ def survey(path: Path, limit: int, refusal: str) -> Contents:
     """
     sha, size, encoding = hashlib.sha256(), 0, ""
     decoder, line, shown = None, 1, printable(str(path))
-    for chunk in _chunks(path):
+    for chunk in read_chunks(path):
         size += len(chunk)
         if size > limit:
             raise InputError(refusal)
@@ -123,12 +123,19 @@ def read_pieces(path: Path, encoding: str, longest: int) -> Iterator[Piece]:
 
 def _texts(path: Path, encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)()
-    for chunk in _chunks(path):
+    for chunk in read_chunks(path):
         yield decoder.decode(chunk)
     yield decoder.decode(b"", True)
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """Read a file chunk by chunk, unpacked.
+
+    Raises
+    ------
+    InputError
+        If it is packed and not whole.
+    """
     with path.open("rb") as plain:
         start = plain.read(max(map(len, PACKED)))
     packed = next((opened for mark, opened in PACKED.items() if start.startswith(mark)), None)
@@ -184,7 +191,7 @@ def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, line: int, shown: 
 def head(path: Path) -> str:
     """Read the beginning of a file as text, as far as it is text; empty if it can't be read."""
     try:
-        start = next(_chunks(path), b"")
+        start = next(read_chunks(path), b"")
         return start.decode(_encoding(start), "replace")
     except (OSError, ValueError, EOFError):
         return ""

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import sqlite3
 import warnings
@@ -90,6 +91,10 @@ def test_both_kinds_of_storage_are_known_whatever_they_are_called(stored, tmp_pa
     renamed = stored.rename(tmp_path / "renamed.bin")
     assert is_sqlite(renamed) != is_journal(renamed)
     assert len(parse_files([renamed])[0][1].trials) == 7
+    if is_journal(renamed):
+        packed = tmp_path / "journal.log.gz"
+        packed.write_bytes(gzip.compress(renamed.read_bytes()))
+        assert len(parse_files([packed])[0][1].trials) == 7
 
 
 def test_a_database_that_somebody_writes_to_is_read_as_it_is(stored):
