@@ -134,8 +134,9 @@ def draw_days(y_D: Array, horizon: int, *, n_resamples: int = N_RESAMPLES, seed:
 
     Examples
     --------
-    >>> draw_days(np.tile([0.0, 1.0], 150), 5, n_resamples=2)[0]
-    21
+    >>> block, days = draw_days((np.random.default_rng(0).random(300) < 0.3) * 1.0, 5, n_resamples=2)
+    >>> block, days.shape
+    (21, (2, 300))
     """
     block = block_length(y_D, horizon)
     return block, resampled_days(len(y_D), block=block, n_resamples=n_resamples, seed=seed)

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L32")
 def test_it_runs_and_says_versions_and_times():
     command = [sys.executable, "-m", "benchmarks.build_dataset", "--days", "600", "--tickers", "2"]

@@ -19,6 +19,7 @@ def test_it_runs_and_prints_versions_and_both_ratios(capsys: pytest.CaptureFixtu
     assert float(columns["ours / products"]) > 0 and float(columns["torch / ours"]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", LIMITS)
 def test_the_shapes_have_nine_patches_and_torch_as_many_parameters(label: str) -> None:
     architecture = architecture_of(label)
@@ -28,6 +29,7 @@ def test_the_shapes_have_nine_patches_and_torch_as_many_parameters(label: str) -
     assert theirs == total_parameters(architecture)
 
 
+@pytest.mark.slow
 def test_a_shape_that_is_none_is_refused() -> None:
     with pytest.raises(SystemExit, match="a shape must look like"):
         main(["--shape", "64x48"])

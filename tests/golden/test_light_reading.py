@@ -75,6 +75,7 @@ def packages(modules, among):
     return {name.partition(".")[0] for name in modules} & set(among)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), ANSWERED_AT_ONCE.items())
 def test_help_and_the_answer_to_a_mistyped_word_load_nothing_slow(loaded, command, code):
     ended, modules = loaded[command]

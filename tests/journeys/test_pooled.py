@@ -53,6 +53,7 @@ def test_trials_and_baselines_of_a_pooled_study_share_rows_and_days(pooled, plan
     assert baseline.data.metrics["n_train"] > 1.5 * len(dataset.dates) * 0.6
 
 
+@pytest.mark.slow
 def test_the_checkpoint_of_a_pooled_trial_needs_nothing_else(pooled, tmp_path):
     dataset, others = pooled.load_data()
     TrialRunner(pooled, dataset, pooled=others, device="cpu", report=print, should_stop=lambda: False).run_next()

@@ -39,6 +39,7 @@ def _validation(windows: Windows) -> torch.Tensor:
     return to_tensor(windows.rows.validation, "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L24")
 def test_the_untrained_model_is_its_baseline(with_base_logit: Spec, windows: Windows) -> None:
     model = build_model(with_base_logit, windows)
@@ -51,6 +52,7 @@ def test_the_untrained_model_is_its_baseline(with_base_logit: Spec, windows: Win
     assert np.std(expected) > 0.01
 
 
+@pytest.mark.slow
 def test_the_untrained_model_predicts_as_the_baseline_s_run_does(
     with_base_logit: Spec, windows: Windows, dataset: DatasetVersion
 ) -> None:
@@ -61,6 +63,7 @@ def test_the_untrained_model_predicts_as_the_baseline_s_run_does(
     assert np.corrcoef(mine, theirs)[0, 1] > 0.99, "inputs differ by rounding to float32 only"
 
 
+@pytest.mark.slow
 def test_training_leaves_the_base_logit_as_it_was(with_base_logit: Spec, change: Change, windows: Windows) -> None:
     model = build_model(change(with_base_logit, max_epochs=1), windows)
     assert model.offset is not None
@@ -71,6 +74,7 @@ def test_training_leaves_the_base_logit_as_it_was(with_base_logit: Spec, change:
     assert model.head.weight.abs().max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L8")
 def test_a_checkpoint_holds_the_base_logit(with_base_logit: Spec, windows: Windows, tmp_path: Path) -> None:
     model = build_model(with_base_logit, windows)
@@ -81,6 +85,7 @@ def test_a_checkpoint_holds_the_base_logit(with_base_logit: Spec, windows: Windo
     assert np.array_equal(predict_rows(loaded, windows, rows), predict_rows(model, windows, rows))
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L22")
 def test_nothing_behind_the_training_rows_moves_the_base_logit(with_base_logit: Spec, windows: Windows) -> None:
     last = int(windows.train_rows[-1])
@@ -100,6 +105,7 @@ def test_nothing_behind_the_training_rows_moves_the_base_logit(with_base_logit: 
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_boosting_in_training_does_not_know_the_outcome_of_its_row(
     spec: Spec, change: Change, windows: Windows
 ) -> None:

@@ -108,6 +108,7 @@ def test_the_fast_way_is_taken_in_training_on_few_tokens_and_nowhere_else(monkey
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("execution, is_plain", [({}, False), ({"plain": True}, True), ({"compiled": True}, True)])
 def test_execution_says_which_way(execution: dict[str, bool], is_plain: bool) -> None:
     model = PatchTST(ARCHITECTURE, 0.1)

@@ -63,6 +63,7 @@ def test_every_day_is_forecast_as_offline(case):
     pd.testing.assert_frame_equal(packaged.predict(frame), found.tail(1).reset_index(drop=True), atol=SAME, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L17")
 @settings(max_examples=15)
 @given(st.data())
@@ -207,6 +208,7 @@ def test_a_package_of_another_format_or_without_a_member_file_is_refused(written
         PackagedModel.load(tmp_path / "copy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", ["logistic", "boosting"])
 def test_a_base_logit_travels_with_its_member(market, members, tmp_path, offset):
     root, dataset = market("r25")

@@ -9,6 +9,7 @@ NAMES = st.sampled_from(["noise", "gate", "beta1", "seed"])
 FACTS = [Migration(schema=2, name="noise", value="0.0"), Migration(schema=SCHEMA + 1, name="gate", value="1")]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L36")
 @given(params=st.dictionaries(NAMES, st.text(max_size=3)), schema=st.integers(1, SCHEMA))
 def test_a_record_gets_what_its_schema_lacks_and_nothing_else(params, schema):

@@ -37,6 +37,7 @@ print(peak.value)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L33")
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 @pytest.mark.parametrize("shape", [(64, 24, 8, 256), (256, 4, 8, 1024)])

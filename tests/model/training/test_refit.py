@@ -32,6 +32,7 @@ def _relabelled(windows: Windows, rows: np.ndarray) -> Windows:
     return replace(windows, y_host_D=y_host_D, y_D=torch.from_numpy(y_host_D))
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L21")
 @pytest.mark.parametrize(
     "leaves",

@@ -34,6 +34,7 @@ def _losses(results: list[EpochResult]) -> list[tuple[float, float, float]]:
     return [(each.train_loss, each.validation.loss, each.learning_rate) for each in results]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize(("epoch", "offset"), [(1, "none"), (2, "boosting"), (4, "logistic")])
 def test_resumed_training_gives_the_bits_of_uninterrupted_training(

@@ -66,6 +66,7 @@ def _script(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> list[dict[s
 # L6: what each field claims to control
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L6")
 @pytest.mark.parametrize(
     ("name", "value"),

@@ -70,6 +70,7 @@ def test_a_source_is_its_path():
     assert ParquetSource._can_resolve("x.parquet") and not ParquetSource._can_resolve("x.csv")
 
 
+@pytest.mark.slow
 def test_a_run_is_found_by_its_digest(tmp_path, entity):
     import mlflow
 

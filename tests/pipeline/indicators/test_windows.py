@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pipeline.indicators.windows import completed_weeks, previous, trailing, trailing_mean
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.integers(1, 40))
 def test_trailing_windows_equal_a_loop(values, period):
     array = np.array(values)

@@ -74,6 +74,7 @@ def test_a_reused_result_has_no_run_of_its_own_and_an_unfinished_trial_is_not_co
     assert list(disagreements([scheduled(reuses=1), unfinished], [], running=False)) == []
 
 
+@pytest.mark.slow
 def test_stores_that_differ_in_a_result_disagree(make_trained):
     study = make_trained(2, 2)
     first, second = (study.client.get_run(trial.user_attrs["run_id"]) for trial in study.schedule.trials[:2])

@@ -20,6 +20,7 @@ def run_of(study, number):
     return study.client.get_run(study.schedule.trials[number].user_attrs["run_id"])
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L28")
 def test_below_target_is_missing(make_trained):
     study = make_trained(8, 6)

@@ -11,6 +11,7 @@ def state_of(stores):
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L28")
 def test_a_study_is_complete_only_at_its_target(make_study, run_trials, stores):
     study = make_study(3)
@@ -23,6 +24,7 @@ def test_a_study_is_complete_only_at_its_target(make_study, run_trials, stores):
     assert (state_of(stores)["state"], state_of(stores)["target"]) == ("incomplete", 4)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L28")
 def test_a_timeout_is_said_with_what_was_done(make_trained, run_trials, stores, command):
     study = make_trained(3, 2)
@@ -32,6 +34,7 @@ def test_a_timeout_is_said_with_what_was_done(make_trained, run_trials, stores, 
     assert state_of(stores)["state"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_running_study_shows_its_workers_and_the_time_left(make_trained, stores):
     study = make_trained(5, 2)
     with study_lock(stores, study.plan.study):

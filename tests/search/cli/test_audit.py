@@ -10,6 +10,7 @@ def study(make_study, run_trials):
     return run_trials(make_study(2), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L31")
 @pytest.mark.lesson("L34")
 def test_a_study_with_gaps_is_named_and_exits_1_and_a_whole_one_0(study, run_trials, command):
@@ -28,6 +29,7 @@ def test_a_study_with_gaps_is_named_and_exits_1_and_a_whole_one_0(study, run_tri
     assert "extremes, 6 of 6" in out
 
 
+@pytest.mark.slow
 def test_json_holds_the_same(study, command):
     code, out, _ = command("audit", study.plan.study, "--json")
     found = json.loads(out)

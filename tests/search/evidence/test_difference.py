@@ -49,6 +49,7 @@ def test_the_other_way_round_is_the_opposite(metric):
     assert there.p_value < 0.05 < 0.9 < back.p_value
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L23")
 @pytest.mark.parametrize("metric", METRICS)
 def test_more_days_show_smaller_differences(metric):

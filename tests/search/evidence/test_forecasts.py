@@ -71,6 +71,7 @@ def test_rows_are_found_by_role_and_by_name(study):
     assert not len(baselines.of_role("trial").names)
 
 
+@pytest.mark.slow
 def test_invalid_foreign_unfinished_and_repeated_runs_stay_out(study, run_trials, alter):
     study = run_trials(study, 1)
     first, second, third = recorded_trials(study)
@@ -129,6 +130,7 @@ def test_a_baseline_that_was_logged_anew_takes_the_place_of_one_without_predicti
     assert load_forecasts(study).run_ids == whole.run_ids, "the newest one keeps nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L18")
 @pytest.mark.lesson("L19")
 @pytest.mark.lesson("L22")

@@ -40,6 +40,7 @@ def test_more_days_show_less_and_overlap_shows_more(days, horizon, base_rate, ro
     assert 0.5 < planned.smallest_auc < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("horizon", "memory", "low", "high"),
     [(1, 0.98, 0.9, 1.1), (5, 0.98, 0.9, 1.3), (5, 0.5, 1.1, 2)],

@@ -75,6 +75,7 @@ def test_budgets_are_outside_horizons_inside_in_the_order_given(request_):
     assert {c.dataset.digest for c in cells} == {cells[0].plan.data.dataset}
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L34")
 @pytest.mark.parametrize(
     ("budgets", "horizons", "changed", "words"),
@@ -106,6 +107,7 @@ def test_an_existing_study_with_another_plan_is_refused_before_others_are_made(r
     assert worked[0] == []
 
 
+@pytest.mark.slow
 def test_the_whole_matrix_is_queued_in_both_stores_before_work_starts(request_, stores, monkeypatch):
     def stop(*arguments, **rest):
         raise KeyboardInterrupt
@@ -124,6 +126,7 @@ def test_the_whole_matrix_is_queued_in_both_stores_before_work_starts(request_, 
     assert len(runs(stores)) == 4
 
 
+@pytest.mark.slow
 def test_sampler_and_pruner_of_the_request_are_used_and_recorded_first_time_and_again(request_, stores, monkeypatch):
     used = []
 
@@ -142,6 +145,7 @@ def test_sampler_and_pruner_of_the_request_are_used_and_recorded_first_time_and_
     assert used == [("gp", "NopPruner")] * 2
 
 
+@pytest.mark.slow
 def test_one_study_after_the_other_until_a_signal_comes(request_, worked):
     done, endings = worked
     endings[2] = Ending(complete=True, timed_out=False, signal=signal.SIGTERM)
@@ -149,6 +153,7 @@ def test_one_study_after_the_other_until_a_signal_comes(request_, worked):
     assert ["-h1-5K-" in done[0], "-h3-5K-" in done[1], len(done)] == [True, True, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "words"),
     [

@@ -37,6 +37,7 @@ def measured(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L9")
 def test_a_dry_run_leaves_no_run_and_no_study(capsys, home, stores, measured):
     code, out, _ = run(capsys, *COMMAND)
@@ -51,12 +52,14 @@ def test_a_dry_run_leaves_no_run_and_no_study(capsys, home, stores, measured):
     assert sorted(os.listdir(home)) == ["data", "mlruns"]
 
 
+@pytest.mark.slow
 def test_a_dry_run_makes_no_store_where_there_is_none(capsys, tmp_path, monkeypatch, measured):
     monkeypatch.chdir(tmp_path)
     assert run(capsys, *COMMAND)[0] == 0
     assert os.listdir(tmp_path) == ["data"]
 
 
+@pytest.mark.slow
 def test_json_holds_every_study_and_its_time_follows_from_what_was_measured(capsys, home, measured):
     code, out, err = run(capsys, *COMMAND, "--json", "--workers", "2")
     found = json.loads(out)["studies"]
@@ -76,6 +79,7 @@ def test_json_holds_every_study_and_its_time_follows_from_what_was_measured(caps
         assert (study["trials"], study["finished"]) == (4, 0)
 
 
+@pytest.mark.slow
 def test_finished_trials_are_no_work(capsys, make_trained, planned, monkeypatch, measured):
     plan = make_trained(3, 2).plan
     found = [replace(cell, plan=plan, dataset=planned[1]) for cell in plan_campaign(HpoRequest(), ["5K"], [1])]
@@ -93,6 +97,7 @@ def test_finished_trials_are_no_work(capsys, make_trained, planned, monkeypatch,
     assert "together at most 0 s for 0 studies" in said[1]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said_in_words_and_not_measured(capsys, home, measured, monkeypatch):
     monkeypatch.setattr(module, "available_memory", lambda device: 2**16)
     code, out, _ = run(capsys, *COMMAND)

@@ -33,6 +33,7 @@ def run_of(study):
     return study.client.get_run(study.run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L28")
 def test_a_study_that_lacks_nothing_is_closed_complete_with_its_results(make_study, run_trials, work, capsys):
     study = run_trials(make_study(1), 1)
@@ -85,12 +86,14 @@ def test_what_stops_the_work_kills_the_run_and_is_said(make_study, work, stand_i
     assert "after 0/1; the same command continues" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_study_that_is_stopped_before_its_target_is_incomplete(make_study, run_trials, work):
     study = run_trials(make_study(2), 1)
     assert not work(study, until=1).signal
     assert (run_of(study).info.status, run_of(study).data.tags["status.reason"]) == ("KILLED", "incomplete")
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L35")
 def test_closing_brings_card_table_and_best_figures_up_to_date(make_study, run_trials):
     study = make_study(3)

@@ -26,6 +26,7 @@ def labels(architectures):
     return [a.label for a in architectures]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L31")
 @pytest.mark.lesson("L4")
 def test_exactly_the_gaps_are_queued_like_every_forced_trial_and_fill_them(study, run_trials, make_study):

@@ -25,6 +25,7 @@ def track_records(strength, days=600):
     ]
 
 
+@pytest.mark.slow
 def test_a_better_version_is_named_whichever_comes_first(console):
     better, worse = track_records(1.0)
     found = compare_track_records(better, worse)

@@ -38,6 +38,7 @@ def state(study, run_id, name="{}.safetensors"):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L9")
 def test_losing_checkpoints_go_and_every_record_stays(study, command):
     best, *losing = by_loss(study)
@@ -90,6 +91,7 @@ def test_the_trial_that_a_version_was_packaged_from_stays(study, command):
     assert artifacts(study, middle) == KEPT - {CHECKPOINT}
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 def test_leftover_states_go_but_not_those_of_trials_to_be_resumed(study, planned, command):
     stopping = TrialRunner(study, planned[1], device="cpu", report=lambda event: None, should_stop=lambda: True)

@@ -59,6 +59,7 @@ def test_the_page_is_written_and_logged_and_the_same_again(study, project, comma
     assert logged(study) == first
 
 
+@pytest.mark.slow
 def test_every_figure_and_table_is_a_csv(make_inputs):
     report = make_report([make_inputs(n_trials=6)], n_resamples=100)
     assert set(report.pictures) <= set(report.tables)

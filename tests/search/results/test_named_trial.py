@@ -9,6 +9,7 @@ def study(make_trained):
     return make_trained(3, 2)
 
 
+@pytest.mark.slow
 def test_a_trial_is_named_by_its_study_by_its_number_or_by_the_digits_of_its_run(study, stores):
     ids = {trial.number: trial.user_attrs["run_id"] for trial in study.finished()}
     name = study.plan.study

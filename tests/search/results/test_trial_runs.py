@@ -36,6 +36,7 @@ def test_a_trial_reads_back_as_it_was_recorded(study, add):
     assert trial.finished and trial.problem == "" and trial.name == f"trial 3 (run {run_id[:8]})"
 
 
+@pytest.mark.slow
 def test_trials_come_by_number_and_only_those_of_this_study(study, add):
     for number in (9, 0, 10):
         add(number, status="KILLED" if number else "FINISHED")

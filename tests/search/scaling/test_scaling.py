@@ -92,6 +92,7 @@ def test_lone_trials_of_many_sizes_are_enough(simulated):
     assert found(simulated(3, sizes=sizes, trials=1)).finding == NONE_FOUND
 
 
+@pytest.mark.slow
 def test_hundreds_of_points(simulated):
     study = found(simulated(0, sizes=FOUR, trials=100, **TRUTH))
     assert len(study.points.names) == 400

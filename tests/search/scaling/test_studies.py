@@ -30,6 +30,7 @@ def of_budget(make_study, planned, run_trials):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L9")
 def test_points_are_what_the_record_holds_and_a_record_that_is_not_valid_stays_out(of_budget, alter):
     larger, smaller = of_budget("10K", 1), of_budget("5K", 2)

@@ -62,6 +62,7 @@ def test_both_ends_of_width_depth_and_heads_are_forced(text):
         assert architecture in sharing
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L31")
 @given(grids())
 def test_as_many_extremes_differ_as_can_and_none_is_missing_from_any_grid(grid):
@@ -105,6 +106,7 @@ def test_the_order_is_that_of_older_studies(text, tolerance):
     assert extremes(grid) == extremes_by_scipy(grid)
 
 
+@pytest.mark.slow
 @given(grids())
 def test_any_grid_has_the_extremes_that_scipy_gives_it(grid):
     assert extremes(grid) == extremes_by_scipy(grid)

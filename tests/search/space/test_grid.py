@@ -17,6 +17,7 @@ def earlier_count(a):
     return (a.patch_length * a.n_features + 1) * d + (n + 10) * d + encoder + 2 * d + (n * d + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L5")
 @pytest.mark.parametrize("text", ["5K", "350K", "2M", "20M", "200M", "2B"])
 def test_every_count_is_that_of_the_instantiated_model(text):

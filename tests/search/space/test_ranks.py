@@ -67,6 +67,7 @@ def test_distributions_depend_on_the_grid_alone():
     assert first == second == SPACES["2M"].distributions()
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L30")
 @pytest.mark.parametrize(
     ("text", "kind"), [*((text, "tpe") for text in ("2M", *OVERRIDDEN)), ("one depth", "gp"), ("one depth", "random")]

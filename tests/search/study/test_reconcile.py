@@ -40,6 +40,7 @@ def statuses(study):
     return sorted(r.info.status for r in runs)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize(
     "where",
@@ -65,6 +66,7 @@ def test_a_crash_is_closed_and_the_same_trial_queued_again(study, runner, monkey
     )
 
 
+@pytest.mark.slow
 def test_a_trial_that_finished_but_was_not_told_is_completed_from_its_run(study, runner, monkeypatch):
     crash(monkeypatch, runner, "optuna.study.Study.tell")
     assert "completed it from its run" in reconcile(study)[0]
@@ -153,6 +155,7 @@ def _skip(study):
     study.schedule.tell(study.schedule.ask(SearchSpace(study.plan.grid()).distributions()), state=TrialState.FAIL)
 
 
+@pytest.mark.slow
 def test_a_run_of_other_code_is_not_gone_on_with(study, runner, monkeypatch):
     kill_after_epoch(runner, monkeypatch, 1)
     run_id = study.schedule.trials[0].user_attrs["run_id"]
@@ -166,6 +169,7 @@ def test_a_run_of_other_code_is_not_gone_on_with(study, runner, monkeypatch):
     assert study.client.get_run(run_id).info.status == "KILLED"
 
 
+@pytest.mark.slow
 def test_an_unusable_state_is_refused_and_the_trial_starts_anew(study, runner, monkeypatch):
     kill_after_epoch(runner, monkeypatch, 1)
     run_id = study.schedule.trials[0].user_attrs["run_id"]

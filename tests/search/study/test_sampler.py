@@ -19,6 +19,7 @@ def draw(study, n):
     return [tuple(trial.params.values()) for trial in study.trials]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize("kind", SAMPLERS)
 def test_resuming_draws_what_an_uninterrupted_study_draws(kind):
@@ -45,6 +46,7 @@ def test_a_sampler_can_be_changed_in_the_middle_of_a_study(kind):
     assert len(set(draw(study, 2))) == 13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in SAMPLERS if kind != "random"])
 def test_workers_at_the_same_time_are_given_different_points_that_know_of_each_other(kind):
     study = optuna.create_study(sampler=TrialSeededSampler(5, kind))

@@ -42,6 +42,7 @@ def test_the_target_can_be_extended(make):
     assert make(12).target_trials == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -17,6 +17,7 @@ def test_a_name_that_is_there_comes_first_and_none_is_lost(name, others):
     assert found[0].lower() == name.lower() and sorted(found) == sorted(names)
 
 
+@pytest.mark.slow
 def test_a_wrong_name_is_answered_with_the_studies_there_are(stores, make_study):
     with pytest.raises(StoreError, match="got 'SPY', and there is none yet; patchscale hpo makes one"):
         load_study(stores, "SPY")

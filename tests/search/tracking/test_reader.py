@@ -83,6 +83,7 @@ def crowded(stores, make_study, make_trained):
     return make_study(1)
 
 
+@pytest.mark.slow
 def test_1200_trials_are_read_in_the_table_the_audit_and_the_status(crowded, stores, monkeypatch):
     assert COUNT > PAGE
     table = trials_table(crowded)
@@ -101,6 +102,7 @@ def test_1200_trials_are_read_in_the_table_the_audit_and_the_status(crowded, sto
     assert [each.plan for each in open_studies(stores, [crowded.plan.study])] == [crowded.plan]
 
 
+@pytest.mark.slow
 def test_1200_runs_that_no_trial_names_are_restored_each(crowded, stores):
     with closing(sqlite3.connect(stores.storage_uri.removeprefix(SQLITE))) as connection, connection:
         for table in ("trials", *TRIAL_TABLES):
@@ -109,6 +111,7 @@ def test_1200_runs_that_no_trial_names_are_restored_each(crowded, stores):
     assert len(done) == COUNT - 1 and all("is in no schedule" in line for line in done)
 
 
+@pytest.mark.slow
 def test_1200_runs_that_say_running_are_found_and_ended_each(crowded, stores, change, monkeypatch, tmp_path):
     change(f"UPDATE runs SET status = '{RUNNING}' WHERE run_uuid IN (SELECT run_uuid FROM tags WHERE value = 'trial')")
     assert any(f"runs: {COUNT + 1} say RUNNING" in line for _, line in verify(stores, tmp_path))
@@ -118,6 +121,7 @@ def test_1200_runs_that_say_running_are_found_and_ended_each(crowded, stores, ch
     assert len(ended) == COUNT and sum("said RUNNING" in line for line in done) == COUNT
 
 
+@pytest.mark.slow
 def test_1200_finished_trials_carry_their_skill_over_the_best_baseline(crowded, monkeypatch):
     carried = {}
     monkeypatch.setattr(
@@ -127,6 +131,7 @@ def test_1200_finished_trials_carry_their_skill_over_the_best_baseline(crowded, 
     assert len(carried) == COUNT and len(set(carried.values())) == 1
 
 
+@pytest.mark.slow
 def test_1200_imported_runs_are_counted_and_keep_their_study_out_of_a_report(crowded, stores, change):
     change(
         f"UPDATE tags SET value = '{LEGACY_TRIAL_ROLE}' WHERE value = 'trial'",

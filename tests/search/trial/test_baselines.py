@@ -145,6 +145,7 @@ def test_a_record_that_does_not_read_back_is_failed(study, quick, monkeypatch):
     assert {run.info.status for run in runs(study)} == {"FAILED"}
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_says_what_it_reused(study, planned, quick, capsys):
     TrialRunner(study, planned[1], device="cpu", report=lambda event: None, should_stop=lambda: False).run_next()
     outputs = []

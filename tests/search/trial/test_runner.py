@@ -83,6 +83,7 @@ def test_reported_metrics_are_those_of_the_stored_checkpoint(study, runner, plan
     assert stored["date"].between("2015-01-01", "2016-12-31").all()
 
 
+@pytest.mark.slow
 def test_forced_and_sampled_trials_leave_the_same_record(study, runner):
     for _ in range(7):
         runner.run_next()
@@ -120,6 +121,7 @@ def test_a_stopped_trial_is_killed_not_failed(study, planned, events):
     assert study.client.get_run(trial.user_attrs["run_id"]).info.status == "KILLED"
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L33")
 def test_memory_is_estimated_and_measured_on_every_run(study, planned):
     def take_a_block_and_go_on():

@@ -26,6 +26,7 @@ def spec_file(study, spec, tmp_path):
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L22")
 @pytest.mark.lesson("L32")
 def test_a_trial_is_walked_forward_beside_the_baselines_and_again_only_printed(study, trial, command, monkeypatch):

@@ -91,6 +91,7 @@ def test_training_starts_where_the_study_s_does(planned):
     assert dataset.dates[fold.train[0]] == dataset.dates[fold.inner_train[0]] == pd.Timestamp(2010, 1, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L19")
 @given(horizon=st.integers(1, 60))
 @settings(max_examples=20)

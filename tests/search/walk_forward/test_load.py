@@ -14,6 +14,7 @@ from search.walk_forward.subject import Subject
 LOGISTIC = Subject(name="baseline logistic", baseline=BASELINES["logistic"])
 
 
+@pytest.mark.slow
 def test_spec_and_baseline_come_on_the_same_days(study, subject, walk):
     run_ids = [walk(each, seeds=1) for each in (subject, LOGISTIC)]
     found = load_walk_forward(study)
@@ -26,6 +27,7 @@ def test_spec_and_baseline_come_on_the_same_days(study, subject, walk):
         assert np.array_equal(days["y"], found.y_D)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L9")
 def test_what_is_invalid_unfinished_or_of_other_settings_stays_out(study, walk):
     run_id = walk(LOGISTIC)

@@ -50,6 +50,7 @@ def test_the_hash_is_over_subject_years_and_seeds(study, subject, spec):
     assert walk_forward_params(study, renamed, *SETTINGS) == walk_forward_params(study, subject, *SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L1")
 @pytest.mark.lesson("L35")
 def test_a_run_says_what_it_is_and_whose(study, subject, params, run):

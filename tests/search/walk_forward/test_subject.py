@@ -28,6 +28,7 @@ def test_a_trial_is_found_by_its_run_with_its_own_study(stores, study, run_trial
         read_subjects(stores, trial_run(study), "other")
 
 
+@pytest.mark.slow
 def test_a_studys_name_means_its_best_trial_or_the_one_of_a_number(stores, study, run_trials, tmp_path):
     run_trials(study, 2)
     best = min(study.finished(), key=lambda trial: trial.value)
@@ -40,6 +41,7 @@ def test_a_studys_name_means_its_best_trial_or_the_one_of_a_number(stores, study
         read_subjects(stores, "baselines", study.plan.study, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L1")
 def test_a_trial_that_is_not_whole_is_refused(stores, study, run_trials, alter):
     run_trials(study, 1)

@@ -97,6 +97,7 @@ def test_both_kinds_of_storage_are_known_whatever_they_are_called(stored, tmp_pa
         assert len(parse_files([packed])[0][1].trials) == 7
 
 
+@pytest.mark.slow
 def test_a_database_that_somebody_writes_to_is_read_as_it_is(stored):
     if not is_sqlite(stored):
         return

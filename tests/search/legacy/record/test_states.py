@@ -53,6 +53,7 @@ def test_an_empty_record_has_none(stores):
     assert legacy_states(open_tracking(stores)) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_import_says_so(importing, stores):
     importing(study__json=STUDY)
     client = open_tracking(stores)

@@ -38,6 +38,7 @@ def test_printable_text_is_printable_bounded_and_storable(text):
     safe.encode()
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), plain))
 def test_canonical_is_stable_and_storable(record):
     text = canonical(record)

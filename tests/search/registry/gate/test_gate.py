@@ -137,6 +137,7 @@ def test_a_forecast_that_is_not_finite_fails_and_leaves_the_rest_unknown(market,
     assert gate.conditions[0].words.startswith("1,499 of 1,500")
 
 
+@pytest.mark.slow
 def test_the_champion_has_to_be_beaten_on_the_same_days(market):
     track_record, good, noise, _ = market
     better, worse = track_record(good, name="m/2"), track_record(noise, name="m/1")
@@ -146,6 +147,7 @@ def test_the_champion_has_to_be_beaten_on_the_same_days(market):
     assert check_gate(better, better).conditions[4].answer == "fail"
 
 
+@pytest.mark.slow
 def test_too_few_common_days_are_unknown_and_unknown_fails(market):
     track_record, good, noise, _ = market
     champion = track_record(noise, name="m/1")
@@ -211,6 +213,7 @@ def test_the_best_of_many_challengers_as_good_as_the_champion_passes_far_less_of
     assert both <= 0.3 * worlds and both < 0.6 * paired
 
 
+@pytest.mark.slow
 def test_on_the_days_that_chose_it_the_whole_search_is_held_against_the_champion(market):
     track_record, good, noise, _ = market
     champion = track_record(noise, name="m/1")

@@ -46,6 +46,7 @@ def test_a_version_whose_files_are_gone_is_named_in_one_line_with_the_remedy(log
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_version_that_is_no_package_is_named_as_well(logged, shop, add, tmp_path):
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "weights.bin").write_bytes(b"?")

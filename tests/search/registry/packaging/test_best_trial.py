@@ -24,6 +24,7 @@ def test_a_study_without_a_finished_trial_says_so(make_study, command):
     assert (code, err.count("\n")) == (2, 1)
 
 
+@pytest.mark.slow
 def test_trials_that_did_not_finish_are_refused_with_their_reason(make_study, planned, run_trials, command, alter):
     study = run_trials(make_study(2, study="some"), 1)
     TrialRunner(study, planned[1], device="cpu", report=lambda event: None, should_stop=lambda: True).run_next()

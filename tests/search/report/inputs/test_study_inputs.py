@@ -23,6 +23,7 @@ def study(make_trained, monkeypatch):
     return study
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L9")
 @pytest.mark.lesson("L22")
 def test_it_holds_what_the_record_holds(study, alter):
@@ -53,6 +54,7 @@ def test_a_study_without_predictions_has_no_inputs(make_study):
         read_study_inputs(make_study(2))
 
 
+@pytest.mark.slow
 def test_a_walk_forward_is_known_by_its_spec(study):
     before = read_study_inputs(study)
     run_id = before.trials.run_ids[before.trials.best("trial")]

@@ -124,6 +124,7 @@ def test_a_page_of_fifty_trials_is_small(written):
     assert written.stat().st_size < MAX_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L18")
 @pytest.mark.lesson("L23")
 def test_no_loss_without_the_base_rates_and_no_difference_without_the_detectable_one(written):

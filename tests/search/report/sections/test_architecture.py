@@ -10,6 +10,7 @@ def words(section):
     return " ".join(block.text for block in section.blocks if block.kind == "text")
 
 
+@pytest.mark.slow
 def test_importances_name_both_methods_and_few_trials_have_none(inputs, measured, make_inputs):
     section = architecture_section(inputs, measured)
     assert "PED-ANOVA" in words(section) and "fANOVA" in words(section)

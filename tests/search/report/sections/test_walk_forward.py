@@ -44,6 +44,7 @@ def test_every_year_and_model_has_its_figures(walked_inputs):
     assert (pooled["difference_detectable"].dropna() > 0).all()
 
 
+@pytest.mark.slow
 def test_what_is_missing_for_the_verdict_is_said(walked_inputs):
     walked = walked_inputs.walked
     said = texts(walk_forward_section(walked_inputs, walked, n_resamples=200))

@@ -59,6 +59,7 @@ def test_a_models_interval_does_not_depend_on_who_stands_beside_it(inputs, measu
         assert alone.intervals[name] == measured.intervals[name]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L50")
 def test_two_positive_days_carry_figures_and_no_evidence(make_inputs):
     made = make_inputs(n_trials=3)
