@@ -19,6 +19,7 @@ from search.legacy.recover.fields import printable
 from search.legacy.recover.foreign import ForeignTrial, build_foreign
 from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial
+from search.tracking.reader import every_page
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 META = "meta.yaml"
 FOLDERS = ("metrics", "params", "tags")
 ALLOWED = "MLFLOW_ALLOW_FILE_STORE"
-PAGE = 1000
 
 
 def parse_mlflow(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> list[LegacyTrial]:
@@ -108,14 +108,11 @@ def _link_experiment(experiment: Path, root: Path) -> None:
 def _runs(store: Any) -> Iterator[tuple[str, Run]]:
     from mlflow.entities import ViewType
 
-    for experiment in sorted(store.search_experiments(view_type=ViewType.ACTIVE_ONLY), key=lambda each: each.name):
-        token = None
-        while True:
-            page = store.search_runs([experiment.experiment_id], "", ViewType.ACTIVE_ONLY, PAGE, ["start_time"], token)
-            yield from ((experiment.name, run) for run in page)
-            token = page.token
-            if not token:
-                break
+    experiments = every_page(store.search_experiments, view_type=ViewType.ACTIVE_ONLY)
+    for experiment in sorted(experiments, key=lambda each: each.name):
+        asked = {"experiment_ids": [experiment.experiment_id], "filter_string": "", "order_by": ["start_time"]}
+        for run in every_page(store.search_runs, **asked, run_view_type=ViewType.ACTIVE_ONLY):
+            yield experiment.name, run
 
 
 def _trial(store: Any, run: Run, experiment: str, report: FileReport, objective: str) -> ForeignTrial:
