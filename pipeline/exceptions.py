@@ -47,8 +47,8 @@ class StudyError(PatchscaleError):
 
 
 def describe_error(error: BaseException) -> str:
-    """One line: type and message."""
-    return shortened(f"{type(error).__name__}: {error}", LONGEST)
+    """One line: type and message, without the statement that a database was asked."""
+    return shortened(f"{type(error).__name__}: {error}".partition("[SQL:")[0], LONGEST)
 
 
 def shortened(text: str, most: int) -> str:

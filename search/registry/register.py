@@ -25,7 +25,7 @@ from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
 from search.study.study import Study
 from search.tracking.locks import WAIT, registry_lock, study_lock
-from search.tracking.provenance import code_tags
+from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import NOTE, REGISTRATION_ROLE, STUDY, TRIAL_NUMBER
@@ -184,6 +184,7 @@ def _create_version(
         SOURCE: track_record.source,
         HORIZON: track_record.horizon,
         **gate_tags(gate),
+        **user_tags(),
         **code_tags(),
     }
     description = describe_version(best, members, packaged, track_record, gate)

@@ -125,7 +125,7 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they raise
     try:
         if database is not None:
             prepare_tracking(database, migrate=migrate)

@@ -1,9 +1,11 @@
+import optuna
 import pytest
 from optuna.trial import create_trial
 
 from search.audit.status import seconds_left, study_states
 from search.space.ranks import SearchSpace
 from search.tracking.locks import study_lock
+from search.tracking.stores import open_storage
 
 
 def state_of(stores):
@@ -105,3 +107,23 @@ def test_status_reads_the_stores_alone(make_study, stores, monkeypatch):
     make_study(2).schedule.set_user_attr("data_root", "/nowhere")
     monkeypatch.setattr("search.study.study.load_dataset", lambda *arguments: pytest.fail("data were read"))
     assert state_of(stores)["state"] == "queued"
+
+
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize("how", ["study", "file"])
+def test_a_study_whose_schedule_was_lost_stands_there_from_its_record(make_trained, stores, home, command, how):
+    study = make_trained(3, 2)
+    before = state_of(stores)
+    if how == "study":
+        optuna.delete_study(study_name=study.plan.study, storage=open_storage(stores))
+    else:
+        (home / "mlruns" / "optuna.db").unlink()
+    found = state_of(stores)
+    same = ("study", "budget", "horizon", "finished", "best_loss", "best_skill", "run_id")
+    assert {name: found[name] for name in same} == {name: before[name] for name in same}
+    assert (found["state"], found["issues"]) == ("schedule lost", ["schedule lost, repeat its hpo to restore it"])
+    code, out, _ = command("status")
+    assert code == 0 and "schedule lost" in out
+    for words in (["audit"], ["report"], ["register"], ["baselines"], ["supplement"]):
+        code, _, err = command(*words, study.plan.study)
+        assert (code, err.count("\n")) == (2, 1) and "schedule lost, repeat its hpo to restore it" in err

@@ -113,3 +113,21 @@ def test_artifacts_of_an_embedded_store_lie_beside_it(make, home):
     study = make()
     location = study.client.get_experiment(study.experiment_id).artifact_location
     assert location.startswith((home / "mlruns" / "artifacts").as_uri())
+
+
+def test_the_refusal_of_another_plan_gives_a_name_that_can_be_used_and_used_again(make):
+    study = make()
+    with pytest.raises(StoreError) as refused:
+        make(seed=5)
+    name = str(refused.value).rpartition("--study ")[2]
+    assert name.startswith(f"{study.plan.study}-")
+    assert make(seed=5, study=name).plan.seed == make(seed=5, study=name).plan.seed == 5
+    with pytest.raises(StoreError) as other:
+        make(seed=6)
+    assert not str(other.value).endswith(name)
+
+
+def test_every_run_says_who_made_it(make):
+    study = make()
+    tags = study.client.get_run(study.run_id).data.tags
+    assert tags["mlflow.user"] and tags["mlflow.source.name"]

@@ -112,3 +112,45 @@ def test_a_newer_schema_is_refused_with_what_reads_it(tmp_path, template):
     for migrate in (False, True):
         with pytest.raises(StoreError, match="with ffffffffffff; install the newer MLflow that made it"):
             open_tracking(resolve_stores(*uris(path.parent)), migrate=migrate)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of a test's own, of so many bytes, perhaps read-only from then on; skipped where it can't be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(*options):
+        command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "none", str(place)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no right to mount a disk here")
+        return place
+
+    yield mount
+    subprocess.run(["umount", str(place)], capture_output=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_made(disk, monkeypatch, command):
+    place = disk("size=600k")
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for arguments in (["status"], ["hpo", "--budget", "5K", "--trials", "1"]):
+        code, _, err = command(*arguments)
+        assert (code, err.count("\n")) == (2, 1) and ("full" in err or "No space left" in err), err
+        left = [path for path in place.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        assert not [path for path in left if ".part" in path.name or path.suffix == ".db"]
+
+
+@pytest.mark.slow
+def test_a_store_on_a_read_only_disk_is_read_and_what_would_write_says_so(disk, template, monkeypatch, command):
+    place = disk("size=8m")
+    shutil.copytree(template, place / "mlruns")
+    subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert command("status")[0] == 0
+    code, _, err = command("hpo", "--budget", "5K", "--trials", "1")
+    assert (code, err.count("\n")) == (2, 1) and "Read-only file system" in err
+    code, _, err = command("reconcile", "none")
+    assert (code, err.count("\n")) == (2, 1) and "Read-only file system" in err

@@ -39,3 +39,35 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, monkeypatch):
     for option, connect in (("tracking_uri", open_tracking), ("storage", open_storage)):
         with pytest.raises(StoreError, match=option):
             connect(resolve_stores(uri, uri))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *(
+            "sqlite://",
+            "sqlite:///",
+            "sqlite:///:memory:",
+            "sqlite:///file::memory:?cache=shared",
+            "sqlite+pysqlite:///x",
+        ),
+        *("sqlite:///file:x?mode=memory", "redis://h", "./mlruns", "databricks", "sqlite:///x.db?timeout=3"),
+    ],
+)
+def test_a_store_that_other_processes_can_not_open_is_refused_at_the_start(tmp_path, monkeypatch, command, uri):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for option in ("--tracking-uri", "--storage"):
+        code, out, err = command("status", option, uri)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "must be a store that every process can open, sqlite:///FILE or one of" in err and f"got {uri};" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.lesson("L44")
+def test_a_registry_of_another_project_is_not_written_to(home, stores, monkeypatch):
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{home}/theirs.db")
+    open_tracking(stores).create_registered_model("m")
+    assert not (home / "theirs.db").exists()
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI")
+    assert [model.name for model in open_tracking(stores).search_registered_models()] == ["m"]
