@@ -47,8 +47,8 @@ def is_ray_folder(path: Path) -> bool:
 
 
 def ray_folders(path: Path) -> Iterator[Path]:
-    """Folders of trials, by name."""
-    if any((path / part).is_file() for part in PARTS):
+    """Folders of trials, by name; one that holds a single such file is a folder of anything."""
+    if sum((path / part).is_file() for part in PARTS) > 1:
         yield path
         return
     for depth in range(1, DEPTH + 1):

@@ -61,4 +61,12 @@ def test_a_folder_is_named_by_what_is_read(results):
     assert folder_digest(results) == before
     (results / "a" / "result.json").write_text("{}\n")
     assert folder_digest(results) != before
-    assert is_ray_folder(results) and is_ray_folder(results / "a") and not is_ray_folder(results.parent.parent / "none")
+    before = folder_digest(results)
+    (results / "result.json").write_text("{}")
+    assert folder_digest(results) == before, "a file beside the trials is none of them"
+    assert (
+        not is_ray_folder(results / "c")
+        and is_ray_folder(results)
+        and is_ray_folder(results / "a")
+        and not is_ray_folder(results.parent.parent / "none")
+    )
