@@ -28,7 +28,10 @@ def _non_sessions(series: Series) -> list[str]:
     return [f"{day:%Y-%m-%d %a}" for day in dates.difference(expected)]
 
 
-@error("every session between the first and the last must have a bar", remedy="pull again, or take another source")
+@error(
+    "every session between the first and the last must have a bar",
+    remedy="pull again, take another source, or accept a trading halt: hpo --accept missing_sessions:DAY",
+)
 def _missing_sessions(series: Series) -> list[str]:
     dates, expected = _calendar_days(series)
     return [f"{day:%Y-%m-%d %a}" for day in expected.difference(dates)]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from model.spec.spec import Data
 from pipeline.calendars import calendar_of
 from pipeline.datasets.build import build_dataset
-from pipeline.datasets.dataset import DatasetVersion, load_dataset
+from pipeline.datasets.dataset import DatasetVersion, dataset_path, load_dataset
 from pipeline.exceptions import DataError, InputError
 from pipeline.snapshots.pull import pull
 from pipeline.snapshots.snapshot import Snapshot, latest_snapshots, list_snapshots, origin_of
@@ -81,7 +81,7 @@ def _origin(root: Path, data: Data) -> str:
 def _build(root: Path, data: Data, snapshots: list[Snapshot]) -> DatasetVersion:
     if not snapshots or snapshots[0].ticker != data.ticker:
         raise DataError(f"no snapshot of {data.ticker} from source {data.source} under {root}")
-    accepted = load_dataset(root, data.dataset).accepted
+    accepted = load_dataset(root, data.dataset).accepted if dataset_path(root, data.dataset).exists() else ()
     return build_dataset(root, snapshots[0], data.tier, auxiliary=snapshots[1:], accepted=accepted)
 
 

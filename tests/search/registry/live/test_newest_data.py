@@ -116,3 +116,9 @@ def test_what_was_accepted_of_the_models_data_is_accepted_of_the_newest(planned,
     assert newest_dataset(root, plan.data, today=made.dates[-1].date()).remarks == ()
     with pytest.raises(InputError, match="accept must name what a check finds, got missing_sessions:2009-07-03"):
         make_plan(replace(asked, accept=(f"missing_sessions:{halted}", "missing_sessions:2009-07-03")), root=root)
+
+
+def test_the_newest_bars_are_built_where_the_models_own_version_is_gone(planned):
+    plan, dataset, root = planned
+    dataset.path(root).unlink()
+    assert newest_dataset(root, plan.data, today=date(2019, 1, 1)).dataset.digest == dataset.digest
