@@ -148,7 +148,7 @@ def require_test_days(dates: pd.DatetimeIndex, rows: SplitRows, split: Split, *,
     held = int(((dates >= pd.Timestamp(split.test_start)) & (dates <= pd.Timestamp(split.test_end))).sum())
     raise InputError(
         f"test must have at least {horizon + 1} days for a horizon of {horizon}, got {held} between {split.test_start} "
-        f"and {split.test_end}; widen the split, or take a horizon of at most {max(held - 1, 1)}"
+        f"and {split.test_end}; widen the split" + (f", or take a horizon of at most {held - 1}" if held > 1 else "")
     )
 
 
