@@ -52,6 +52,6 @@ def settle_streams() -> None:
 
 def settle_warnings() -> None:
     """Where warnings were made errors (``-W error``), hold that against this project alone: libraries do warn."""
-    if any(action == "error" for action, *_ in warnings.filters):
+    if any(option.startswith("error") for option in sys.warnoptions):
         warnings.simplefilter("default")
         warnings.filterwarnings("error", module=OWN_PACKAGES)

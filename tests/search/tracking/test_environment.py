@@ -40,7 +40,8 @@ def test_what_others_say_is_taken_out_and_named(given, left, named):
     assert set(given) == left
 
 
-def test_warnings_that_were_made_errors_are_so_for_this_project_alone():
+def test_warnings_that_were_made_errors_are_so_for_this_project_alone(monkeypatch):
+    monkeypatch.setattr(sys, "warnoptions", ["error"])
     with warnings.catch_warnings():
         warnings.resetwarnings()
         warnings.simplefilter("error")
