@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.bars import PRICES, ROUNDING, adjusted
-from pipeline.checks.check import NotApplicable, Series, itemise, warning
+from pipeline.checks.check import NotApplicable, Series, error, itemise, warning
 
 SCALE_DAYS = 251
 """Days around a day over which the scale of its returns is taken: about one year."""
@@ -66,9 +66,10 @@ def _is_index(series: Series) -> bool:
     return series.ticker.startswith("^")
 
 
-@warning(
+@error(
     "the price must not jump by a split ratio overnight",
-    remedy="divide the earlier prices by the ratio, or take another source",
+    remedy="divide the earlier prices by the ratio, take another source, or accept a real jump: "
+    "hpo --accept unapplied_split:DAY",
 )
 def _unapplied_split(series: Series) -> list[str]:
     if _is_index(series):

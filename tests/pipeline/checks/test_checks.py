@@ -167,6 +167,7 @@ def test_the_severities_are_pinned():
         "price_bounds",
         "non_sessions",
         "missing_sessions",
+        "unapplied_split",
     }
 
 
