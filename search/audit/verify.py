@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from pipeline.datasets.dataset import load_dataset
 from pipeline.exceptions import PatchscaleError
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
-from search.tracking.database import SQLITE
+from search.tracking.database import database_of
 from search.tracking.stores import Stores, open_storage, open_tracking
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def _environment() -> Finding:
 
 
 def _store(name: str, uri: str, connect: Callable[[], object]) -> Finding:
-    path = Path(uri.removeprefix(SQLITE))
-    if uri.startswith(SQLITE) and not path.exists():
+    path = database_of(uri)
+    if path is not None and not path.exists():
         return True, f"{name}: {uri} not made yet"
     try:
-        if uri.startswith(SQLITE):
-            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        if path is not None:
+            with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
                 answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
             connection.close()
             if answer != "ok":
@@ -79,7 +79,8 @@ def _store(name: str, uri: str, connect: Callable[[], object]) -> Finding:
 
 
 def _stale_runs(stores: Stores) -> Finding:
-    if stores.tracking_uri.startswith(SQLITE) and not Path(stores.tracking_uri.removeprefix(SQLITE)).exists():
+    database = stores.tracking_database
+    if database is not None and not database.exists():
         return True, "runs: none yet"
     from search.tracking.locks import is_locked
     from search.tracking.reader import find_experiments, find_runs, matching

@@ -18,7 +18,8 @@ from search.study.request import HpoRequest
 from search.study.study import finished_trials
 from search.study.study_names import study_names
 from search.study.values import duration_text
-from search.tracking.stores import SQLITE, Stores, open_storage, resolve_stores
+from search.tracking.database import database_of
+from search.tracking.stores import Stores, open_storage, resolve_stores
 from search.workers.count import count_workers
 
 
@@ -63,7 +64,8 @@ def estimate_campaign(
 
 def finished_counts(stores: Stores) -> dict[str, int]:
     """Finished trials by study, of a schedule that exists; nothing is made where there is none."""
-    if stores.storage_uri.startswith(SQLITE) and not Path(stores.storage_uri.removeprefix(SQLITE)).exists():
+    database = database_of(stores.storage_uri)
+    if database is not None and not database.exists():
         return {}
     import optuna
 

@@ -9,11 +9,14 @@ from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from pipeline.exceptions import StoreError
 from pipeline.file_lock import file_lock
 
 SQLITE = "sqlite:///"
+READ_OTHERWISE = "%?#"
+"""Letters of a path that mean something else in an address."""
 TABLE_OF_REVISIONS = "alembic_version"
 TRACKED = {"runs": "true", "registered_models": "true", "experiments": "experiment_id != 0"}
 SCHEDULED = {"studies": "true"}
@@ -21,8 +24,33 @@ SCHEDULED = {"studies": "true"}
 
 
 def database_of(uri: str) -> Path | None:
-    """File of an embedded store, whatever it is called by; None for a server."""
-    return Path(os.path.realpath(uri.removeprefix(SQLITE))) if uri.startswith(SQLITE) else None
+    """File of an embedded store, whatever it is called by; None for a server.
+
+    Examples
+    --------
+    >>> database_of("sqlite:////a%2520b/mlflow.db"), database_of("postgresql://host/db")
+    (PosixPath('/a%20b/mlflow.db'), None)
+    """
+    return Path(os.path.realpath(unquote(uri.removeprefix(SQLITE)))) if uri.startswith(SQLITE) else None
+
+
+def uri_of(database: Path) -> str:
+    """Address of an embedded store, in which SQLAlchemy reads the same path again.
+
+    Examples
+    --------
+    >>> uri_of(Path("/ä b/100%/mlflow.db"))
+    'sqlite:////ä b/100%25/mlflow.db'
+    """
+    return SQLITE + "".join(quote(each) if each in READ_OTHERWISE else each for each in str(database))
+
+
+def remove_misread(uri: str) -> None:
+    """Remove the empty directory that MLflow makes where an address would lie if it were not read as one."""
+    misread = Path(uri.removeprefix(SQLITE))
+    if "%" in str(misread) and misread != database_of(uri):
+        with suppress(OSError):
+            os.removedirs(misread.parent)
 
 
 def lock_of(database: Path) -> Path:
@@ -59,7 +87,7 @@ def prepare_tracking(database: Path, *, migrate: bool) -> None:
                 "patchscale hpo or reconcile keeps a copy and migrates it"
             )
         _keep_copy(database)
-        engine = utils.create_sqlalchemy_engine(f"{SQLITE}{database}")
+        engine = utils.create_sqlalchemy_engine(uri_of(database))
         try:
             utils._upgrade_db(engine)
         finally:
@@ -85,7 +113,7 @@ def make_database(database: Path, make: Callable[[str], None]) -> None:
         left.unlink(missing_ok=True)
     part = database.with_name(f".{database.name}.{os.getpid()}.part")
     try:
-        make(f"{SQLITE}{part}")
+        make(uri_of(part))
         os.replace(part, database)
     finally:
         for left in database.parent.glob(f"{part.name}*"):

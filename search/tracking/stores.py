@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import StoreError, describe_error
 from search.tracking.database import SQLITE as SQLITE
-from search.tracking.database import database_of, prepare_storage, prepare_tracking
+from search.tracking.database import database_of, prepare_storage, prepare_tracking, remove_misread, uri_of
 from search.tracking.location import ARTIFACTS, follow_database
 
 if TYPE_CHECKING:
@@ -68,17 +68,17 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     StoreError
         If one is no store that every process of this project can open.
     """
-    default = f"{SQLITE}{Path.cwd() / RECORD_DIRECTORY / TRACKING_FILE}"
+    default = uri_of(Path.cwd() / RECORD_DIRECTORY / TRACKING_FILE)
     tracking_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default
     _require_shared("tracking_uri", tracking_uri, (*SERVERS, "http", "https"))
     home = Path.cwd() / RECORD_DIRECTORY
     database = database_of(tracking_uri)
     if database is not None:
-        home, tracking_uri = database.parent, f"{SQLITE}{database}"
-    storage = storage or f"{SQLITE}{home / STORAGE_FILE}"
+        home, tracking_uri = database.parent, uri_of(database)
+    storage = storage or uri_of(home / STORAGE_FILE)
     _require_shared("storage", storage, SERVERS)
     database = database_of(storage)
-    return Stores(tracking_uri=tracking_uri, storage_uri=f"{SQLITE}{database}" if database else storage, home=home)
+    return Stores(tracking_uri=tracking_uri, storage_uri=uri_of(database) if database else storage, home=home)
 
 
 def prepare_home(stores: Stores) -> None:
@@ -133,6 +133,7 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
         client.search_experiments(max_results=1)
         _artifact_repos_cache.clear()  # of stores that lay elsewhere when this process opened them
         if database is not None:
+            remove_misread(stores.tracking_uri)
             follow_database(database)
     except StoreError:
         raise

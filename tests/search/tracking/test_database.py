@@ -7,9 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
 
 from pipeline.exceptions import StoreError
-from search.tracking.database import make_database, prepare_tracking, revision, rows, tables
+from search.tracking.database import database_of, make_database, prepare_tracking, revision, rows, tables, uri_of
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
 
 PROJECT = Path(__file__).parents[3]
@@ -154,3 +157,28 @@ def test_a_store_on_a_read_only_disk_is_read_and_what_would_write_says_so(disk, 
     assert (code, err.count("\n")) == (2, 1) and "Read-only file system" in err
     code, _, err = command("reconcile", "none")
     assert (code, err.count("\n")) == (2, 1) and "Read-only file system" in err
+
+
+LETTERS = st.text("ab %?#ä+&'20", min_size=1, max_size=12).map(str.strip).filter(bool)
+
+
+@given(LETTERS)
+@settings(max_examples=50)
+def test_a_path_of_any_letters_is_the_same_to_sqlalchemy(name):
+    path = Path("/") / name / "mlflow.db"
+    assert database_of(uri_of(path)) == path
+    assert make_url(uri_of(path)).database == str(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["100%", "a%20b", "what?", "no #1"])
+def test_a_study_lives_in_a_folder_of_any_name(tmp_path, monkeypatch, command, template, name):
+    place = tmp_path / name
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    code, out, error = command("hpo", "--budget", "5K", "--trials", "1", "--max-epochs", "1", "--workers", "1")
+    assert code == 0, error
+    assert (place / "mlruns" / "optuna.db").exists() and "[1/1]" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+    assert command("verify")[0] == 0
