@@ -52,6 +52,7 @@ def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monke
     short = {**BASELINES, "boosting": Boosting(max_iter=20, n_folds=2)}
     monkeypatch.setattr("search.trial.baselines.BASELINES", short)
     TrialRunner(study, planned[1], device="cpu", report=lambda event: None, should_stop=lambda: False).run_next()
+    (before,) = runs(study, "trial")
     log_baselines(study)
     (trial,) = runs(study, "trial")
     days = predictions(study, trial.info.run_id, tmp_path / "trial")
@@ -79,7 +80,7 @@ def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monke
     assert carried.metrics[SKILL_OVER] == pytest.approx(1 - trial.data.metrics["best/loss"] / best)
     assert found[carried.tags["baseline.best"]].data.metrics["best/loss"] == best
     named = f"best baseline on the same days: {carried.tags['baseline.best']}, log loss {best:.4f}; skill over it "
-    assert named in carried.tags[NOTE] and "not logged yet" in trial.data.tags[NOTE]
+    assert named in carried.tags[NOTE] and "not logged yet" in before.data.tags[NOTE]
     assert {run.info.run_name for run in found.values()} == {f"baseline {name}" for name in found}
     assert all("one of them" in run.data.tags[NOTE] and run.data.tags[COLOUR] == GREY for run in found.values())
     (held,) = [each for each in study.client.list_artifacts(trial.info.run_id, "predictions") if "preview" in each.path]
