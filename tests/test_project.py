@@ -1,5 +1,6 @@
 """The project's own shape: lists in step, entry points that exist."""
 
+import os
 import re
 import tomllib
 from importlib.metadata import version
@@ -107,3 +108,9 @@ def test_every_lesson_has_a_test():
     marked = re.findall(r'lesson\("L(\d+)"\)', "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py")))
     kept = {*range(1, 46), 49, 50} - {41}
     assert kept <= set(map(int, marked)) <= set(range(1, 51))
+
+
+def test_a_clone_has_the_directory_to_which_its_link_points():
+    """Else MLflow, which opens the link before any code of ours runs, finds no directory for its database."""
+    assert (ROOT / "mlruns" / ".gitkeep").exists()
+    assert os.readlink(ROOT / "mlflow.db") == "mlruns/mlflow.db"
