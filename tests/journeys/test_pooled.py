@@ -69,6 +69,7 @@ def test_the_checkpoint_of_a_pooled_trial_needs_nothing_else(pooled, tmp_path):
     assert float(np.abs(model.offset.weight_F.numpy()).max()) > 0
 
 
+@pytest.mark.slow
 def test_a_study_is_not_continued_with_another_pool_or_offset(pooled, stores, tmp_path):
     from pipeline.exceptions import StoreError
 

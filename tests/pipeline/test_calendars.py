@@ -21,6 +21,7 @@ def test_closures_that_no_rule_tells_are_known():
     assert [day.day for day in days] == [10, 17]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calendar", sorted({NEW_YORK, *BY_INDEX.values(), *BY_SUFFIX.values()}))
 def test_every_calendar_that_is_named_exists(calendar):
     assert len(sessions(calendar, date(2024, 1, 1), date(2024, 12, 31))) > 240

@@ -27,6 +27,7 @@ def taken(times, zone):
     return exchange_dates(pd.DatetimeIndex(local), pd.TimedeltaIndex(offsets), zone)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L14")
 @given(
     calendar=st.sampled_from(sorted(ZONES)),

@@ -12,6 +12,7 @@ SPAN = (date(2008, 1, 1), date(2019, 12, 31))
 CALENDARS = ("XNYS", "XTKS", "XETR", "XLON", "XMAD", "XHKG", "XASX", "XTSE", "XPAR", "XKRX", "BVMF", "XSHG", "XWAR")
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L43")
 @pytest.mark.parametrize("calendar", CALENDARS)
 @pytest.mark.parametrize("known", [True, False])
@@ -21,6 +22,7 @@ def test_a_series_that_ends_with_its_year_has_that_year(calendar, known):
     assert full_years(dates, calendar if known else None) == list(range(2008, 2020))
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L43")
 @pytest.mark.parametrize("calendar", CALENDARS)
 def test_a_session_that_is_missing_at_an_end_is_missed_by_the_calendar(calendar):

@@ -48,6 +48,7 @@ def _store_error(path: Path) -> str:
     return message
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L8")
 def test_loading_gives_the_spec_and_bit_equal_predictions(
     path: Path, spec: Spec, trained: PatchTST, windows: Windows

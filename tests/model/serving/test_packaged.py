@@ -51,6 +51,7 @@ def written(parts, tmp_path):
     return tmp_path / "package"
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L17")
 def test_every_day_is_forecast_as_offline(case):
     packaged, frame, offline = case

@@ -132,6 +132,7 @@ def test_dates_are_those_of_the_series():
     assert parse_split("2014-12-31/2016-12-31/2018-12-31", pd.DatetimeIndex(DATES)) == auto_split(DATES)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L43")
 @pytest.mark.parametrize("calendar", ["XTKS", "XETR", "XLON", "XMAD", "XASX", None])
 def test_auto_ends_with_the_last_year_of_every_exchange(calendar):

@@ -38,6 +38,7 @@ def scheduled(spec):
     return make
 
 
+@pytest.mark.slow
 def test_stores_that_say_the_same_agree(scheduled, recorded):
     trials = [scheduled(), scheduled(run_id="run-1")]
     assert list(disagreements(trials, [recorded(), recorded("run-1", number=1)], running=False)) == []

@@ -27,6 +27,7 @@ def test_below_target_is_missing(make_trained):
     assert audit_study(study).missing == ["6 of 8 trials finished"]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L31")
 @pytest.mark.lesson("L9")
 def test_coverage_is_the_records_not_the_schedules(study):

@@ -109,6 +109,7 @@ def test_status_reads_the_stores_alone(make_study, stores, monkeypatch):
     assert state_of(stores)["state"] == "queued"
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize("how", ["study", "file"])
 def test_a_study_whose_schedule_was_lost_stands_there_from_its_record(make_trained, stores, home, command, how):

@@ -161,6 +161,7 @@ def test_a_study_without_forecasts_says_so(make_study):
         load_forecasts(make_study(3))
 
 
+@pytest.mark.slow
 def test_another_plan_s_trials_do_not_enter(study):
     split = replace(study.plan.split, test_end=date(2018, 11, 30))
     other = replace(study, plan=replace(study.plan, split=split))

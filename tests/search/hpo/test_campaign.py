@@ -68,6 +68,7 @@ def nothing_is_there(stores):
     return open_storage(stores).get_all_studies() == [] and runs(stores) == {}
 
 
+@pytest.mark.slow
 def test_budgets_are_outside_horizons_inside_in_the_order_given(request_):
     cells = plan_campaign(request_, ["6K", "5K"], [3, 1])
     assert [(c.plan.budget, c.plan.target.horizon) for c in cells] == [("6K", 3), ("6K", 1), ("5K", 3), ("5K", 1)]

@@ -41,6 +41,7 @@ def queued(stores, name="theirs"):
     return [t.system_attrs["fixed_params"] for t in trials if t.user_attrs.get("forced") == "imported"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("direction", "first"), [("minimize", 1.2e-3), ("maximize", 1e-3)])
 def test_settings_are_queued_best_first_and_once_and_no_result_is_taken_over(theirs, stores, command, direction, first):
     study, architectures = theirs(3, direction)

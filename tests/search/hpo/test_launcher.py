@@ -82,6 +82,7 @@ def test_a_run_of_somebody_s_own_is_left_alone(launched, study, monkeypatch, cap
     assert study.client.get_run(own).to_dictionary() == before
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L44")
 @pytest.mark.parametrize("uri", ["", "sqlite:///{}/of-another-project.db", "file:///there/mlruns"])
 def test_a_run_without_a_store_makes_none(launched, monkeypatch, home, uri):

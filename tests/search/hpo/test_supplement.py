@@ -48,6 +48,7 @@ def test_exactly_the_gaps_are_queued_like_every_forced_trial_and_fill_them(study
     assert not any("extreme" in line for line in audit_study(study).missing)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 def test_what_is_queued_already_is_not_queued_again(make_trained):
     study = make_trained(2, 2)
@@ -64,6 +65,7 @@ def test_running_trials_count_as_coming_only_while_somebody_works(make_trained):
     assert len(find_shortfall(study, running=False).coming) == 4
 
 
+@pytest.mark.slow
 def test_where_asks_for_one_trial_with_these_values_only(make_trained):
     study = make_trained(6, 6)
     assert find_shortfall(study, ["n_layers=6"]).missing == ()

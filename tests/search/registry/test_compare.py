@@ -38,6 +38,7 @@ def test_a_better_version_is_named_whichever_comes_first(console):
         assert words in text
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L23")
 def test_no_difference_says_what_the_days_could_show():
     near, far = track_records(0.0)

@@ -56,6 +56,7 @@ def test_a_finished_record_that_makes_no_spec_has_a_problem(study, add):
     assert "a record's params must make a spec" in broken.problem
 
 
+@pytest.mark.slow
 def test_a_trial_that_ended_before_its_params_were_written_has_none(study, add):
     add(0, status="FAILED", params={})
     (trial,) = recorded_trials(study)

@@ -34,6 +34,7 @@ def hard_delete(study, run_id):
     SqlAlchemyStore(study.client.tracking_uri, "unused")._hard_delete_run(run_id)
 
 
+@pytest.mark.slow
 def test_stores_that_agree_are_left_alone(study):
     assert restore(study) == (study, [])
 

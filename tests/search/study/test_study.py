@@ -62,6 +62,7 @@ def test_a_study_refuses_another_plan_and_names_the_difference(make, field, valu
         make(**{field: value})
 
 
+@pytest.mark.slow
 def test_a_study_can_be_continued_with_another_sampler(stores, planned):
     plan, _, root = planned
     for sampler in ("tpe", "gp"):

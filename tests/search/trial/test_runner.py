@@ -97,6 +97,7 @@ def test_forced_and_sampled_trials_leave_the_same_record(study, runner):
     assert set(forced.user_attrs) - {"forced"} == set(sampled.user_attrs)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L25")
 def test_a_failing_trial_is_failed_in_both_stores_with_its_traceback(study, runner, events, monkeypatch):
     def diverge(*arguments):

@@ -38,6 +38,7 @@ def test_a_column_is_read_as_it_was_written_or_refused(days, label):
         assert found == days and said.startswith("dates ")
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L38")
 @given(days=st.lists(st.dates(date(1990, 1, 1), date(2026, 1, 1)), min_size=1, max_size=30))
 def test_what_can_be_read_in_two_ways_is_read_in_none_until_the_order_is_said(days):

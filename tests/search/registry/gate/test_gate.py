@@ -227,6 +227,7 @@ def test_on_the_days_that_chose_it_the_whole_search_is_held_against_the_champion
     assert walked.answer == "pass" and "search_p_value" not in walked.figures
 
 
+@pytest.mark.slow
 def test_a_missing_baseline_is_named_with_its_command(market):
     track_record, good, _, _ = market
     bare = replace(

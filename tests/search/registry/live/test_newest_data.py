@@ -47,6 +47,7 @@ def test_stale_bars_are_said_to_be(planned):
     assert "the newest session here is 2018-12-31, the exchange has had 3 since, the last on 2019-01-04" in remark
 
 
+@pytest.mark.slow
 def test_another_source_is_taken_where_one_is_named(planned, csv):
     plan, _, root = planned
     found = newest_dataset(root, plan.data, source=csv(4000), today=date(2015, 1, 1))
@@ -101,6 +102,7 @@ def test_a_study_of_files_knows_its_directory_and_settings(planned, csv):
     assert again.dataset.digest == found.dataset.digest
 
 
+@pytest.mark.slow
 def test_what_was_accepted_of_the_models_data_is_accepted_of_the_newest(planned, csv, tmp_path):
     _, _, root = planned
     source = csv(4200)

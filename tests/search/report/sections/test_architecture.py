@@ -20,6 +20,7 @@ def test_importances_name_both_methods_and_few_trials_have_none(inputs, measured
     assert "it takes 20 finished trials" in words(section) and "there are 5" in words(section)
 
 
+@pytest.mark.slow
 def test_shape_is_judged_against_noise(inputs, measured):
     effects = shape_effects(inputs, measured)
     assert set(effects) == {ASPECT, HEADS}
