@@ -26,7 +26,8 @@ def read_number(value: object) -> float | None:
     (1e-05, -inf, None, None)
     """
     if isinstance(value, str):
-        return float(value) if _NUMBER.fullmatch(value.strip()) else None
+        text = value.strip()
+        return float(text) if _NUMBER.fullmatch(text) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if isinstance(value, float) or abs(value) <= LARGEST else None

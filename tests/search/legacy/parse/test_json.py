@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
@@ -313,6 +313,7 @@ leaves = (
 entry = st.dictionaries(keys, leaves | st.lists(leaves) | st.dictionaries(keys, leaves), min_size=1)
 
 
+@example([{"arch_idx": "0\x1f"}], {})
 @given(st.lists(entry, max_size=3), st.dictionaries(keys, leaves))
 def test_any_document_is_read_or_refused(parse, found, wrapper):
     for document in (found, {**wrapper, "trials": found}):
