@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["import_files", "parse_files"]
 
-LOCK = "legacy-import"
+LOCK, WAIT_SECONDS = "legacy-import", 600.0
 BOARD = "legacy"
 EXPERIMENT, FOREIGN_EXPERIMENT = "patchscale-legacy-", "patchscale-imported-"
 MAX_PARAMS = 100
@@ -74,7 +74,7 @@ def import_files(
     """
     prepare_home(stores)
     client = open_tracking(stores)
-    with study_lock(stores, LOCK):
+    with study_lock(stores, LOCK, wait=WAIT_SECONDS):
         importer = _Importer(client, stores, look_up(client), advance)
         for source, report in parsed:
             importer.add(source, report)

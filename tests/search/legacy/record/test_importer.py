@@ -320,3 +320,12 @@ def test_parsing_alone_writes_nothing(tmp_path, monkeypatch):
     [(_, report)] = parse_files([tmp_path / "study.log"])
     assert len(report.trials) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["study.log"]
+
+
+@pytest.mark.lesson("L40")
+def test_a_second_import_waits_for_the_first_and_adds_nothing(launch, home, recorded):
+    (home / "study.log").write_text(LOG, encoding="utf-8")
+    both = [launch("import", "study.log") for _ in range(2)]
+    said = [process.communicate(timeout=1500)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert len(recorded()) == 3
