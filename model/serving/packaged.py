@@ -35,8 +35,12 @@ DAYS = ("last", "all")
 LAST, ALL = DAYS
 BATCH = 512
 LEAST_COMMON, LEAST_AGREEMENT = 60, 0.98
-"""Days of training among the bars that tell whose they are, and the rank correlation of returns there (an index and
-the fund on another one of the same market reach 0.9, the same series from another vendor 0.999)."""
+"""Days of training among the bars that tell whose they are, and the least rank correlation of returns there.
+
+In years of 250 days from 1999 to 2024, SPY, DIA, QQQ, ^DJI and ^IXIC reach at most 0.979 with a series of another
+index but QQQ with ^IXIC (up to 0.996), and ^DJI with its fund DIA 0.994 in the median; closes rounded to cents keep
+0.9997.
+"""
 
 Array = npt.NDArray[np.float64]
 

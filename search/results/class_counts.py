@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from search.study.study import Study
 
 MIN_CLASS_DAYS = 10
-"""Days of either class below which no interval is given: with two, one of 95 % held the truth in 53 % of draws."""
+"""Days of either class below which no interval is given.
+
+Of 300 simulated 95 % intervals of an AUC on 502 days, 56 % held the truth with two positive days and 90 % with ten.
+"""
 
 
 def counts_in_words(n_days: int, n_positive: int) -> str:
