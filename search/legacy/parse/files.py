@@ -18,8 +18,8 @@ from search.legacy.recover.column_map import ColumnMap
 from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial
 
-Parser = Callable[[SourceFile, FileReport], list[LegacyTrial]]
-ForeignParser = Callable[[SourceFile, FileReport, ColumnMap, str], list[LegacyTrial]]
+Parser = Callable[[SourceFile, FileReport], Sequence[LegacyTrial]]
+ForeignParser = Callable[[SourceFile, FileReport, ColumnMap, str], Sequence[LegacyTrial]]
 PARSERS: dict[str, Parser] = {"csv": parse_csv, "json": parse_json_trials, "log": parse_log}
 FOREIGN_PARSERS: dict[str, ForeignParser] = {
     OPTUNA: parse_optuna,

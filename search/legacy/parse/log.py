@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from pipeline.exceptions import InputError
 from search.legacy.parse.log_lines import FAIL, MAX_LINE, LogLine, read_line
 from search.legacy.parse.log_studies import Parts, StudyPart
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
+from search.legacy.parse.spilled import Spilled
 from search.legacy.recover.build import build_trial
 from search.legacy.recover.fields import Fields, canonical, read_number
 from search.legacy.recover.report import FileReport
@@ -21,22 +22,22 @@ EXACT = ("arch_idx", "d_model", "n_layers", "n_heads", "epochs", "batch_size")
 ROUNDED = ("learning_rate", "dropout")
 OBJECTIVE = "objective_"
 PARAMETERS = (*EXACT, *ROUNDED, "d_ff", "d_ff_ratio", "weight_decay", "warmup_steps")
-MAX_OPEN = 100
+MAX_OPEN, RECENT = 100, 100
 FOREIGN, BROKEN, LONG, UNFINISHED_LINE = "not about a trial", "truncated or malformed", "too long", "no line end"
 
 
 @dataclass(kw_only=True, slots=True)
 class _Pending:
-    """A trial while the log is read: places and texts of its lines, of which any may be missing."""
+    """A trial while the log is read: where its lines wait, of which any may be missing."""
 
     number: int
     part: StudyPart
-    start: tuple[int, str] | None = None
-    forced: tuple[int, str] | None = None
-    end: tuple[int, str] | None = None
+    start: int | None = None
+    forced: int | None = None
+    end: int | None = None
     mixed: bool = False
     drawn_otherwise: bool = False
-    flags: list[str] = field(default_factory=list)
+    flags: tuple[str, ...] = ()
 
 
 class _Open(NamedTuple):
@@ -47,7 +48,7 @@ class _Open(NamedTuple):
     forced: LogLine | None
 
 
-def parse_log(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
+def parse_log(source: SourceFile, report: FileReport) -> Sequence[LegacyTrial]:
     """Read every trial line; other lines are skipped and listed.
 
     A finish line belongs to the open trial of its number with whose printed values its parameters
@@ -69,7 +70,7 @@ def parse_log(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
             f"a legacy log must have lines like 'Trial 7: arch_idx=57, d_model=64, …', got none in {source.name}; "
             "check that it is the log of a study, or say its kind with --kind"
         )
-    return [build(trial) for trial in reading.trials]
+    return Spilled(map(reading.build, reading.trials))
 
 
 def _lines(source: SourceFile, report: FileReport) -> Iterator[LogLine]:
@@ -92,10 +93,12 @@ def _lines(source: SourceFile, report: FileReport) -> Iterator[LogLine]:
 
 @dataclass(kw_only=True, slots=True)
 class _Reading:
-    """What has been read of a log so far."""
+    """What has been read of a log so far; lines wait in a file until the log's end, when it is known whose they are."""
 
+    lines: Spilled[tuple[int, str]] = field(default_factory=Spilled)
+    recent: dict[int, LogLine] = field(default_factory=dict)
     trials: list[_Pending] = field(default_factory=list)
-    open: dict[int, list[_Open]] = field(default_factory=dict)
+    open: dict[int, list[_Pending]] = field(default_factory=dict)
     failed: dict[int, _Pending] = field(default_factory=dict)
     forced: LogLine | None = None
     parts: Parts = field(default_factory=Parts)
@@ -114,15 +117,15 @@ class _Reading:
             self._end(line)
 
     def _begin(self, line: LogLine, report: FileReport) -> None:
-        trial = _Pending(number=line.number, part=self.parts.current, start=(line.line, line.text))
+        trial = _Pending(number=line.number, part=self.parts.current, start=self._keep(line))
         forced, self.forced = self.forced, None
         if forced is not None and read_number(forced.says["dropout"]) == read_number(line.says.get("dropout")):
-            trial.forced = (forced.line, forced.text)
+            trial.forced = self._keep(forced)
         elif forced is not None:
             report.skip(forced.line, "forced dropout of no trial")
         self.trials.append(trial)
         waiting = self.open.setdefault(line.number, [])
-        waiting.append(_Open(trial, line, forced if trial.forced else None))
+        waiting.append(trial)
         del waiting[:-MAX_OPEN]
         self.failed.pop(line.number, None)
         self.parts.note_start(line)
@@ -131,22 +134,22 @@ class _Reading:
         if self._says_the_failure_again(line):
             return
         self.parts.note_end(line)
-        waiting = self.open.get(line.number, [])
+        waiting = [self._opened(trial) for trial in self.open.get(line.number, ())]
         fitting = [each for each in waiting if _fits(each, line)]
         otherwise = [] if fitting else [each for each in waiting if _fits(each, line, apart_from=("dropout",))]
         fitting = fitting or otherwise
         if len({(repr(each.start.says), each.trial.part.name) for each in fitting}) == 1:
             trial = fitting[-1].trial
-            waiting.remove(fitting[-1])
-            trial.end, trial.drawn_otherwise = (line.line, line.text), bool(otherwise)
+            self._close(trial)
+            trial.end, trial.drawn_otherwise = self._keep(line), bool(otherwise)
             if trial.part.name != self.parts.current.name:
                 trial.mixed = self.parts.current.mixed = True
         else:
-            trial = _Pending(number=line.number, part=self.parts.current, end=(line.line, line.text))
+            trial = _Pending(number=line.number, part=self.parts.current, end=self._keep(line))
             starts = [str(each.start.line) for each in fitting or waiting]
             if starts:
                 word = "more than one start line fits" if fitting else "no start line fits"
-                trial.flags.append(f"{word} this end of trial {line.number}: see lines {', '.join(starts[:10])}")
+                trial.flags = (f"{word} this end of trial {line.number}: see lines {', '.join(starts[:10])}",)
             self.trials.append(trial)
         if line.says.get("state") == FAIL:
             self.failed[line.number] = trial
@@ -157,17 +160,43 @@ class _Reading:
         if line.says.get("state") != FAIL or trial is None or trial.end is None:
             return False
         del self.failed[line.number]
-        first = _read(trial.end)
+        first = self._line(trial.end)
         if _says_value_only(first) == _says_value_only(line):
             return False
         if _says_value_only(first):
-            trial.end = (line.line, line.text)
+            trial.end = self._keep(line)
         return True
 
+    def build(self, trial: _Pending) -> LegacyTrial:
+        """Make a trial of what its lines say."""
+        places = (trial.start, trial.end, trial.forced)
+        return _build(trial, *(None if at is None else self._line(at) for at in places))
 
-def build(trial: _Pending) -> LegacyTrial:
-    """Make a trial of what its lines say."""
-    start, end, forced = (None if each is None else _read(each) for each in (trial.start, trial.end, trial.forced))
+    def _opened(self, trial: _Pending) -> _Open:
+        assert trial.start is not None, "it was begun"
+        start = self.recent.get(trial.start) or self._line(trial.start)
+        return _Open(trial, start, None if trial.forced is None else self._line(trial.forced))
+
+    def _close(self, trial: _Pending) -> None:
+        waiting = [each for each in self.open.pop(trial.number) if each is not trial]
+        if waiting:
+            self.open[trial.number] = waiting
+
+    def _keep(self, line: LogLine) -> int:
+        """Let a line wait; the last ones are at hand, as most trials end before many others begin."""
+        at = self.lines.append((line.line, line.text))
+        self.recent[at] = line
+        self.recent.pop(at - RECENT, None)
+        return at
+
+    def _line(self, at: int) -> LogLine:
+        number, text = self.lines[at]
+        line = read_line(text, number)
+        assert line is not None, "it was read before"
+        return line
+
+
+def _build(trial: _Pending, start: LogLine | None, end: LogLine | None, forced: LogLine | None) -> LegacyTrial:
     part = trial.part
     mixed = part.mixed or trial.mixed
     said = _said(trial.number, start, forced, end)
@@ -203,12 +232,6 @@ def build(trial: _Pending) -> LegacyTrial:
 
 def _says_value_only(failure: LogLine) -> bool:
     return failure.says.get("error_message", "").startswith("with value")
-
-
-def _read(kept: tuple[int, str]) -> LogLine:
-    line = read_line(kept[1], kept[0])
-    assert line is not None, "it was read before"
-    return line
 
 
 def _said(number: int, start: LogLine | None, forced: LogLine | None, end: LogLine | None) -> dict[str, Any]:

@@ -70,10 +70,21 @@ class StudyPart:
 
 @dataclass(kw_only=True, slots=True)
 class Parts:
-    """Parts of a log as it is read."""
+    """Parts of a log as it is read.
+
+    Parameters
+    ----------
+    current : StudyPart
+        The one whose lines are read.
+    earlier : list of StudyPart
+        Those before it in which there was a trial.
+    values_of : dict
+        Values of the last part of a name, if it has some.
+    """
 
     current: StudyPart = field(default_factory=StudyPart)
     earlier: list[StudyPart] = field(default_factory=list)
+    values_of: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def begin(self, line: LogLine) -> None:
         """Begin the part of a line that names a study, or the script that will make one.
@@ -89,10 +100,9 @@ class Parts:
             return
         made = line.form == IN_MEMORY
         at_once = last.name not in (None, line.says["name"]) and not last.script and last.trials == 0
-        same = [part for part in (*self.earlier, last) if part.name == line.says["name"] and not made]
         self._add(StudyPart(name=line.says["name"], fresh=made, mixed=at_once or (last.mixed and not made)))
-        if same:
-            self.current.values = same[-1].values
+        if not made:
+            self.current.values = self.values_of.get(line.says["name"], self.current.values)
 
     def note_start(self, line: LogLine) -> None:
         """Take a trial that begins: a number that a fresh study has begun, or that goes on another's, is another's."""
@@ -144,8 +154,13 @@ class Parts:
         return number > self.current.last + 1 and any(part.begun and number == part.last + 1 for part in self.earlier)
 
     def _add(self, part: StudyPart) -> None:
-        self.earlier.append(self.current)
-        self.current = part
+        last, self.current = self.current, part
+        if last.trials:
+            self.earlier.append(last)
+        if last.name is not None and last.values:
+            self.values_of[last.name] = last.values
+        elif last.name is not None:
+            self.values_of.pop(last.name, None)
 
 
 def _best(line: LogLine) -> Best | None:

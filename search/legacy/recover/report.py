@@ -23,7 +23,7 @@ class FileReport:
         Of the file.
     lines : int
         Read.
-    trials : list of LegacyTrial
+    trials : sequence of LegacyTrial
         Found in it.
     skipped : dict
         Line numbers by reason, as ranges ``[first, last]``, at most a thousand of them.
@@ -45,7 +45,7 @@ class FileReport:
     name: str
     kind: str
     lines: int = 0
-    trials: list[LegacyTrial] = field(default_factory=list)
+    trials: Sequence[LegacyTrial] = field(default_factory=list)
     skipped: dict[str, list[list[int]]] = field(default_factory=dict)
     skipped_lines: Counter[str] = field(default_factory=Counter)
     repeated: list[str] = field(default_factory=list)

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
 from search.legacy.parse import log as parse_log
+from search.legacy.parse import spilled, stream
 from search.legacy.record.importer import parse_files
 
 STUDY = "[I 2025-12-12 00:00:00,000] A new study created in memory with name: phase6a_2M_h1_threshold_1pct"
 PER_TRIAL = 10_000
+HELD_PER_TRIAL = 800
 BEST = " Best is trial 0 with value: 0.1."
 
 
@@ -258,6 +260,39 @@ def test_memory_does_not_grow_with_the_length_of_a_log(tmp_path):
         return found - epochs * PER_TRIAL
 
     assert peak(200) < peak(20) + 2**20
+
+
+def named(number):
+    return STUDY.replace("threshold", f"threshold{number}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lines", "held"),
+    [
+        (lambda n: [start(n), finish(n)], HELD_PER_TRIAL),
+        (lambda n: [start(n)], HELD_PER_TRIAL),
+        (lambda n: [finish(n)], HELD_PER_TRIAL),
+        (lambda n: [named(n), start(0), finish(0)], 2 * HELD_PER_TRIAL),
+        (lambda n: [*map(named, range(20 * n, 20 * n + 20)), *([] if n else [start(0), finish(0)])], 100),
+    ],
+    ids=["finished", "begun", "ended", "each in a study of its own", "studies without a trial"],
+)
+def test_memory_hardly_grows_with_the_trials_of_a_log(tmp_path, monkeypatch, lines, held):
+    monkeypatch.setattr(spilled, "HELD", 1)
+    monkeypatch.setattr(stream, "CHUNK", 4096)
+
+    def peak(trials):
+        path = tmp_path / "trials.log"
+        path.write_text("\n".join([STUDY, *(line for n in range(trials) for line in lines(n))]) + "\n")
+        tracemalloc.start()
+        parse_files([path])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    fewer, more = 120, 360
+    assert peak(more) - peak(fewer) < held * (more - fewer)
 
 
 LINES = (

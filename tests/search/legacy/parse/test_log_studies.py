@@ -117,3 +117,17 @@ def test_a_part_knows_where_it_was_made():
     assert (parts.current.name, parts.current.fresh) == ("phase6a_2M_h1_x", True)
     parts.begin(read_line(STORED.format(3), 2))
     assert (parts.current.fresh, parts.current.mixed) == (False, True), "two studies at once, of which none ran a trial"
+
+
+def test_a_study_without_trials_is_forgotten_and_still_parts_those_of_its_name():
+    parts = Parts()
+
+    def take(*texts):
+        for text in texts:
+            line = read_line(text, 1)
+            {"start": parts.note_start, "finish": parts.note_end}.get(line.kind, parts.begin)(line)
+
+    take(STORED.format(1), start(0), finish(0, 0.31, 0, 0.31), STORED.format(3), STORED.format(1))
+    assert parts.current.values == {0: 0.31} and len(parts.earlier) == 1
+    take(NEW.format(1), STORED.format(1))
+    assert parts.current.values == {} and len(parts.earlier) == 1
