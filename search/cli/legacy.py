@@ -62,9 +62,10 @@ def import_results(
     continuation = None
     if budget is not None:
         from search.hpo.continued import plan_continuation, queue_continuation
+        from search.legacy.parse.spilled import Spilled
 
         request = HpoRequest(budget=budget, tracking_uri=tracking_uri, storage=storage, **continued)
-        continuation = plan_continuation(request, [trial for _, report in parsed for trial in report.trials])
+        continuation = plan_continuation(request, Spilled(trial for _, report in parsed for trial in report.trials))
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*shown, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("trials", total=sum(len(report.trials) for _, report in parsed))

@@ -74,7 +74,8 @@ def plan_continuation(request: HpoRequest, trials: Sequence[LegacyTrial]) -> Con
     by_dimensions = {tuple(getattr(a, each) for each in DIMENSIONS): a for a in plan.grid().architectures}
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     left: Counter[str] = Counter()
-    for trial in sorted(trials, key=_rank):
+    ranks = [_rank(trial) for trial in trials]
+    for trial in (trials[at] for at in sorted(range(len(trials)), key=ranks.__getitem__)):
         problem, params = _map(trial, by_dimensions, plan)
         if problem:
             left[problem] += 1

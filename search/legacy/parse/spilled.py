@@ -99,3 +99,36 @@ class Spilled(Sequence[Item]):
         self._file.seek(self._ends[at])
         item: Item = pickle.loads(self._file.read(self._ends[at + 1] - self._ends[at]))
         return item
+
+
+class Picked(Sequence[Item]):
+    """Some items of a sequence, which are read there each time.
+
+    Parameters
+    ----------
+    items : sequence
+        That has them.
+    at : sequence of int
+        Where each stands in it.
+
+    Examples
+    --------
+    >>> found = Picked("abcd", [3, 1])
+    >>> list(found), found[1], found[:1]
+    (['d', 'b'], 'b', ['d'])
+    """
+
+    def __init__(self, items: Sequence[Item], at: Sequence[int]) -> None:
+        self._items, self._at = items, at
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        return len(self._at)
+
+    @overload
+    def __getitem__(self, at: int) -> Item: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Item]: ...
+    def __getitem__(self, at: int | slice) -> Item | list[Item]:
+        """Read an item, or a list of some."""
+        return [self._items[each] for each in self._at[at]] if isinstance(at, slice) else self._items[self._at[at]]

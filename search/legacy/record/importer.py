@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.legacy.parse.files import parse_files
 from search.legacy.parse.source import SourceFile
+from search.legacy.parse.spilled import Picked
 from search.legacy.record.present import ALSO, Present, look_up
 from search.legacy.record.runs import (
     FILE,
@@ -20,7 +21,7 @@ from search.legacy.record.runs import (
     trial_params,
     trial_tags,
 )
-from search.legacy.record.twins import Known, known_trial, what_is_new
+from search.legacy.record.twins import Known, family, known_trial, what_is_new
 from search.legacy.recover.fields import printable
 from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import FOREIGN, SINGLE, LegacyTrial, digest
@@ -76,8 +77,8 @@ def import_files(
     client = open_tracking(stores)
     with study_lock(stores, LOCK, wait=WAIT_SECONDS):
         importer = _Importer(client, stores, look_up(client), advance)
-        for source, report in parsed:
-            importer.add(source, report)
+        for number, (source, report) in enumerate(parsed, 1):
+            importer.add(source, report, is_last=number == len(parsed))
     return [board_link(experiment_id, BOARD) for experiment_id in importer.experiments.values()]
 
 
@@ -98,19 +99,25 @@ class _Importer:
     advance: Callable[[], None]
     experiments: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
+    compares_later: bool = True
 
-    def add(self, source: SourceFile, report: FileReport) -> None:
-        """Write one file's trials, a parent run a study of each horizon."""
-        groups: dict[tuple[str, str], list[LegacyTrial]] = {}
-        for trial in report.trials:
+    def add(self, source: SourceFile, report: FileReport, *, is_last: bool = False) -> None:
+        """Write one file's trials, a parent run a study of each horizon; after the last nothing is compared with it."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        families: set[str] = set()
+        for at, trial in enumerate(report.trials):
             if trial.fingerprint in self.seen:
                 report.repeated.append(trial.where)
                 self.advance()
                 continue
             self.seen.add(trial.fingerprint)
-            groups.setdefault((experiment_name(trial, source), trial.group), []).append(trial)
-        parents = [self._add_group(source, report, name, group, trials) for (name, group), trials in groups.items()]
+            families.add(family(trial.form))
+            groups.setdefault((experiment_name(trial, source), trial.group), []).append(at)
+        self.compares_later = not is_last or len(families) > 1
+        parents = [
+            self._add_group(source, report, name, group, Picked(report.trials, places))
+            for (name, group), places in groups.items()
+        ]
         for parent in filter(None, parents):
             self.client.log_text(parent, "\n".join(report.text(None)) + "\n", f"import-{source.digest[:12]}.txt")
 
@@ -118,18 +125,19 @@ class _Importer:
         self, source: SourceFile, report: FileReport, name: str, group: str, trials: Sequence[LegacyTrial]
     ) -> str | None:
         """Write a group's missing trials; return its parent run if anything was written."""
-        found = [(trial, *self.present.find(trial)) for trial in trials]
-        absent = [(trial, run) for trial, run, replace in found if run is None or replace]
-        twins = self.present.twins.find_all([trial for trial, run in absent if run is None])
-        for trial, _ in absent:
-            if id(trial) in twins:
-                self._add_source(twins[id(trial)], trial, source, report)
-        missing = [(trial, run) for trial, run in absent if id(trial) not in twins]
+        found = [self.present.find(trial) for trial in trials]
+        absent = [at for at, (run, replace) in enumerate(found) if run is None or replace]
+        new = [at for at in absent if found[at][0] is None]
+        twins = {new[at]: known for at, known in self.present.twins.find_all(Picked(trials, new)).items()}
+        for at in absent:
+            if at in twins:
+                self._add_source(twins[at], trials[at], source, report)
+        missing = [at for at in absent if at not in twins]
         report.present += len(trials) - len(missing)
         for _ in range(len(trials) - len(missing)):
             self.advance()
         parents = [twin.parent for twin in twins.values()]
-        parents += [run.data.tags.get(PARENT, "") for _, run, _ in found if run is not None]
+        parents += [run.data.tags.get(PARENT, "") for run, _ in found if run is not None]
         parent = next((self.present.parents[each] for each in parents if each in self.present.parents), None)
         if parent is None and not missing:
             return None
@@ -141,11 +149,12 @@ class _Importer:
         if not missing and (parent is None or parent.info.status != "RUNNING"):
             return None
         parent_id = parent.info.run_id if parent else self._parent(experiment_id, source, report, trials[0], identity)
-        for trial, outdated in missing:
+        for at in missing:
+            outdated = found[at][0]
             if outdated is not None:
                 self.client.delete_run(outdated.info.run_id)
                 report.replaced += outdated.info.status != "RUNNING"
-            self._write(experiment_id, parent_id, source, trial)
+            self._write(experiment_id, parent_id, source, trials[at])
             report.written += 1
             self.advance()
         self.client.set_terminated(parent_id, "FINISHED")
@@ -169,9 +178,9 @@ class _Importer:
         writer.log_curves(trial.curves)
         writer.end(trial.outcome.status, end_time=trial.ended)
         self.present.count(experiment_id, metrics)
-        self.present.twins.add(
-            known_trial(trial, run_id=writer.run_id, experiment_id=experiment_id, parent=parent_id, file=source.name)
-        )
+        if self.compares_later:
+            run = {"run_id": writer.run_id, "experiment_id": experiment_id, "parent": parent_id}
+            self.present.twins.add(known_trial(trial, **run, file=source.name))
 
     def _add_source(self, twin: Known, trial: LegacyTrial, source: SourceFile, report: FileReport) -> None:
         """Let a run name a second file that says the same trial, and add what only that one says."""

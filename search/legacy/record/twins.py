@@ -92,7 +92,7 @@ class Twins:
         found = [
             known
             for known in self.by_number.get(trial.number, ())
-            if _family(known.form) != _family(trial.form)
+            if family(known.form) != family(trial.form)
             and _same_result(known, params, value)
             and not any(_differ(known.params.get(name), params.get(name)) for name in COMPARED)
             and (known.parent in of or _same_study(known, trial.study, params, value))
@@ -100,11 +100,11 @@ class Twins:
         return found[0] if len(found) == 1 else None
 
     def find_all(self, trials: Sequence[LegacyTrial]) -> dict[int, Known]:
-        """Find the runs of a file's trials, by the id of each: what proves a few of them shows whose the others are."""
-        found = {id(trial): known for trial in trials if (known := self.find(trial)) is not None}
+        """Find the runs of a file's trials, by the place of each: a few that are proven show whose the others are."""
+        found = {at: known for at, trial in enumerate(trials) if (known := self.find(trial)) is not None}
         of = {known.parent for known in found.values()}
-        others = [trial for trial in trials if of and id(trial) not in found]
-        return found | {id(trial): known for trial in others if (known := self.find(trial, of=of)) is not None}
+        others = [at for at in range(len(trials)) if at not in found] if of else []
+        return found | {at: known for at in others if (known := self.find(trials[at], of=of)) is not None}
 
 
 def known_run(run: Run) -> Known | None:
@@ -179,7 +179,8 @@ def what_is_new(trial: LegacyTrial, known: Known) -> tuple[dict[str, str], dict[
     return params, metrics
 
 
-def _family(form: str) -> str:
+def family(form: str) -> str:
+    """Which forms are never compared with each other: a log's lines are of several."""
     return "log" if form.startswith("log ") else form
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from search.legacy.recover.architecture import UNKNOWN
 from search.legacy.recover.trial import ROC_AUC, UNNAMED, LegacyTrial
 
 SHOWN = 40
 MAX_RANGES = 1000
+RECOVERED = "recovered"
+# Said of values that are not called a loss: they are not compared with losses.
+VALUES = {UNNAMED: "of no name, kept as best/objective", ROC_AUC: "an AUC (it equals val_auc)"}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -69,7 +73,7 @@ class FileReport:
     @property
     def recovered(self) -> list[LegacyTrial]:
         """Trials whose head count was recovered."""
-        return [trial for trial in self.trials if trial.architecture.n_heads_origin.startswith("recovered")]
+        return [trial for trial in self.trials if trial.architecture.n_heads_origin.startswith(RECOVERED)]
 
     @property
     def flagged(self) -> list[LegacyTrial]:
@@ -78,7 +82,9 @@ class FileReport:
 
     def text(self, shown: int | None = SHOWN) -> Iterator[str]:
         """Lines for people; at most ``shown`` a heading, all if it is None."""
-        unknown = [t for t in self.trials if t.architecture.n_heads_origin == UNKNOWN]
+        found = _Findings()
+        for trial in self.trials:
+            found.add(trial)
         yield (
             f"{self.name} ({self.kind}, {self.lines:,} lines): {len(self.trials):,} trials read, {self.written:,} "
             f"written, {self.present:,} already there"
@@ -89,21 +95,19 @@ class FileReport:
             f"  {count:,} of them are also in {file}: one run, both sources named" for file, count in self.same.items()
         )
         yield from (f"  {note}" for note in self.notes)
-        yield from _unnamed(self.trials)
-        recovered = _grouped(
-            (
-                t.architecture.n_heads_origin.removeprefix("recovered ").strip("()"),
-                f"{t.where} n_heads={t.architecture.n_heads}",
-            )
-            for t in self.recovered
-        )
-        yield from _listed("recovered n_heads", recovered, shown, count=len(self.recovered))
-        candidates = _grouped((t.architecture.candidates or "no candidates", t.where) for t in unknown)
-        yield from _listed("n_heads unknown", candidates, shown, count=len(unknown))
+        for objective, words in VALUES.items():
+            if found.values[objective]:
+                yield f"  value {words}: {found.values[objective]:,} trials"
+        yield from _listed("recovered n_heads", found.recovered.lines(), shown, count=found.recovered.count)
+        yield from _listed("n_heads unknown", found.unknown.lines(), shown, count=found.unknown.count)
         homeless = [f"{name} ({count:,} trials)" for name, count in self.homeless.items()]
         yield from _listed("found no home (give one with --map OURS=THEIRS)", homeless, shown)
-        flagged = [f"{trial.where}: {flag}" for trial in self.flagged for flag in trial.all_flags]
-        yield from _listed("flagged", flagged, shown, count=len(self.flagged))
+        flags = (f"{trial.where}: {flag}" for trial in self.trials for flag in trial.all_flags)
+        if found.flagged:
+            yield f"  flagged ({found.flagged} trials):"
+            yield from (f"    {line}" for line in islice(flags, shown))
+        if shown is not None and found.flags > shown:
+            yield f"    … {found.flags - shown} more"
         for reason, ranges in self.skipped.items():
             texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
             more = "" if len(texts[:shown]) == len(texts) < MAX_RANGES else ", …"
@@ -111,21 +115,50 @@ class FileReport:
         yield from _listed("skipped, repeated", self.repeated, shown)
 
 
-def _unnamed(trials: Iterable[LegacyTrial]) -> Iterator[str]:
-    """Say that values are not called a loss: they are not compared with losses."""
-    values = [trial.outcome.objective for trial in trials if trial.outcome.value is not None]
-    for objective, shown in ((UNNAMED, "of no name, kept as best/objective"), (ROC_AUC, "an AUC (it equals val_auc)")):
-        if objective in values:
-            yield f"  value {shown}: {values.count(objective):,} trials"
+@dataclass(kw_only=True, slots=True)
+class _Places:
+    """Places that share a reason: how many, and the first of them."""
+
+    count: int = 0
+    first: dict[str, list[str]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, reason: str, place: str) -> None:
+        """Note a place."""
+        self.count += 1
+        self.counts[reason] += 1
+        places = self.first.setdefault(reason, [])
+        if len(places) < SHOWN:
+            places.append(place)
+
+    def lines(self) -> list[str]:
+        """One a reason."""
+        more = {reason: f", … {count - SHOWN} more" for reason, count in self.counts.items() if count > SHOWN}
+        return [f"{reason}: {', '.join(places)}{more.get(reason, '')}" for reason, places in self.first.items()]
 
 
-def _grouped(found: Iterable[tuple[str, str]]) -> list[str]:
-    """Bring places together that share a reason."""
-    groups: dict[str, list[str]] = {}
-    for reason, place in found:
-        groups.setdefault(reason, []).append(place)
-    more = {reason: f", … {len(places) - SHOWN} more" for reason, places in groups.items() if len(places) > SHOWN}
-    return [f"{reason}: {', '.join(places[:SHOWN])}{more.get(reason, '')}" for reason, places in groups.items()]
+@dataclass(kw_only=True, slots=True)
+class _Findings:
+    """What is said of a file's trials together."""
+
+    values: Counter[str] = field(default_factory=Counter)
+    recovered: _Places = field(default_factory=_Places)
+    unknown: _Places = field(default_factory=_Places)
+    flagged: int = 0
+    flags: int = 0
+
+    def add(self, trial: LegacyTrial) -> None:
+        """Take a trial."""
+        a = trial.architecture
+        if a.n_heads_origin.startswith(RECOVERED):
+            reason = a.n_heads_origin.removeprefix(f"{RECOVERED} ").strip("()")
+            self.recovered.add(reason, f"{trial.where} n_heads={a.n_heads}")
+        elif a.n_heads_origin == UNKNOWN:
+            self.unknown.add(a.candidates or "no candidates", trial.where)
+        if trial.outcome.value is not None:
+            self.values[trial.outcome.objective] += 1
+        self.flagged += bool(trial.all_flags)
+        self.flags += len(trial.all_flags)
 
 
 def _listed(heading: str, lines: Sequence[str], shown: int | None, count: int | None = None) -> Iterator[str]:

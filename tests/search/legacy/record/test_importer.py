@@ -1,3 +1,4 @@
+import gc
 import json
 
 import optuna
@@ -7,7 +8,9 @@ from mlflow import MlflowClient
 from pipeline.exceptions import InputError
 from search.legacy.record.importer import import_files, parse_files
 from search.legacy.record.states import legacy_states
+from search.legacy.record.twins import Known
 from search.legacy.recover.column_map import read_map
+from search.legacy.recover.trial import LegacyTrial
 from search.tracking.stores import open_tracking
 from search.tracking.tags import BASELINE_ROLE, PARENT
 from tests.search.legacy.conftest import runs_of
@@ -320,6 +323,18 @@ def test_parsing_alone_writes_nothing(tmp_path, monkeypatch):
     [(_, report)] = parse_files([tmp_path / "study.log"])
     assert len(report.trials) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["study.log"]
+
+
+def test_an_import_holds_one_trial_at_a_time(stores, tmp_path):
+    path = tmp_path / "study.log"
+    path.write_text(STUDY + "".join(START.format(n) + FINISH.format(n, f"0.{n + 20}") for n in range(12)))
+
+    def held():
+        return sum(isinstance(each, LegacyTrial | Known) for each in gc.get_objects())
+
+    before, counts = held(), []
+    import_files(stores, parse_files([path]), lambda: counts.append(held() - before))
+    assert len(counts) == 12 and max(counts) <= 2
 
 
 @pytest.mark.lesson("L40")
