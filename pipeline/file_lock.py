@@ -46,10 +46,10 @@ def open_lock(path: Path) -> int:
         ) from error
 
 
-def try_lock(handle: int) -> bool:
-    """Take an open lock if nobody holds it; say whether it was free."""
+def try_lock(handle: int, *, shared: bool = False) -> bool:
+    """Take an open lock if nobody holds it, or where it is shared nobody alone; say whether it was free."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

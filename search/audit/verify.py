@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Finding = tuple[bool, str]
 
+LOCKED_PARTS = (".baselines", ".registration", ".walkforward")
+"""What of a study commands work on under locks of their own."""
+
 
 def verify(stores: Stores, root: Path) -> Iterator[Finding]:
     """Check everything that a study stands on.
@@ -92,7 +95,7 @@ def _stale_runs(stores: Stores) -> Finding:
         running = [run for run in found if run.data.tags.get(STUDY)]
     except PatchscaleError as error:
         return False, f"runs: {error}"
-    held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", ".baselines")] for r in running}
+    held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)] for r in running}
     stale = [run_id[:8] for run_id, names in held.items() if not any(is_locked(stores, name) for name in names)]
     if stale:
         named = ", ".join(stale)

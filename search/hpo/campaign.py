@@ -25,7 +25,7 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
 from search.study.restore import restore
 from search.study.study import Study
-from search.tracking.locks import campaign_lock, study_lock
+from search.tracking.locks import brief_lock, campaign_lock
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage
 from search.tracking.tags import NOTE
@@ -126,7 +126,7 @@ def queue(stores: Stores, cells: Sequence[Cell]) -> list[Study]:
     opened: dict[str, Study] = {}
     for cell in sorted(cells, key=lambda cell: cell.plan.study not in existing):
         name = cell.plan.study
-        with study_lock(stores, name):
+        with brief_lock(stores, name):
             opened[name], restored = restore(open_study(stores, cell.request, cell.plan))
             for line in restored:
                 make_console().print(f"reconciled: {line}", markup=False)

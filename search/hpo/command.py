@@ -15,7 +15,7 @@ from search.study.pruner import make_pruner
 from search.study.request import HpoRequest
 from search.study.sampler import require_sampler
 from search.study.study import Study, open_or_create_study
-from search.tracking.locks import study_lock
+from search.tracking.locks import WAIT, study_lock
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -103,7 +103,7 @@ def work_on(
     launched : bool
         Whether ``mlflow run`` started this process.
     """
-    with Signals() as signals, study_lock(stores, plan.study) as lock:
+    with Signals() as signals, study_lock(stores, plan.study, wait=WAIT) as lock:
         study = open_study(stores, request, plan)
         workforce = Workforce(
             stores=stores,

@@ -18,7 +18,7 @@ from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
 from search.study.restore import restore
 from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
-from search.tracking.locks import is_locked, study_lock
+from search.tracking.locks import WAIT, is_locked, study_lock
 from search.tracking.stores import Stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -88,7 +88,7 @@ def run_supplement(
     """
     n_workers = count_workers(workers, str(choose_device(device).type))
     load_study(stores, name, repair=True)
-    with Signals() as signals, study_lock(stores, name) as lock:
+    with Signals() as signals, study_lock(stores, name, wait=WAIT) as lock:
         study, restored = restore(load_study(stores, name, repair=True))
         for line in [*restored, *reconcile(study)]:
             console.print(f"reconciled: {line}", markup=False)

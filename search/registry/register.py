@@ -24,7 +24,7 @@ from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_R
 from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
 from search.study.study import Study
-from search.tracking.locks import WAIT, registry_lock, study_lock
+from search.tracking.locks import WAIT, brief_lock, registry_lock
 from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
@@ -79,7 +79,7 @@ def register(stores: Stores, name: str, request: RegisterRequest, console: Conso
     tier_memory(study.plan.data.tier)
     best = choose_trial(study, number)
     choose_device(request.device)
-    with study_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
+    with brief_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
         close_stale(study, REGISTRATION_ROLE)
         run_name = f"register {best.trial.number:03d} {best.spec.architecture.label}"
         with study.start_run(run_name, role=REGISTRATION_ROLE) as writer:

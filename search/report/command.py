@@ -30,7 +30,7 @@ from search.report.statistics.measure import measure
 from search.scaling import Scaling, scaling_of
 from search.study.study import Study
 from search.tracking.artifacts import replace_artifacts
-from search.tracking.locks import WAIT, store_lock, study_lock
+from search.tracking.locks import brief_lock, store_lock
 from search.tracking.stores import Stores
 from search.trial.baselines import log_baselines
 
@@ -142,14 +142,14 @@ def _scaling(studies: Sequence[Study]) -> Scaling | str | None:
 
 def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> StudyInputs:
     """Read the page's own study; baselines that are missing are logged first, as patchscale baselines would."""
-    inputs = read_study_inputs(study)
-    require_trials(inputs)
-    if not inputs.baselines.names:
-        say(f"study {study.plan.study} has no baselines yet: logging them")
-        with study_lock(stores, f"{study.plan.study}.baselines", wait=WAIT):
-            failed = [each for each in log_baselines(study) if each.error]
-        if failed:
-            say(f"{failed[0].name} failed: {failed[0].error}")
+    with brief_lock(stores, f"{study.plan.study}.baselines"):
         inputs = read_study_inputs(study)
+        require_trials(inputs)
+        if not inputs.baselines.names:
+            say(f"study {study.plan.study} has no baselines yet: logging them")
+            failed = [each for each in log_baselines(study) if each.error]
+            if failed:
+                say(f"{failed[0].name} failed: {failed[0].error}")
+            inputs = read_study_inputs(study)
     inputs.forecasts.best("baseline")
     return inputs

@@ -1,8 +1,13 @@
-"""Locks of this machine: who works on a study, a campaign or a model's aliases; workers inherit them."""
+"""Locks of this machine: who works on a study, a campaign or a model's aliases; workers inherit them.
+
+A lock's file names its holder's process, and below it whether that is brief: a brief holder is waited for, one that
+may work for hours is not.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -17,6 +22,10 @@ DEAD_OWNER_SECONDS = 90
 POLL_SECONDS = 0.2
 WAIT = 600.0
 """Seconds that a command waits for what another is about to finish, where it has its own work to do with it."""
+SAY_AFTER = 1.0
+"""Seconds after which it says so."""
+BRIEF = "brief"
+"""Second line of a lock's file whose holder is waited for; older code wrote the number of the process alone."""
 
 
 def lock_path(stores: Stores, study_name: str) -> Path:
@@ -25,7 +34,7 @@ def lock_path(stores: Stores, study_name: str) -> Path:
 
 
 def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> AbstractContextManager[int]:
-    """Hold a study against a second command on this machine.
+    """Hold a study against a second command on this machine, perhaps for hours.
 
     Gives a file descriptor that workers inherit: the lock lasts until the last
     of them is gone, so that what is found RUNNING after it is really stale.
@@ -33,14 +42,26 @@ def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> Abstrac
     Raises
     ------
     StoreError
-        If another command still works on the study after ``wait`` seconds.
+        If another command works on the study for long, or a brief one still does after ``wait`` seconds.
     """
-    return _lock(lock_path(stores, study_name), f"study {study_name} in use by process", wait)
+    return _lock(lock_path(stores, study_name), _owned(study_name), wait)
+
+
+def brief_lock(stores: Stores, name: str) -> AbstractContextManager[int]:
+    """Hold a study, or a part of its record, for a moment or some minutes: commands that come meanwhile wait.
+
+    Raises
+    ------
+    StoreError
+        As of :func:`study_lock`.
+    """
+    return _lock(lock_path(stores, name), _owned(name), WAIT, note=BRIEF)
 
 
 def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> AbstractContextManager[int]:
-    """Hold a model's aliases against a second command on this machine; like :func:`study_lock`."""
-    return study_lock(stores, f"{model}.registry", wait=wait)
+    """Hold a model's aliases against a second command on this machine; its holders are brief."""
+    name = f"{model}.registry"
+    return _lock(lock_path(stores, name), _owned(name), wait, note=BRIEF)
 
 
 def store_lock(stores: Stores, what: str = "store") -> AbstractContextManager[int]:
@@ -64,28 +85,44 @@ def campaign_lock(stores: Stores, study_names: Iterable[str]) -> Iterator[None]:
         yield
 
 
+def _owned(name: str) -> str:
+    return f"study {name} in use by process"
+
+
 @contextmanager
-def _lock(path: Path, owned: str, wait: float = 0.0) -> Iterator[int]:
+def _lock(path: Path, owned: str, wait: float = 0.0, note: str = "") -> Iterator[int]:
     handle = open_lock(path)
     try:
         _acquire(handle, owned, wait)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n{note}".encode(), 0)
         yield handle
     finally:
         os.close(handle)
 
 
 def _acquire(handle: int, owned: str, wait: float) -> None:
-    started = time.monotonic()
+    started, said = time.monotonic(), False
     while not try_lock(handle):
-        owner = os.pread(handle, 32, 0).decode().strip()
-        if time.monotonic() - started >= (wait if is_alive(owner) else max(wait, DEAD_OWNER_SECONDS)):
+        owner, _, note = os.pread(handle, 32, 0).decode().partition("\n")
+        waited = time.monotonic() - started
+        if waited >= _patience(owner, note, wait):
             raise StoreError(
                 f"a study is worked on by one command at a time, got {owned} {owner or 'unknown'}; "
                 "wait for it, or stop it and repeat this command"
             )
+        if waited >= SAY_AFTER and not said:
+            print(f"note: {owned} {owner or 'unknown'}: waiting for it", file=sys.stderr, flush=True)
+            said = True
         time.sleep(POLL_SECONDS)
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+
+
+def _patience(owner: str, note: str, wait: float) -> float:
+    """Seconds to wait for a holder in all; what stands in its file may still be of the one before, or nothing yet."""
+    brief = note == BRIEF or not owner
+    if is_alive(owner):
+        return wait if brief else POLL_SECONDS
+    return max(wait, DEAD_OWNER_SECONDS) if brief else DEAD_OWNER_SECONDS
 
 
 def is_locked(stores: Stores, study_name: str) -> bool:
@@ -95,7 +132,7 @@ def is_locked(stores: Stores, study_name: str) -> bool:
         return False
     handle = os.open(path, os.O_RDONLY)
     try:
-        return not try_lock(handle)
+        return not try_lock(handle, shared=True)
     finally:
         os.close(handle)
 

@@ -58,3 +58,15 @@ def test_a_lock_that_can_not_be_written_is_one_line(tmp_path):
     with pytest.raises(StoreError, match=r"make its lock, got .*file/x\.lock \(.*\); free space or make") as found:
         open_lock(tmp_path / "file" / "x.lock")
     assert "\n" not in str(found.value)
+
+
+def test_several_share_a_lock_that_nobody_holds_alone(tmp_path):
+    one, other = (open_lock(tmp_path / "x.lock") for _ in "12")
+    assert try_lock(one, shared=True) and try_lock(other, shared=True)
+    assert not try_lock(other)
+    os.close(other)
+    assert try_lock(one)
+    other = open_lock(tmp_path / "x.lock")
+    assert not try_lock(other, shared=True)
+    os.close(one)
+    os.close(other)

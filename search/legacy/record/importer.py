@@ -27,7 +27,7 @@ from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import FOREIGN, SINGLE, LegacyTrial, digest
 from search.study.life_cycle import find_or_create_experiment
 from search.tracking.board import LOSS_METRIC, board_link, save_board
-from search.tracking.locks import study_lock
+from search.tracking.locks import brief_lock
 from search.tracking.provenance import code_tags
 from search.tracking.reader import matching
 from search.tracking.run import RunWriter
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["import_files", "parse_files"]
 
-LOCK, WAIT_SECONDS = "legacy-import", 600.0
+LOCK = "legacy-import"
 BOARD = "legacy"
 EXPERIMENT, FOREIGN_EXPERIMENT = "patchscale-legacy-", "patchscale-imported-"
 MAX_PARAMS = 100
@@ -75,7 +75,7 @@ def import_files(
     """
     prepare_home(stores)
     client = open_tracking(stores)
-    with study_lock(stores, LOCK, wait=WAIT_SECONDS):
+    with brief_lock(stores, LOCK):
         importer = _Importer(client, stores, look_up(client), advance)
         for number, (source, report) in enumerate(parsed, 1):
             importer.add(source, report, is_last=number == len(parsed))

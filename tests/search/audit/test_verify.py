@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from search.audit.verify import verify
+from search.audit.verify import LOCKED_PARTS, verify
 from search.tracking.locks import study_lock
 
 
@@ -25,11 +25,12 @@ def test_verify_finds_a_changed_dataset_and_a_damaged_store(home, command, plann
 
 
 @pytest.mark.lesson("L29")
-def test_a_run_that_nobody_works_on_is_stale(found, make_study, stores):
+@pytest.mark.parametrize("part", ["", *LOCKED_PARTS])
+def test_a_run_that_nobody_works_on_is_stale(found, make_study, stores, part):
     study = make_study(1)
     whole, line = found()["runs"]
     assert not whole and f"1 say RUNNING though nobody works on them ({study.run_id[:8]})" in line
-    with study_lock(stores, study.plan.study):
+    with study_lock(stores, f"{study.plan.study}{part}"):
         assert found()["runs"] == (True, "runs: 1 running, none stale")
 
 

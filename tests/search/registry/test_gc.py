@@ -138,8 +138,9 @@ def test_a_store_that_can_not_delete_is_one_line_and_tags_nothing(study, command
     assert all(DELETED not in study.client.get_run(run_id).data.tags for run_id in by_loss(study))
 
 
-def test_a_study_in_use_is_left_alone(study, stores, command):
-    with study_lock(stores, study.plan.study):
+@pytest.mark.parametrize("part", ["", ".registration"])
+def test_a_study_in_use_is_left_alone(study, stores, command, part):
+    with study_lock(stores, f"{study.plan.study}{part}"):
         code, _, err = command("gc", study.plan.study, "--keep", "1")
     assert code == 2 and "one command at a time" in err
     assert all(artifacts(study, run_id) == KEPT for run_id in by_loss(study))

@@ -10,6 +10,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError
 from search.report import make_report, write_report
+from search.tracking.locks import is_locked
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
 
@@ -70,3 +71,14 @@ def test_every_figure_and_table_is_a_csv(make_inputs):
 def test_too_few_resamples_are_refused(stores):
     with pytest.raises(InputError, match="resamples must be at least 100, got 99"):
         write_report(stores, ["any"], n_resamples=99)
+
+
+@pytest.mark.lesson("L40")
+def test_baselines_are_not_read_while_another_command_logs_them(study, stores, monkeypatch):
+    def read(study):
+        assert is_locked(stores, f"{study.plan.study}.baselines")
+        raise InputError("enough")
+
+    monkeypatch.setattr("search.report.command.read_study_inputs", read)
+    with pytest.raises(InputError, match="enough"):
+        write_report(stores, [study.plan.study], n_resamples=100)

@@ -2,11 +2,22 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from pipeline.exceptions import StoreError
-from search.tracking.locks import is_locked, registry_lock, study_lock
+from pipeline.file_lock import file_lock
+from search.tracking.locks import (
+    BRIEF,
+    POLL_SECONDS,
+    SAY_AFTER,
+    brief_lock,
+    is_locked,
+    lock_path,
+    registry_lock,
+    study_lock,
+)
 
 
 def test_one_command_at_a_time_and_the_lock_outlives_its_holder_in_workers(stores):
@@ -33,3 +44,61 @@ def test_whether_a_study_is_worked_on_is_seen_without_taking_it(stores):
     with study_lock(stores, "s"):
         assert is_locked(stores, "s")
     assert not is_locked(stores, "s") and (stores.home / "locks" / "s.lock").exists()
+
+
+@pytest.mark.lesson("L40")
+def test_a_brief_holder_is_waited_for_and_that_is_said(stores, capsys):
+    order = []
+
+    def wait(lock):
+        with lock:
+            order.append("waited")
+
+    for lock in (brief_lock(stores, "s"), study_lock(stores, "s", wait=1500)):
+        waiting = threading.Thread(target=wait, args=(lock,))
+        with brief_lock(stores, "s"):
+            waiting.start()
+            waiting.join(SAY_AFTER + 0.5)
+            order.append("first")
+        waiting.join(1500)
+        assert capsys.readouterr().err == f"note: study s in use by process {os.getpid()}: waiting for it\n"
+    assert order == ["first", "waited"] * 2
+
+
+@pytest.mark.lesson("L40")
+@pytest.mark.parametrize("text", ["{}\n", "{}", "{}\nlong"])
+def test_who_works_for_long_or_is_of_older_code_is_not_waited_for(stores, text):
+    path = lock_path(stores, "s")
+    with file_lock(path):
+        path.write_text(text.format(os.getpid()), encoding="utf-8")
+        with pytest.raises(StoreError, match=f"in use by process {os.getpid()};"), brief_lock(stores, "s"):
+            pass
+
+
+@pytest.mark.lesson("L40")
+def test_a_holder_that_has_not_said_yet_who_it_is_is_not_taken_for_the_one_before(stores):
+    with study_lock(stores, "s"):
+        pass
+    path, order = lock_path(stores, "s"), []
+
+    def wait():
+        with brief_lock(stores, "s"):
+            order.append("waited")
+
+    waiting = threading.Thread(target=wait)
+    with file_lock(path):
+        waiting.start()
+        waiting.join(POLL_SECONDS / 4)
+        path.write_text(f"{os.getpid()}\n{BRIEF}", encoding="utf-8")
+        waiting.join(2 * POLL_SECONDS)
+        order.append("first")
+    waiting.join(1500)
+    assert order == ["first", "waited"]
+
+
+def test_who_only_looks_keeps_nobody_else_from_looking(stores):
+    with study_lock(stores, "s"):
+        pass
+    with lock_path(stores, "s").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_locked(stores, "s")
