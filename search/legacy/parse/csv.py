@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.exceptions import InputError
 from search.legacy.parse.flat_dict import parse_flat_dict
 from search.legacy.parse.source import MAX_TRIALS, MEBIBYTE, SourceFile
+from search.legacy.parse.spilled import Spilled
 from search.legacy.parse.strict_json import parse_json
 from search.legacy.recover.build import build_trial
 from search.legacy.recover.fields import Fields, canonical, printable
@@ -21,7 +22,7 @@ HYPERPARAMETERS = "hyperparameters"
 NOTES = ("timestamp", "phase", "task", "timescale", "run_type", "data_md5")
 
 
-def parse_csv(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
+def parse_csv(source: SourceFile, report: FileReport) -> Sequence[LegacyTrial]:
     """Read every row, or refuse the file.
 
     Raises
@@ -30,7 +31,8 @@ def parse_csv(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
         If the header lacks a needed column or repeats one, a row has not as many cells as the
         header, a quote is not closed, or the last line does not end: the file is half-written.
     """
-    if source.text and not source.text.endswith("\n"):
+    last = deque(source.lines(MEBIBYTE + 1), maxlen=1)
+    if last and not last[0].endswith("\n"):
         raise InputError(
             f"a CSV file must end with a line break, got none in {source.name}: it may be half-written; "
             "add one at its end if the last row is whole"
@@ -43,7 +45,7 @@ def parse_csv(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
             f"a legacy CSV must have the columns {', '.join(REQUIRED)}, each column once, got "
             f"{'no ' + ', '.join(missing) if missing else 'a repeated one'} in {source.name}; check its first line"
         )
-    trials: list[LegacyTrial] = []
+    trials: Spilled[LegacyTrial] = Spilled()
     for line, row in rows:
         if len(row) != len(header):
             raise InputError(
@@ -74,7 +76,7 @@ def _rows(source: SourceFile) -> Iterator[tuple[int, list[str]]]:
 
 
 def _bounded_lines(source: SourceFile) -> Iterator[str]:
-    for number, line in enumerate(io.StringIO(source.text, newline=""), 1):
+    for number, line in enumerate(source.lines(MEBIBYTE + 1), 1):
         if len(line) > MEBIBYTE:
             raise InputError(f"a CSV line must have at most 1 MiB, got more in {source.name} line {number}")
         yield line

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.exceptions import InputError
 from search.legacy.parse.source import SourceFile, read_source
+from search.legacy.parse.spilled import Spilled
 from search.legacy.parse.strict_json import parse_json
 from search.legacy.parse.table import names_of, read_rows, read_trials
 from search.legacy.parse.table_columns import Row, flatten
@@ -23,7 +24,7 @@ PARTS = (RESULT, PROGRESS, PARAMS)
 DEPTH = 3
 
 
-def parse_ray(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> list[LegacyTrial]:
+def parse_ray(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> Sequence[LegacyTrial]:
     """Read every trial below a folder; where a trial has its rows twice, result.json says more than progress.csv.
 
     Raises
@@ -31,14 +32,15 @@ def parse_ray(source: SourceFile, report: FileReport, columns: ColumnMap, object
     InputError
         If a file is damaged.
     """
-    found: list[ForeignTrial] = []
+    found: Spilled[ForeignTrial] = Spilled()
     names: set[str] = set()
     for folder in ray_folders(source.path):
         rows, rows_source = _folder_rows(folder)
         names.update(names_of(rows))
-        found += _folder_trials(folder, rows, rows_source, source, report, columns, objective)
+        for trial in _folder_trials(folder, rows, rows_source, source, report, columns, objective):
+            found.append(trial)
     columns.require_found(names, source.name)
-    return [build_foreign(trial, columns) for trial in found]
+    return Spilled(build_foreign(trial, columns) for trial in found)
 
 
 def is_ray_folder(path: Path) -> bool:
@@ -68,20 +70,20 @@ def folder_digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def _folder_rows(folder: Path) -> tuple[list[Row], SourceFile | None]:
+def _folder_rows(folder: Path) -> tuple[Sequence[Row], SourceFile | None]:
     """Rows of a trial, each with its settings; those alone are a row of a trial that has none."""
     said = {f"config.{name}": value for name, value in _settings(folder / PARAMS).items()}
     rows_file = next((folder / part for part in (RESULT, PROGRESS) if (folder / part).is_file()), None)
     if rows_file is None:
         return [Row(folder.name, said)], None
-    source = read_source(rows_file, "csv" if rows_file.suffix == ".csv" else "json")
-    rows = [Row(row.where, {**said, **row.values}) for row in read_rows(source)]
+    source = read_source(rows_file, "table")
+    rows = Spilled(Row(row.where, {**said, **row.values}) for row in read_rows(source))
     return (rows, source) if rows else ([Row(folder.name, said)], None)
 
 
 def _folder_trials(
     folder: Path,
-    rows: list[Row],
+    rows: Sequence[Row],
     rows_source: SourceFile | None,
     source: SourceFile,
     report: FileReport,

@@ -9,14 +9,20 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.exceptions import InputError, StoreError
-from search.legacy.parse.stream import Piece, read_pieces, read_text, survey
+from search.legacy.parse.stream import Piece, read_lines, read_pieces, read_text, read_texts, survey
 from search.legacy.recover.fields import printable
 
 KINDS = ("csv", "json", "log")
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".json": "json", ".log": "log", ".txt": "log", ".out": "log"}
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 MEBIBYTE = 2**20
-SIZE_LIMITS = {"csv": 64 * MEBIBYTE, "json": 16 * MEBIBYTE, "table": 64 * MEBIBYTE, "log": 16 * 1024 * MEBIBYTE}
+# What is read in a stream may be long; a JSON document is held whole, in some ten times its size.
+SIZE_LIMITS = {
+    "csv": 1024 * MEBIBYTE,
+    "json": 16 * MEBIBYTE,
+    "table": 1024 * MEBIBYTE,
+    "log": 16 * 1024 * MEBIBYTE,
+}
 MAX_TRIALS = 100_000
 
 
@@ -36,6 +42,8 @@ class SourceFile:
         Where it lies now.
     encoding : str
         In which its bytes are text.
+    size : int
+        Bytes, unpacked; 0 where another reader opens it.
     """
 
     name: str
@@ -43,10 +51,11 @@ class SourceFile:
     digest: str
     path: Path
     encoding: str = "utf-8"
+    size: int = 0
 
     @cached_property
     def text(self) -> str:
-        """The whole content; a log is better read in pieces."""
+        """The whole content; a log is better read in pieces, a table by lines."""
         return read_text(self.path, self.encoding)
 
     @property
@@ -63,6 +72,14 @@ class SourceFile:
         """Content piece by piece: see :func:`search.legacy.parse.stream.read_pieces`."""
         return read_pieces(self.path, self.encoding, longest)
 
+    def texts(self) -> Iterator[str]:
+        """Content in parts that are cut anywhere."""
+        return read_texts(self.path, self.encoding)
+
+    def lines(self, longest: int) -> Iterator[str]:
+        """Content line by line: see :func:`search.legacy.parse.stream.read_lines`."""
+        return read_lines(self.path, self.encoding, longest)
+
 
 def read_source(path: Path, kind: str | None = None) -> SourceFile:
     """Read a legacy file to its end, holding little of it.
@@ -70,7 +87,7 @@ def read_source(path: Path, kind: str | None = None) -> SourceFile:
     Parameters
     ----------
     path : Path
-        A regular file of at most 64 MiB (JSON 16 MiB, a log 16 GiB), UTF-8 or UTF-16, without NUL bytes; it may be
+        A regular file of at most 1 GiB (JSON 16 MiB, a log 16 GiB), UTF-8 or UTF-16, without NUL bytes; it may be
         packed by gzip, bzip2 or xz.
     kind : str, optional
         Overrides what the suffix says.
@@ -103,7 +120,14 @@ def read_source(path: Path, kind: str | None = None) -> SourceFile:
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise StoreError(f"a legacy file must be readable, got {shown} ({reason}); check path and rights") from error
-    return SourceFile(name=printable(path.name), kind=kind, digest=found.digest, path=path, encoding=found.encoding)
+    return SourceFile(
+        name=printable(path.name),
+        kind=kind,
+        digest=found.digest,
+        path=path,
+        encoding=found.encoding,
+        size=found.size,
+    )
 
 
 def kind_by_suffix(path: Path) -> str | None:

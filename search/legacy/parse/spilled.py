@@ -118,6 +118,8 @@ class Picked(Sequence[Item]):
     (['d', 'b'], 'b', ['d'])
     """
 
+    __slots__ = ("_at", "_items")
+
     def __init__(self, items: Sequence[Item], at: Sequence[int]) -> None:
         self._items, self._at = items, at
 

@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import hashlib
+import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
@@ -40,10 +41,13 @@ class Contents(NamedTuple):
         SHA-256 of the bytes, unpacked.
     encoding : str
         In which they are text.
+    size : int
+        How many bytes, unpacked.
     """
 
     digest: str
     encoding: str
+    size: int
 
 
 class Piece(NamedTuple):
@@ -94,18 +98,18 @@ def survey(path: Path, limit: int, refusal: str) -> Contents:
         line += _decode(decoder, chunk, line, shown).count("\n")
     if decoder is not None:
         _decode(decoder, b"", line, shown, final=True)
-    return Contents(sha.hexdigest(), encoding or "utf-8")
+    return Contents(sha.hexdigest(), encoding or "utf-8", size)
 
 
 def read_text(path: Path, encoding: str) -> str:
     """Read a whole file that was surveyed."""
-    return "".join(_texts(path, encoding))
+    return "".join(read_texts(path, encoding))
 
 
 def read_pieces(path: Path, encoding: str, longest: int) -> Iterator[Piece]:
     r"""Read a file that was surveyed, piece by piece; ``\n``, ``\r\n`` and ``\r`` end one, only a ``\n`` a line."""
     number, rest = 1, ""
-    for text in _texts(path, encoding):
+    for text in read_texts(path, encoding):
         held = (rest + text).replace("\r\n", "\n")
         waits = held.endswith("\r")
         *lines, last = (held[:-1] if waits else held).split("\n")
@@ -121,7 +125,18 @@ def read_pieces(path: Path, encoding: str, longest: int) -> Iterator[Piece]:
         yield Piece(number, rest.removesuffix("\r"), rest.endswith("\r"))
 
 
-def _texts(path: Path, encoding: str) -> Iterator[str]:
+def read_lines(path: Path, encoding: str, longest: int) -> Iterator[str]:
+    r"""Read a file that was surveyed, line by line, each with the ``\n``, ``\r\n`` or ``\r`` that ends it.
+
+    A line of more letters than ``longest`` comes in parts of as many.
+    """
+    packed = _packing(path)
+    with packed(path) if packed else path.open("rb") as handle, io.TextIOWrapper(handle, encoding, newline="") as text:
+        yield from iter(lambda: text.readline(longest), "")
+
+
+def read_texts(path: Path, encoding: str) -> Iterator[str]:
+    """Read a file that was surveyed, in parts that are cut anywhere."""
     decoder = codecs.getincrementaldecoder(encoding)()
     for chunk in read_chunks(path):
         yield decoder.decode(chunk)
@@ -136,9 +151,7 @@ def read_chunks(path: Path) -> Iterator[bytes]:
     InputError
         If it is packed and not whole.
     """
-    with path.open("rb") as plain:
-        start = plain.read(max(map(len, PACKED)))
-    packed = next((opened for mark, opened in PACKED.items() if start.startswith(mark)), None)
+    packed = _packing(path)
     try:
         with packed(path) if packed else path.open("rb") as handle:
             while chunk := handle.read(CHUNK):
@@ -154,6 +167,12 @@ def read_chunks(path: Path) -> Iterator[bytes]:
         raise InputError(
             f"a packed file must be whole, got {error} in {printable(str(path))}; it is damaged, take the original"
         ) from error
+
+
+def _packing(path: Path) -> Callable[[Path], Any] | None:
+    with path.open("rb") as plain:
+        start = plain.read(max(map(len, PACKED)))
+    return next((opened for mark, opened in PACKED.items() if start.startswith(mark)), None)
 
 
 def _encoding(start: bytes) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from pipeline.exceptions import InputError
 
 MAX_DIGITS = 30
+MAX_PART = 2**18
+_SPACE = re.compile(r"[ \t\r\n]+")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]\n]', re.DOTALL)
 
 
@@ -36,6 +40,69 @@ def parse_json(text: str, name: str) -> Any:
         raise InputError(f"a JSON object must have each key once, got one twice in {name}; remove one") from error
     except RecursionError:
         raise InputError(f"a JSON file must not nest deeply, got too many levels in {name}") from None
+
+
+class NotAListError(ValueError):
+    """A text is no well-formed list of objects; :func:`parse_json` says what it is."""
+
+
+def list_entries(texts: Iterable[str], longest: int) -> Iterator[dict[str, Any]]:
+    r"""Parse a JSON list of objects that comes in parts, holding one object at a time.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Parts of the text, cut anywhere.
+    longest : int
+        Most letters of an object.
+
+    Raises
+    ------
+    NotAListError
+        Where it is anything else, after the objects before.
+
+    Examples
+    --------
+    >>> list(list_entries(['[{"a"', ': 1}, ', '{}', ']'], 100))
+    [{'a': 1}, {}]
+    """
+    parts, held, at, wanted = filter(None, texts), "", 0, "["
+    while True:
+        between = _SPACE.match(held, at)
+        at = between.end() if between else at
+        if at == len(held):
+            held, at = next(parts, ""), 0
+            if not held:
+                break
+            continue
+        mark = held[at]
+        if mark not in wanted:
+            raise NotAListError
+        if mark == "{":
+            entry, held, at = _next_entry(held, at, parts, longest)
+            yield entry
+            wanted = ",]"
+        else:
+            at += 1
+            wanted = {"[": "{]", ",": "{", "]": ""}[mark]
+    if wanted:
+        raise NotAListError
+
+
+def _next_entry(held: str, at: int, parts: Iterator[str], longest: int) -> tuple[dict[str, Any], str, int]:
+    """Object that begins at a place; the text that was read for it, and where it ends there."""
+    while True:
+        try:
+            entry, end = _DECODER.raw_decode(held, at)
+            return entry, held, end
+        except json.JSONDecodeError:
+            held, at = held[at:], 0
+            more = "".join(islice(parts, 1 + len(held) // MAX_PART)) if len(held) <= longest else ""
+            if not more:
+                raise NotAListError from None
+            held += more
+        except (_RepeatedKey, RecursionError):
+            raise NotAListError from None
 
 
 def entry_lines(text: str, *, wrapped: bool) -> list[int]:
@@ -85,3 +152,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _whole(text: str) -> int | str:
     return int(text) if len(text) <= MAX_DIGITS else text
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pipeline.exceptions import InputError
 from search.legacy.parse.source import MAX_TRIALS, MEBIBYTE, SourceFile
-from search.legacy.parse.strict_json import parse_json
+from search.legacy.parse.spilled import Spilled
+from search.legacy.parse.stream import head
+from search.legacy.parse.strict_json import NotAListError, list_entries, parse_json
 from search.legacy.parse.table_columns import Columns, Row, flatten
 from search.legacy.recover.column_map import ColumnMap
 from search.legacy.recover.fields import printable
@@ -19,9 +22,12 @@ from search.legacy.recover.report import FileReport
 from search.legacy.recover.trial import LegacyTrial
 
 MAX_ROWS = 2_000_000
+MAX_LINE, MAX_DOCUMENT = 16 * MEBIBYTE, 64 * MEBIBYTE
 
 
-def parse_table(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> list[LegacyTrial]:
+def parse_table(
+    source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = ""
+) -> Sequence[LegacyTrial]:
     """Read a table, a row a trial or a step of one.
 
     Raises
@@ -33,12 +39,12 @@ def parse_table(source: SourceFile, report: FileReport, columns: ColumnMap, obje
     report.lines = len(rows)
     columns.require_found(names_of(rows), source.name)
     trials = read_trials(rows, source, report, columns, objective)
-    return [build_foreign(trial, columns) for trial in trials]
+    return Spilled(build_foreign(trial, columns) for trial in trials)
 
 
 def read_trials(
     rows: Sequence[Row], source: SourceFile, report: FileReport, columns: ColumnMap, objective: str
-) -> list[ForeignTrial]:
+) -> Sequence[ForeignTrial]:
     """Find in rows the trials that they are of.
 
     Raises
@@ -56,11 +62,13 @@ def read_trials(
     groups = roles.groups(rows)
     if len(groups) > MAX_TRIALS:
         raise InputError(f"a table must have at most {MAX_TRIALS:,} trials, got more in {source.name}")
-    trials = [roles.trial(group, objective=objective) for group in groups]
+    trials: Spilled[ForeignTrial] = Spilled()
+    homeless: Counter[str] = Counter()
+    for group in groups:
+        trials.append(roles.trial(group, objective=objective))
+        homeless.update({name for row in group for name, value in row.values.items() if not is_empty(value)})
     for name in roles.homeless:
-        report.homeless[printable(name)] += sum(
-            any(not is_empty(row.values.get(name)) for row in group) for group in groups
-        )
+        report.homeless[printable(name)] += homeless[name]
     for name in [name for name, count in report.homeless.items() if not count]:
         del report.homeless[name]
     return trials
@@ -71,7 +79,7 @@ def names_of(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.values))
 
 
-def read_rows(source: SourceFile) -> list[Row]:
+def read_rows(source: SourceFile) -> Sequence[Row]:
     """Read the rows of a CSV, a JSON list, or a file of a JSON object a line.
 
     Raises
@@ -79,7 +87,8 @@ def read_rows(source: SourceFile) -> list[Row]:
     InputError
         If one is damaged.
     """
-    rows = list(_csv_rows(source) if source.suffix in (".csv", ".tsv", ".txt") else _json_rows(source))
+    found = _csv_rows(source) if source.suffix in (".csv", ".tsv", ".txt") else _json_rows(source)
+    rows = Spilled(islice(found, MAX_ROWS + 1))
     if len(rows) > MAX_ROWS:
         raise InputError(f"a table must have at most {MAX_ROWS:,} rows, got more in {source.name}; split it")
     return rows
@@ -121,9 +130,8 @@ def _is_object(line: str) -> bool:
 
 
 def _csv_rows(source: SourceFile) -> Iterator[Row]:
-    text = source.text
-    mark = delimiter_of(text.split("\n", 1)[0])
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t")
+    mark = delimiter_of(next(_lines(source), ""))
+    reader = csv.reader(_lines(source), delimiter=mark, skipinitialspace=mark != "\t")
     try:
         header = [name.strip() or f"unnamed column {at}" for at, name in enumerate(next(reader, []), 1)]
         if len(set(header)) < len(header):
@@ -148,20 +156,61 @@ def _csv_rows(source: SourceFile) -> Iterator[Row]:
 
 
 def _json_rows(source: SourceFile) -> Iterator[Row]:
-    text = source.text
-    if is_json_lines(text):
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-        for number, line in lines:
-            if number == lines[-1][0] and not text.endswith("\n") and not _is_object(line):
-                continue
-            yield Row(
-                f"line {number}", flatten(_object(parse_json(line, f"{source.name} line {number}"), source, number))
-            )
+    if _is_an_object_a_line(source):
+        yield from _json_line_rows(source)
         return
-    document = parse_json(text, source.name)
+    number = 0
+    try:
+        for number, entry in enumerate(list_entries(source.texts(), MAX_LINE), 1):
+            yield Row(f"entry {number}", flatten(entry))
+    except NotAListError:
+        yield from _document_rows(source, after=number)
+
+
+def _is_an_object_a_line(source: SourceFile) -> bool:
+    if not head(source.path).lstrip().startswith("{"):
+        return False
+    lines = (line for line in source.lines(MAX_LINE + 1) if line.strip())
+    first = list(islice(lines, 2))
+    return len(first) == 2 and all(map(_is_object, first))
+
+
+def _document_rows(source: SourceFile, after: int) -> Iterator[Row]:
+    """Rows of JSON that is not a list of short objects, which is held whole."""
+    if source.size > MAX_DOCUMENT:
+        raise InputError(
+            f"JSON of more than {MAX_DOCUMENT // MEBIBYTE} MiB must be a well-formed list of objects or an object a "
+            f"line, got another form in {source.name} after entry {after}; write an object a line"
+        )
+    document = parse_json(source.text, source.name)
     found = document if isinstance(document, list) else [document]
-    for number, entry in enumerate(found, 1):
+    for number, entry in islice(enumerate(found, 1), after, None):
         yield Row(f"entry {number}", flatten(_object(entry, source, number)))
+
+
+def _json_line_rows(source: SourceFile) -> Iterator[Row]:
+    """Rows of a JSON object a line; a last one that is being written is left out."""
+    waiting: tuple[int, str] | None = None
+    line = ""
+    for number, line in enumerate(_lines(source), 1):
+        if not line.strip():
+            continue
+        if waiting is not None:
+            yield _json_line_row(source, *waiting)
+        waiting = number, line.rstrip("\r\n")
+    if waiting is not None and (line.endswith("\n") or _is_object(waiting[1])):
+        yield _json_line_row(source, *waiting)
+
+
+def _json_line_row(source: SourceFile, number: int, line: str) -> Row:
+    return Row(f"line {number}", flatten(_object(parse_json(line, f"{source.name} line {number}"), source, number)))
+
+
+def _lines(source: SourceFile) -> Iterator[str]:
+    for number, line in enumerate(source.lines(MAX_LINE + 1), 1):
+        if len(line) > MAX_LINE:
+            raise InputError(f"a table's line must have at most 16 MiB, got more in {source.name} line {number}")
+        yield line
 
 
 def _object(entry: object, source: SourceFile, number: int) -> Mapping[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
+from search.legacy.parse.source import MAX_TRIALS
+from search.legacy.parse.spilled import Picked
 from search.legacy.recover.column_map import OURS, RESULTS, ROLES, ColumnMap
 from search.legacy.recover.fields import printable, read_number
 from search.legacy.recover.foreign import KNOWN_SETTINGS, ForeignTrial
@@ -109,17 +113,20 @@ class Columns:
             homeless=homeless,
         )
 
-    def groups(self, rows: Sequence[Row]) -> list[list[Row]]:
-        """Bring the rows of a trial together: by its id, else each is one; steps without an id are of one trial."""
+    def groups(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+        """Bring the rows of a trial together: by its id, else each is one; steps without an id are of one trial.
+
+        Of more trials than a source may have one more than those is found, no others.
+        """
         identity = self.roles.get("id") or ("" if "step" in self.roles else None)
-        if identity is None or (
-            "step" not in self.roles and len({row.values.get(identity) for row in rows}) == len(rows)
-        ):
-            return [[row] for row in rows]
-        found: dict[Any, list[Row]] = {}
-        for row in rows:
-            found.setdefault(str(row.values.get(identity, "")), []).append(row)
-        return list(found.values())
+        if identity is None or ("step" not in self.roles and _all_differ(rows, identity)):
+            return [Picked(rows, (at,)) for at in range(min(len(rows), MAX_TRIALS + 1))]
+        places: dict[str, array[int]] = {}
+        for at, row in enumerate(rows):
+            places.setdefault(str(row.values.get(identity, "")), array("Q")).append(at)
+            if len(places) > MAX_TRIALS:
+                break
+        return [Picked(rows, each) for each in places.values()]
 
     def trial(self, rows: Sequence[Row], *, objective: str) -> ForeignTrial:
         """Make a trial of its rows: the last that says a thing counts, and results by step are curves."""
@@ -166,6 +173,17 @@ class Columns:
                 if at is not None and at.is_integer() and value is not None:
                     curves.setdefault(ours, {})[int(at)] = value
         return curves
+
+
+def _all_differ(rows: Sequence[Row], name: str) -> bool:
+    """Whether no two rows say the same; of those that a source may have, as many are looked at."""
+    seen: set[Any] = set()
+    for row in islice(rows, MAX_TRIALS + 1):
+        value = row.values.get(name)
+        if value in seen:
+            return False
+        seen.add(value)
+    return True
 
 
 def is_placed(name: str) -> bool:

@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import io
 import lzma
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
 from search.legacy.parse import stream
-from search.legacy.parse.stream import Piece, head, read_pieces, read_text, survey
+from search.legacy.parse.stream import Piece, head, read_lines, read_pieces, read_text, survey
 
 PACKERS = {"plain": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
 TEXT = "Trial 1 ✓\nTrial 2\r\n 50%|█\r100%|█\nend\n"
@@ -54,6 +55,15 @@ def test_pieces_do_not_depend_on_how_much_is_read_at_once(tmp_path, text, chunk)
         assert pieces(tmp_path / "x") == whole
     ended = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert [piece.text for piece in whole] == (ended if ended[-1] else ended[:-1])
+
+
+@pytest.mark.parametrize("pack", PACKERS)
+@given(text=st.text(st.sampled_from("ab\r\n✓\u2028"), max_size=40))
+def test_lines_are_those_of_a_text_that_is_held(tmp_path, pack, text):
+    (tmp_path / "x").write_bytes(PACKERS[pack](text.encode("utf-16")))
+    assert list(read_lines(tmp_path / "x", "utf-16", 100)) == list(io.StringIO(text, newline=""))
+    assert all(len(part) <= 3 for part in read_lines(tmp_path / "x", "utf-16", 3))
+    assert "".join(read_lines(tmp_path / "x", "utf-16", 3)) == text
 
 
 def test_a_line_without_end_is_not_held(tmp_path):

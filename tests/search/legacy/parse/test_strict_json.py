@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
-from search.legacy.parse.strict_json import entry_lines, parse_json
+from search.legacy.parse.strict_json import NotAListError, entry_lines, list_entries, parse_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -53,3 +53,43 @@ def test_what_is_refused(text, words):
 def test_a_number_of_absurd_length_stays_text():
     digits = "9" * 10_000
     assert parse_json(f"[{digits}]", "x.json") == [digits]
+
+
+def parts_of(text, length):
+    return [text[at : at + length] for at in range(0, len(text), length)]
+
+
+@given(entries, st.sampled_from([None, 2]), st.integers(1, 30))
+def test_a_list_in_parts_is_the_list(found, indent, length):
+    text = f" {json.dumps(found, indent=indent)}\n"
+    assert list(list_entries(parts_of(text, length), len(text))) == found
+
+
+@given(entries, st.data())
+def test_what_is_no_whole_list_of_objects_is_none(found, data):
+    text = json.dumps(found)
+    cut = text[: data.draw(st.integers(0, len(text) - 1))]
+    other = data.draw(
+        st.sampled_from([cut, f"{text},", f"{text}{text}", f"[{text}]", f"[1, {text[1:]}", "{}", "[{},]"])
+    )
+    with pytest.raises(NotAListError):
+        list(list_entries(parts_of(other, 7), len(other)))
+
+
+@pytest.mark.parametrize("text", ['[{"a": 1, "a": 2}]', '[{"a": ' + "[" * 100_000 + "]" * 100_000 + "}]"])
+def test_a_list_is_parsed_as_strictly(text):
+    with pytest.raises(NotAListError):
+        list(list_entries([text], len(text)))
+
+
+def test_of_an_object_without_end_only_so_much_is_held():
+    read = []
+
+    def parts():
+        for number in range(100):
+            read.append(number)
+            yield '[{"a": "' if number == 0 else "x" * 100
+
+    with pytest.raises(NotAListError):
+        list(list_entries(parts(), 500))
+    assert len(read) < 10

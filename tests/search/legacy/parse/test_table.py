@@ -1,8 +1,10 @@
 import json
+import tracemalloc
 
 import pytest
 
 from pipeline.exceptions import InputError
+from search.legacy.parse import spilled, stream, table
 from search.legacy.parse.table import is_empty
 from search.legacy.record.importer import parse_files
 from search.legacy.recover.column_map import read_map
@@ -145,3 +147,78 @@ def test_the_mark_between_cells_is_found(read, mark, name):
 
 def test_only_absence_is_absence():
     assert [is_empty(value) for value in (None, "", " - ", 0, "0", False)] == [True, True, True, False, False, False]
+
+
+def test_a_list_of_objects_says_what_its_lines_say(read):
+    def said(trials):
+        return [(trial.fingerprint, trial.curves, trial.figures) for trial in trials]
+
+    lines, _ = read("".join(f"{json.dumps(row)}\n" for row in RAY), "result.json")
+    for indent in (None, 2):
+        trials, report = read(json.dumps(RAY, indent=indent), "rows.jsonl")
+        assert said(trials) == said(lines) and report.lines == len(RAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[{"val_loss": 0.4}, 3]', "a row must be a JSON object, got int in runs.jsonl row 2"),
+        ('[{"val_loss": 0.4}, {"val_loss": 0.4]', "whole and well-formed, got .* in runs.jsonl line 1"),
+        ('[{"val_loss": 0.4}, {"a": 1, "a": 2}]', "must have each key once"),
+        ('{"val_loss": 0.4}\n{"a": 1, "a": 2}\n', "must have each key once, got one twice in runs.jsonl line 2"),
+    ],
+)
+def test_damaged_json_is_refused(read, text, words):
+    with pytest.raises(InputError, match=words):
+        read(text, "runs.jsonl")
+
+
+def test_what_must_be_held_whole_is_bounded(read, monkeypatch):
+    monkeypatch.setattr(table, "MAX_DOCUMENT", 30)
+    with pytest.raises(InputError, match="write an object a line"):
+        read(json.dumps([{"val_loss": 0.4}, {"val_loss": 0.3}, 3]), "runs.jsonl")
+    monkeypatch.setattr(table, "MAX_LINE", 20)
+    for text in (
+        "State,val_loss\nfinished,0.4000000000000000000\n",
+        '{"a": 1}\n{"a": 2}\n{"val_loss":            1}\n',
+    ):
+        with pytest.raises(InputError, match="line must have at most 16 MiB"):
+            read(text, "runs.jsonl" if text.startswith("{") else "runs.csv")
+
+
+def csv_rows(n, steps):
+    return "".join(f"t{n},{step},0.{step},{n},{'x' * 300}\n" for step in range(steps))
+
+
+def json_rows(n, steps):
+    row = {"trial_id": f"t{n}", "note": "x" * 300, "config": {"seed": n}}
+    return [{**row, "training_iteration": step, "val_loss": step / 10} for step in range(steps)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["csv", "lines", "list"])
+@pytest.mark.parametrize("steps", [1, 5])
+def test_memory_hardly_grows_with_the_rows_of_a_table(tmp_path, monkeypatch, form, steps):
+    monkeypatch.setattr(spilled, "HELD", 1)
+    monkeypatch.setattr(stream, "CHUNK", 4096)
+
+    def write(path, trials):
+        if form == "csv":
+            text = "trial_id,training_iteration,val_loss,config/seed,note\n"
+            path.write_text(text + "".join(csv_rows(n, steps) for n in range(trials)))
+            return
+        rows = [row for n in range(trials) for row in json_rows(n, steps)]
+        path.write_text(json.dumps(rows) if form == "list" else "".join(f"{json.dumps(row)}\n" for row in rows))
+
+    def peak(trials):
+        path = tmp_path / ("runs.csv" if form == "csv" else "runs.jsonl")
+        write(path, trials)
+        tracemalloc.start()
+        [(_, report)] = parse_files([path])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(report.trials) == trials
+        return found
+
+    fewer, more = 100, 300
+    assert peak(more) - peak(fewer) < 100 * (5 + steps) * (more - fewer)
