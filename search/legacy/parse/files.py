@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline.exceptions import InputError
 from search.legacy.parse.csv import parse_csv
 from search.legacy.parse.json import parse_json_trials
 from search.legacy.parse.kinds import MLFLOW, OPTUNA, RAY, TABLE, find_kind, open_foreign
@@ -56,11 +57,17 @@ def parse_files(
         found, place = find_kind(path, kind, mapped=columns is not None and bool(columns.theirs))
         source = open_foreign(place, found) if found in UNREAD else read_source(path, found)
         report = FileReport(name=source.name, kind=source.kind)
-        if source.kind in FOREIGN_PARSERS:
-            report.trials = FOREIGN_PARSERS[source.kind](source, report, columns or ColumnMap(), objective)
-        else:
-            report.trials = PARSERS[source.kind](source, report)
-            if objective or (columns is not None and columns.theirs):
-                report.notes.append(f"--map and --objective say nothing of a {source.kind} of the earlier study")
+        try:
+            report.trials = _trials(source, report, columns or ColumnMap(), objective)
+        except RecursionError:
+            raise InputError(f"a source must not nest deeply, got too many levels in {source.name}") from None
         parsed.append((source, report))
     return parsed
+
+
+def _trials(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str) -> Sequence[LegacyTrial]:
+    if source.kind in FOREIGN_PARSERS:
+        return FOREIGN_PARSERS[source.kind](source, report, columns, objective)
+    if objective or columns.theirs:
+        report.notes.append(f"--map and --objective say nothing of a {source.kind} of the earlier study")
+    return PARSERS[source.kind](source, report)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipeline.exceptions import InputError
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
+from search.legacy.parse.spilled import Spilled
 from search.legacy.parse.strict_json import entry_lines, parse_json
 from search.legacy.recover.build import OBJECTIVE_NAMES, SETTINGS, build_trial, is_known_loss
 from search.legacy.recover.fields import Fields, canonical
@@ -29,7 +30,7 @@ _TRAINED_PART = re.compile(
 )
 
 
-def parse_json_trials(source: SourceFile, report: FileReport) -> list[LegacyTrial]:
+def parse_json_trials(source: SourceFile, report: FileReport) -> Sequence[LegacyTrial]:
     """Read every trial, or refuse the file.
 
     Raises
@@ -63,7 +64,7 @@ def parse_json_trials(source: SourceFile, report: FileReport) -> list[LegacyTria
     try:
         lines = entry_lines(source.text, wrapped=bool(wrapper))
         assert len(lines) == len(entries), "every entry of the list begins on a line"
-        return [_trial(entry, wrapper, line) for entry, line in zip(entries, lines, strict=True)]
+        return Spilled(_trial(entry, wrapper, line) for entry, line in zip(entries, lines, strict=True))
     except RecursionError:
         raise InputError(f"a JSON file must not nest deeply, got too many levels in {source.name}") from None
 

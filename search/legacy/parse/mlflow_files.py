@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import InputError, describe_error
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
+from search.legacy.parse.spilled import Spilled
 from search.legacy.recover.column_map import ColumnMap
 from search.legacy.recover.fields import printable
 from search.legacy.recover.foreign import ForeignTrial, build_foreign
@@ -29,7 +30,9 @@ FOLDERS = ("metrics", "params", "tags")
 ALLOWED = "MLFLOW_ALLOW_FILE_STORE"
 
 
-def parse_mlflow(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> list[LegacyTrial]:
+def parse_mlflow(
+    source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = ""
+) -> Sequence[LegacyTrial]:
     """Read every run of every experiment that was not deleted.
 
     Raises
@@ -39,7 +42,7 @@ def parse_mlflow(source: SourceFile, report: FileReport, columns: ColumnMap, obj
     """
     try:
         with _file_store(source.path) as store:
-            found = [_trial(store, run, name, report, objective) for name, run in _runs(store)]
+            found = Spilled(_trial(store, run, name, report, objective) for name, run in _runs(store))
     except (InputError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -53,7 +56,7 @@ def parse_mlflow(source: SourceFile, report: FileReport, columns: ColumnMap, obj
         {name for t in found for part in (t.params, t.metrics, t.attributes) for name in part}, source.name
     )
     report.lines = len(found)
-    return [build_foreign(trial, columns) for trial in found]
+    return Spilled(build_foreign(trial, columns) for trial in found)
 
 
 def is_file_store(path: Path) -> bool:

@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import InputError, describe_error
 from search.legacy.parse.source import MAX_TRIALS, SourceFile
+from search.legacy.parse.spilled import Spilled
 from search.legacy.parse.stream import head, read_chunks
 from search.legacy.recover.column_map import ColumnMap
 from search.legacy.recover.fields import printable
@@ -31,7 +32,9 @@ JOURNAL_MARK = '{"op_code"'
 TABLES = {"studies", "trials"}
 
 
-def parse_optuna(source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = "") -> list[LegacyTrial]:
+def parse_optuna(
+    source: SourceFile, report: FileReport, columns: ColumnMap, objective: str = ""
+) -> Sequence[LegacyTrial]:
     """Read every study of a storage.
 
     Raises
@@ -47,16 +50,16 @@ def parse_optuna(source: SourceFile, report: FileReport, columns: ColumnMap, obj
             raise InputError(
                 f"an Optuna storage must hold a study, got none in {source.name}; name the file of the study"
             )
-        found = [
+        found = Spilled(
             trial
             for summary in sorted(summaries, key=lambda each: each.study_name)
             for trial in _study(optuna.load_study(study_name=summary.study_name, storage=storage), report, objective)
-        ]
+        )
     if len(found) > MAX_TRIALS:
         raise InputError(f"a storage must have at most {MAX_TRIALS:,} trials, got more in {source.name}")
     columns.require_found({name for t in found for part in (t.params, t.attributes) for name in part}, source.name)
     report.lines = len(found)
-    return [build_foreign(trial, columns) for trial in found]
+    return Spilled(build_foreign(trial, columns) for trial in found)
 
 
 @contextmanager

@@ -27,3 +27,16 @@ def test_one_broken_file_refuses_all(tmp_path):
     (tmp_path / "b.json").write_text("[{")
     with pytest.raises(InputError):
         parse_files([tmp_path / "a.csv", tmp_path / "b.json"])
+
+
+@pytest.mark.parametrize("depth", [500, 900, 990, 5000, 100_000])
+def test_deep_nesting_is_refused_in_words_or_read(tmp_path, depth):
+    rows = ('{"val_loss": 0.3, "params.x": ' + "[" * depth + "]" * depth + "}", '{"val_loss": 0.4}')
+    for name, text in (("a.jsonl", "\n".join(rows)), ("b.jsonl", f"[{','.join(rows)}]")):
+        (tmp_path / name).write_text(text)
+        try:
+            [(_, report)] = parse_files([tmp_path / name])
+        except InputError as error:
+            assert "too many levels" in str(error)
+        else:
+            assert len(report.trials) == 2
