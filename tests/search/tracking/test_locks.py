@@ -67,12 +67,13 @@ def test_a_brief_holder_is_waited_for_and_that_is_said(stores, capsys):
 
 @pytest.mark.lesson("L40")
 @pytest.mark.parametrize("text", ["{}\n", "{}", "{}\nlong"])
-def test_who_works_for_long_or_is_of_older_code_is_not_waited_for(stores, text):
+def test_who_works_for_long_or_is_of_older_code_is_not_waited_for(stores, capsys, text):
     path = lock_path(stores, "s")
     with file_lock(path):
         path.write_text(text.format(os.getpid()), encoding="utf-8")
         with pytest.raises(StoreError, match=f"in use by process {os.getpid()};"), brief_lock(stores, "s"):
             pass
+    assert capsys.readouterr().err == "", "not waited for, so nothing is said"
 
 
 @pytest.mark.lesson("L40")
