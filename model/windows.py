@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,11 @@ class Windows:
     sealed_from : datetime64, optional
         First forecast day whose label looks at the sealed test split, see :mod:`pipeline.splits.holdout`;
         None where nothing is.
+    horizons : tuple of int
+        Of which it is known how far the price went.
+    reach_DH : Tensor of shape (days, horizons)
+        Log of the highest price of the next days over the close, by row and horizon; NaN where it is not known or is
+        sealed.
     """
 
     x_DF: Tensor
@@ -55,6 +60,8 @@ class Windows:
     train_rows: Index
     context_length: int
     sealed_from: np.datetime64 | None = None
+    horizons: tuple[int, ...] = ()
+    reach_DH: Tensor | None = None
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Features (rows, days, features) and labels (rows,) of these forecast rows."""
@@ -89,6 +96,28 @@ class Windows:
         """Sessions of these rows, numbered from 0 in order of time; tickers that trade on one day share its number."""
         return np.unique(self.dates_D[rows], return_inverse=True)[1].astype(np.int64)
 
+    def training_reach(self, horizon: int) -> Tensor:
+        """Give the reach that training may read: where it ends by the last day that a label of the training rows does.
+
+        Parameters
+        ----------
+        horizon : int
+            Days that a label looks ahead.
+
+        Returns
+        -------
+        Tensor of shape (days, horizons)
+            By row; NaN elsewhere.
+        """
+        assert self.reach_DH is not None
+        known_DH = torch.full_like(self.reach_DH, torch.nan)
+        last = self.dates_D[self.train_rows + horizon].max()
+        for column, ahead in enumerate(self.horizons):
+            ends = np.minimum(self.train_rows + ahead, len(self.dates_D) - 1)
+            inside = to_tensor(self.train_rows[self.dates_D[ends] <= last], known_DH.device)
+            known_DH[inside, column] = self.reach_DH[inside, column]
+        return known_DH
+
     def training_days(self) -> Tensor:
         """Features of every day that a training window sees, shape (days, features)."""
         ends = np.zeros(len(self.x_DF) + 1, dtype=np.int64)
@@ -105,6 +134,7 @@ def make_windows(
     device: str | torch.device = "cpu",
     pooled: Sequence[DatasetVersion] = (),
     opening: HoldoutOpening | None = None,
+    horizons: Sequence[int] = (),
 ) -> Windows:
     """Label, split and view a dataset version.
 
@@ -120,6 +150,8 @@ def make_windows(
         Of other tickers whose training rows are trained on too.
     opening : HoldoutOpening, optional
         Recorded opening of the test split; without one, no label that looks at it is there.
+    horizons : sequence of int, optional
+        Of which a model learns how far the price goes, beside the target's own.
 
     Raises
     ------
@@ -153,7 +185,27 @@ def make_windows(
         train_rows=np.concatenate(train_rows),
         context_length=context_length,
         sealed_from=None if opening else sealed_from(dataset.dates, split, horizon).to_datetime64(),
+        horizons=tuple(horizons),
+        reach_DH=_reach(pool, target, split, horizons, opening, device) if horizons else None,
     )
+
+
+def _reach(
+    pool: Sequence[DatasetVersion],
+    target: Target,
+    split: Split,
+    horizons: Sequence[int],
+    opening: HoldoutOpening | None,
+    device: str | torch.device,
+) -> Tensor:
+    def column(horizon: int) -> npt.NDArray[np.float64]:
+        own = replace(target, horizon=horizon)
+        return np.concatenate(
+            [seal_labels(own.reach(each.frame), each.dates, split, horizon=horizon, opening=opening) for each in pool]
+        )
+
+    reach_DH = np.stack([column(horizon) for horizon in horizons], axis=1)
+    return torch.tensor(reach_DH.astype(np.float32), device=device)
 
 
 def to_tensor(rows: Index, device: str | torch.device) -> Tensor:

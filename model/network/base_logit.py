@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from model.baselines.features import Boosting, Logistic
-from model.spec.spec import NONE
+from model.spec.choices import NONE
 from model.windows import Windows, to_tensor
 from pipeline.splits.splits import Index
 

@@ -195,7 +195,7 @@ class PackagedModel:
                 f"a forecast needs at least {self.required_days} sessions ({self.memory} until indicators forget where "
                 f"the series starts, and a context of {self.context_length}), got {len(bars)}; send a longer history"
             )
-        x_DF = raw_features(bars, further, facts.tier)[self.memory :]
+        x_DF = raw_features(bars, further, facts.tier, facts.ticker)[self.memory :]
         dates = pd.DatetimeIndex(bars.index[self.memory :])
         assert np.isfinite(x_DF).all(), "bars that keep the rules have finite features"
         return dates, x_DF

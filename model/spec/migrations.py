@@ -37,7 +37,25 @@ class Migration:
     value: str
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+DISTRIBUTION_SCHEMA = 3
+"""The first whose specs know of another head than one logit, and of what came with it."""
+
+MIGRATIONS: tuple[Migration, ...] = tuple(
+    Migration(schema=DISTRIBUTION_SCHEMA, name=name, value=value)
+    for name, value in {
+        "n_static": "0",
+        "head": "binary",
+        "horizons": "none",
+        "init": "normal",
+        "width_rates": "none",
+        "schedule": "cosine",
+        "weight_average": "0.0",
+        "first_epoch": "1",
+        "n_thresholds": "4",
+        "largest_threshold": "3.0",
+        "blend": "none",
+    }.items()
+)
 """Of the spec, oldest first."""
 
 PLAN_SCHEMA = 2

@@ -13,15 +13,25 @@ from typing import Any, get_type_hints
 
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from model.spec.choices import (
+    BLEND_RULE,
+    COSINE,
+    DISTRIBUTION_LINEAR,
+    FAN_IN,
+    INITS,
+    NONE,
+    OFFSETS,
+    SCHEDULES,
+    WIDTH_RATES,
+    read_blend,
+)
 from model.spec.migrations import RECORD_SCHEMA, SCHEMA, complete, identity
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
 
 DERIVED = ("n_params", "architecture", "train_tickers", "spec_hash")
-NONE = "none"
 LARGEST_SEED = 2**63 - 1
-OFFSETS = (NONE, "logistic", "boosting")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +96,16 @@ class Training:
     beta1, beta2, epsilon : float
         AdamW's moments and denominator.
     warmup_fraction : float
-        Share of all steps during which the rate rises linearly; a cosine to zero follows.
+        Share of all steps during which the rate rises linearly.
+    schedule : str
+        What follows: ``cosine``, to zero at the end of the last epoch; or ``flat``, the peak rate throughout.
+    width_rates : str
+        ``none``; or ``fan_in``: matrices inside the blocks learn at the rate times 64 over their inputs, so that one
+        rate serves all widths (muP: Yang et al., 2022, "Tensor Programs V", table 8).
+    init : str
+        How weights start: ``fan_in``, with a standard deviation of one over the root of a matrix's inputs; or
+        ``normal``, 0.02 whatever the width.  Either way the outputs of residual branches are divided by the root of
+        twice the layers (GPT-2, section 2.3).
     dropout : float
         Of the embedding and the residual branches.
     attention_dropout : float
@@ -95,13 +114,26 @@ class Training:
         Share of the way from an outcome to 1/2 that its training label is moved.
     offset : str
         ``none``; or the baseline, ``logistic`` or ``boosting``, whose logit is frozen and
-        added to the Transformer's, whose head then starts at zero.
+        added to the Transformer's, whose head then starts at zero; or, for a distribution,
+        ``distribution_linear``: the same head, linear in the static features.
+    blend : str
+        ``none``; or a baseline and its share, as in ``boosting:0.5``: the model's logit is the
+        mean of its own and the baseline's, so weighted; training knows nothing of it.
     batch_size : int
         Windows a step.
     clip_norm : float
         Largest gradient norm.
     max_epochs, patience : int
-        Most epochs, and epochs without a better validation loss before stopping.
+        Most epochs, and epochs without a better validation loss before stopping; a patience of 0 trains
+        all of them and keeps the last, so that no validation day chooses.
+    first_epoch : int
+        First candidate for the best epoch: 0 is a model with an offset before it is trained, 1 the first epoch.
+    weight_average : float
+        Decay a step of the moving average of weights that is evaluated and kept; 0 keeps the weights themselves.
+    n_thresholds : int
+        Of a distribution: random thresholds a day, horizon and step, whose log loss is learned beside the asked one's.
+    largest_threshold : float
+        Of these, in sigma; they are uniform from 0.
     """
 
     learning_rate: float = 3e-4
@@ -110,14 +142,22 @@ class Training:
     beta2: float = 0.95
     epsilon: float = 1e-8
     warmup_fraction: float = 0.1
+    schedule: str = COSINE
+    width_rates: str = NONE
+    init: str = FAN_IN
     dropout: float = 0.2
     attention_dropout: float = 0.0
     label_smoothing: float = 0.0
     offset: str = NONE
+    blend: str = NONE
     batch_size: int = 128
     clip_norm: float = 1.0
     max_epochs: int = 6
     patience: int = 2
+    first_epoch: int = 0
+    weight_average: float = 0.0
+    n_thresholds: int = 4
+    largest_threshold: float = 3.0
 
     def __post_init__(self) -> None:
         rules = {
@@ -134,7 +174,15 @@ class Training:
             "batch_size": (_is_whole(self.batch_size, 1), "a whole number, at least 1"),
             "clip_norm": (self.clip_norm > 0, "positive"),
             "max_epochs": (_is_whole(self.max_epochs, 1), "a whole number, at least 1"),
-            "patience": (_is_whole(self.patience, 1), "a whole number, at least 1"),
+            "patience": (_is_whole(self.patience, 0), "a whole number, at least 0"),
+            "schedule": (self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
+            "width_rates": (self.width_rates in WIDTH_RATES, f"one of {', '.join(WIDTH_RATES)}"),
+            "init": (self.init in INITS, f"one of {', '.join(INITS)}"),
+            "blend": (self.blend == NONE or read_blend(self.blend) is not None, BLEND_RULE),
+            "first_epoch": (self.first_epoch in (0, 1), "0 or 1"),
+            "weight_average": (0 <= self.weight_average < 1, "in [0, 1)"),
+            "n_thresholds": (_is_whole(self.n_thresholds, 1), "a whole number, at least 1"),
+            "largest_threshold": (0 < self.largest_threshold < math.inf, "positive and finite"),
         }
         for name, (holds, rule) in rules.items():
             if not holds:
@@ -174,11 +222,28 @@ class Spec:
     def __post_init__(self) -> None:
         if not _is_whole(self.seed, 0) or self.seed > LARGEST_SEED:
             raise InputError(f"seed must be a whole number from 0 to {LARGEST_SEED}, got {self.seed!r}")
+        self._require_head()
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         if not budget.allows(self.n_params):
             raise InputError(
                 f"a trial must be within ±{self.tolerance * 100:g} % of its budget {self.budget}, got "
                 f"{self.n_params:,} parameters in {self.architecture.label}; take an architecture of the grid"
+            )
+
+    def _require_head(self) -> None:
+        """Refuse a head that can't answer the target, or an offset of another head."""
+        ahead, horizon, offset = self.architecture.ahead, self.target.horizon, self.training.offset
+        if ahead and horizon not in ahead:
+            raise InputError(f"horizons of a distribution must hold the target's, got {ahead} and {horizon}")
+        allowed = (NONE, DISTRIBUTION_LINEAR) if ahead else OFFSETS[:-1]
+        if offset not in allowed:
+            raise InputError(
+                f"offset of a {self.architecture.head} head must be one of {', '.join(allowed)}, got {offset!r}"
+            )
+        if ahead and not self.architecture.n_static:
+            raise InputError(
+                f"a distribution is measured in the sigma of a tier of two parts, got tier {self.data.tier}; take "
+                "tier s40, or s33 where there is no VIX, or head binary"
             )
 
     @property

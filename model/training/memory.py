@@ -16,12 +16,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.network.patchtst import PatchTST
+from model.network.reach_loss import reach_loss
 from model.spec.architecture import Architecture, total_parameters
-from model.spec.spec import Spec
+from model.spec.spec import Spec, Training
 
 FLOAT32 = 4
 CLEAR_PEAK = "5"
 ALLOCATOR_SLACK = 1.3
+DRAWN_THRESHOLDS = Training().n_thresholds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +37,7 @@ class MemoryEstimate:
     optimizer : int
         AdamW's two moments.
     best : int
-        Copy of the best epoch's weights.
+        Copy of the best epoch's weights, and the moving average of weights where there is one.
     activations : int
         What one micro-batch keeps for its backward pass, and what one block needs meanwhile.
     features : int
@@ -90,9 +92,9 @@ def estimate_memory(
         weights=n * FLOAT32 + (n * dtype.itemsize if dtype != torch.float32 else 0),
         gradients=n * FLOAT32,
         optimizer=2 * n * FLOAT32,
-        best=n * FLOAT32,
+        best=(1 + (spec.training.weight_average > 0)) * n * FLOAT32,
         activations=math.ceil(ALLOCATOR_SLACK * micro_batch * share * (kept + block)),
-        features=rows * spec.architecture.n_features * FLOAT32,
+        features=rows * (spec.architecture.n_features + spec.architecture.n_static) * FLOAT32,
         accumulated=micro_batch < spec.training.batch_size,
     )
 
@@ -102,7 +104,7 @@ def _kept_bytes(one_layer: Architecture, dropout: bool, attention_dropout: bool)
     """Bytes a window: kept outside the blocks, kept by a block, and a block's input."""
     depths = [replace(one_layer, n_layers=layers) for layers in (1, 2)]
     one, two = (_count_kept(a, 0.1 * dropout, 0.1 * attention_dropout) for a in depths)
-    return one - (two - one), two - one, one_layer.n_patches * one_layer.d_model * FLOAT32
+    return one - (two - one), two - one, one_layer.n_tokens * one_layer.d_model * FLOAT32
 
 
 def _count_kept(architecture: Architecture, dropout: float, attention_dropout: float) -> int:
@@ -110,8 +112,9 @@ def _count_kept(architecture: Architecture, dropout: float, attention_dropout: f
     windows = 8
     with torch.device("meta"):
         model = PatchTST(architecture, dropout=dropout, attention_dropout=attention_dropout)
-        x_BTF = torch.empty(windows, architecture.context_length, architecture.n_features)
+        x_BTF = torch.empty(windows, architecture.context_length, architecture.n_features + architecture.n_static)
         y_B = torch.empty(windows)
+        reach_BH = torch.empty(windows, len(architecture.ahead))
     owned = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     kept: dict[int, tuple[Tensor, int]] = {}
 
@@ -122,7 +125,11 @@ def _count_kept(architecture: Architecture, dropout: float, attention_dropout: f
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        functional.binary_cross_entropy_with_logits(model(x_BTF), y_B)
+        if architecture.ahead:
+            drawn_BHU = reach_BH[..., None].expand(-1, -1, DRAWN_THRESHOLDS)
+            reach_loss(model.mixture(x_BTF), reach_BH, reach_BH, drawn_BHU)
+        else:
+            functional.binary_cross_entropy_with_logits(model(x_BTF), y_B)
     return sum(size for _, size in kept.values()) // windows
 
 

@@ -7,19 +7,29 @@ import math
 import torch
 from torch import nn
 
+from model.spec.choices import FLAT, NONE
 from model.spec.spec import Training
+
+BASE_WIDTH = 64
+"""Inputs of a matrix that learns at the spec's rate itself, where rates follow the width."""
 
 
 def make_optimizer(model: nn.Module, training: Training) -> torch.optim.AdamW:
     """AdamW that decays weight matrices only: no norm, bias or position."""
-    decayed = [p for name, p in model.named_parameters() if p.ndim >= 2 and "positions" not in name]
-    free = [p for name, p in model.named_parameters() if p.ndim < 2 or "positions" in name]
-    assert len(decayed) + len(free) == len(list(model.parameters()))
-    device = decayed[0].device
+    named = list(model.named_parameters())
+    device = named[0][1].device
     on_gpu = device.type == "cuda"
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {(training.weight_decay, 1.0): [], (0.0, 1.0): []}
+    for name, parameter in named:
+        decay = 0.0 if parameter.ndim < 2 or "positions" in name else training.weight_decay
+        groups.setdefault((decay, rate_share(name, parameter, training)), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": training.weight_decay}, {"params": free, "weight_decay": 0.0}],
-        lr=torch.tensor(training.learning_rate, device=device) if on_gpu else training.learning_rate,
+        [
+            {"params": parameters, "weight_decay": decay, "lr": _rate(share * training.learning_rate, device)}
+            for (decay, share), parameters in groups.items()
+            if parameters
+        ],
+        lr=_rate(training.learning_rate, device),
         betas=(training.beta1, training.beta2),
         eps=training.epsilon,
         fused=True,
@@ -27,15 +37,32 @@ def make_optimizer(model: nn.Module, training: Training) -> torch.optim.AdamW:
     )
 
 
+def _rate(rate: float, device: torch.device) -> float | torch.Tensor:
+    """Rate as the optimizer takes it: on a GPU a tensor, which a recorded step reads anew."""
+    return torch.tensor(rate, device=device) if device.type == "cuda" else rate
+
+
+def rate_share(name: str, parameter: nn.Parameter, training: Training) -> float:
+    """Share of the learning rate that a parameter learns at: less the wider the matrices inside the blocks are.
+
+    With Adam, a matrix inside the network moves what goes through it in proportion to its inputs; at a rate
+    proportional to one over them all widths move alike (muP: Yang et al., 2022, "Tensor Programs V", table 8).
+    """
+    inside = name.startswith("blocks.") and parameter.ndim >= 2
+    return BASE_WIDTH / parameter.shape[1] if inside and training.width_rates != NONE else 1.0
+
+
 def make_schedule(
     optimizer: torch.optim.Optimizer, training: Training, total_steps: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Linear warm-up over ``warmup_fraction`` of all steps, then a cosine to zero."""
+    """Linear warm-up over ``warmup_fraction`` of all steps, then a cosine to zero or a flat rate."""
     warmup = round(training.warmup_fraction * total_steps)
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
+        if training.schedule == FLAT:
+            return 1.0
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total_steps - warmup))))
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 
 from model.network.patchtst import PatchTST
+from model.spec.choices import NONE
 from model.spec.spec import Spec
 from model.training.execution import Execution
 from model.training.trainer import Trainer, build_model
@@ -37,7 +38,7 @@ def refit(
     train_rows : ndarray of shape (samples,)
         Forecast rows, for instance of :func:`refit_rows`.
     n_epochs : int
-        From 1 to the spec's ``max_epochs``.
+        From 1 to the spec's ``max_epochs``; 0 is a model with an offset as it starts.
     seed : int
         Of weights, batch order and dropout, in place of the spec's.
     execution : Execution, optional
@@ -55,9 +56,9 @@ def refit(
     TrainingError
         If a loss or a weight is not finite, or memory runs out with one window at a time.
     """
-    most = spec.training.max_epochs
-    if not 1 <= n_epochs <= most:
-        raise InputError(f"n_epochs of a refit must be from 1 to the spec's max_epochs, {most}, got {n_epochs}")
+    most, least = spec.training.max_epochs, 1 if spec.training.offset == NONE else spec.training.first_epoch
+    if not least <= n_epochs <= most:
+        raise InputError(f"n_epochs of a refit must be from {least} to the spec's max_epochs, {most}, got {n_epochs}")
     if not len(train_rows):
         raise InputError("a refit must have rows to train on, got none; take a longer series or a shorter context")
     seeded, on_rows = replace(spec, seed=seed), replace(windows, train_rows=train_rows)

@@ -16,7 +16,7 @@ from model.training.trainer import Trainer
 from pipeline.exceptions import RecordError, StoreError
 from pipeline.snapshots.snapshot import write_atomically
 
-MODEL, BEST, OPTIMIZER, GENERATOR = "model.", "best.", "optimizer.", "generator"
+MODEL, BEST, AVERAGE, OPTIMIZER, GENERATOR = "model.", "best.", "average.", "optimizer.", "generator"
 SCHEDULE = ("last_epoch", "_step_count")
 FORMAT = "patchscale.training/1"
 
@@ -24,7 +24,7 @@ FORMAT = "patchscale.training/1"
 def save_training(path: Path, trainer: Trainer) -> None:
     """Write everything that training goes on with, atomically over what is there.
 
-    That is the spec, the weights now and of the best epoch, AdamW's moments, the schedule, the epoch, the
+    That is the spec, the weights now, averaged and of the best epoch, AdamW's moments, the schedule, the epoch, the
     best loss and the random generator that orders the batches and seeds each epoch's dropout.
     """
     held = trainer.optimizer.state_dict()
@@ -32,6 +32,7 @@ def save_training(path: Path, trainer: Trainer) -> None:
     tensors = {
         **{MODEL + name: tensor for name, tensor in trainer.model.state_dict().items()},
         **{BEST + name: tensor for name, tensor in trainer.best_state.items()},
+        **{AVERAGE + name: tensor for name, tensor in (trainer.average.weights if trainer.average else {}).items()},
         **moments,
         GENERATOR: trainer.generator.get_state(),
     }
@@ -73,6 +74,8 @@ def _restore(trainer: Trainer, tensors: dict[str, Tensor], progress: dict[str, A
     device = next(trainer.model.parameters()).device
     trainer.model.load_state_dict(_under(MODEL, tensors))
     trainer.best_state = {name: tensor.to(device) for name, tensor in _under(BEST, tensors).items()}
+    if trainer.average is not None:
+        trainer.average.load(_under(AVERAGE, tensors))
     held = trainer.optimizer.state_dict()
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _under(OPTIMIZER, tensors).items():

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from model.network.patchtst import PatchTST
 from model.spec.spec import Training
 from model.training.cuda_graph import GraphedStep
 from model.training.execution import Execution
-from model.windows import Windows
+from model.training.objective import Objective
+from model.training.weight_average import WeightAverage
 
 CPU_ALLOCATOR = "DefaultCPUAllocator"
 
@@ -24,34 +24,34 @@ class Stepper:
     ----------
     model : PatchTST
         Changed in place.
-    windows : Windows
-        On the model's device.
+    objective : Objective
+        Of the model, from :func:`model.training.objective.make_objective`.
     training : Training
         Of the spec.
     optimizer, schedule
         From :mod:`model.training.optimizer`.
     execution : Execution
         How batches are computed; halved when memory runs out.
-    base_logit_D : Tensor of shape (days,), optional
-        Frozen part of the logit by row, if the model has one.
+    average : WeightAverage, optional
+        Of the model's weights, carried along after every step.
     """
 
     def __init__(
         self,
         model: PatchTST,
-        windows: Windows,
+        objective: Objective,
         training: Training,
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LambdaLR,
         execution: Execution,
-        base_logit_D: Tensor | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
-        self.model, self.windows, self.training = model, windows, training
+        self.model, self.objective, self.training = model, objective, training
         self.optimizer, self.schedule, self.execution = optimizer, schedule, execution
-        self._base_logit_D = base_logit_D
+        self._average = average
         self._parameters = list(model.parameters())
         self._graph: GraphedStep | None = None
-        self._device = windows.x_NTF.device
+        self._device = self._parameters[0].device
         model.set_execution(recompute=execution.recompute, compiled=execution.compiled)
 
     def rate(self) -> float:
@@ -66,6 +66,8 @@ class Stepper:
             rates.append(self.rate())
             losses.append(self._graphed(rows) if self._may_graph(rows) else self._step(rows))
             self.schedule.step()
+            if self._average is not None:
+                self._average.update()
         return torch.stack(losses), rates
 
     def _may_graph(self, rows: Tensor) -> bool:
@@ -112,16 +114,13 @@ class Stepper:
         n = len(rows)
         missing = self.execution.micro_batch - n if self._device.type == "cuda" else 0
         filled = torch.cat([rows, rows[:1].expand(missing)]) if missing else rows
-        x_BTF, y_B = self.windows.batch(filled)
-        y_B = y_B + self.training.label_smoothing * (0.5 - y_B)
         with torch.autocast(
             self._device.type,
             dtype=self.execution.dtype,
             enabled=self.execution.dtype != torch.float32,
             cache_enabled=not self.execution.graphed,
         ):
-            logits_B = self.model(x_BTF, None if self._base_logit_D is None else self._base_logit_D[filled])
-        loss = functional.binary_cross_entropy_with_logits(logits_B[:n].float(), y_B[:n]) * (n / n_batch)
+            loss = self.objective(filled, n) * (n / n_batch)
         loss.backward()
         return loss.detach()
 

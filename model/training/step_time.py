@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 import torch
 
-from model.network.patchtst import PatchTST
+from model.network.patchtst import make_model
 from model.spec.architecture import Architecture
 from model.spec.spec import Spec
 from model.training.execution import Execution
+from model.training.objective import make_objective
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.step import Stepper
 from model.training.trainer import predict_on_device
@@ -105,8 +106,7 @@ class _Runner:
 
     def __init__(self, spec: Spec, windows: Windows, execution: Execution, layers: int, limit: float) -> None:
         training, device = spec.training, windows.x_NTF.device
-        architecture = replace(spec.architecture, n_layers=layers)
-        model = PatchTST(architecture, dropout=training.dropout, attention_dropout=training.attention_dropout)
+        model = make_model(spec, n_layers=layers, bare=True)
         model.set_statistics(windows.training_days().cpu())
         model.to(device)
         optimizer = make_optimizer(model, training)
@@ -114,7 +114,9 @@ class _Runner:
         chosen = np.linspace(0, len(windows.train_rows) - 1, training.batch_size).astype(np.int64)
         self._rows = to_tensor(windows.train_rows[chosen], device)
         self._model, self._windows, self._limit = model, windows, limit
-        self._stepper = Stepper(model, windows, training, optimizer, schedule, execution)
+        self._stepper = Stepper(
+            model, make_objective(model, windows, training), training, optimizer, schedule, execution
+        )
 
     def step_seconds(self) -> float:
         return _seconds(lambda: self._stepper.run((self._rows,))[0], self._rows.device, self._limit)

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +16,16 @@ from torch import Tensor
 
 from model.evaluation import Evaluation
 from model.metrics import evaluate
-from model.network.base_logit import fit_base_logit, training_base_logits
+from model.network.base_logit import fit_base_logit
+from model.network.distribution_linear import DistributionLinear, fit_distribution_linear
 from model.network.patchtst import PatchTST, make_model, predict_proba
 from model.spec.spec import Spec
 from model.training.allocator import freed_memory_kept
 from model.training.execution import Execution
+from model.training.objective import make_objective, training_reach
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.step import Stepper
+from model.training.weight_average import WeightAverage
 from model.windows import Windows, to_tensor
 from pipeline.exceptions import TrainingError
 
@@ -35,17 +39,17 @@ class EpochResult:
     Parameters
     ----------
     epoch : int
-        From 1.
+        From 1; 0 is the model before it was trained.
     train_loss : float
-        Sample-weighted mean log loss of the training batches, dropout on.
+        Sample-weighted mean loss of the training batches, dropout on; NaN for epoch 0.
     validation : Evaluation
         After the epoch.
     learning_rate : float
-        Of the epoch's last step.
+        Of the epoch's last step; NaN for epoch 0.
     samples_per_second : float
         Training windows a second of the whole epoch, validation included.
     is_best : bool
-        Whether the validation loss is the lowest so far.
+        Whether the model keeps it so far: the lowest validation loss, or, without patience, the last epoch.
     """
 
     epoch: int
@@ -61,9 +65,27 @@ def build_model(spec: Spec, windows: Windows) -> PatchTST:
     torch.manual_seed(spec.seed)
     model = make_model(spec)
     model.set_statistics(windows.training_days().cpu())
-    if model.offset is not None:
+    model = model.to(windows.x_NTF.device)
+    if isinstance(model.offset, DistributionLinear):
+        _fit_linear(model, model.offset, windows, spec)
+    elif model.offset is not None:
         fit_base_logit(model.offset, windows, horizon=spec.target.horizon)
-    return model.to(windows.x_NTF.device)
+    if model.blended is not None:
+        fit_base_logit(model.blended, windows, horizon=spec.target.horizon)
+    return model
+
+
+def _fit_linear(model: PatchTST, linear: DistributionLinear, windows: Windows, spec: Spec) -> None:
+    rows = to_tensor(windows.train_rows, windows.x_DF.device)
+    reach_DH, asked_DH = training_reach(model, windows)
+    fit_distribution_linear(
+        linear,
+        model.statics(windows.x_DF[rows][:, None]),
+        reach_DH[rows],
+        asked_DH[rows],
+        largest_threshold=spec.training.largest_threshold,
+        seed=spec.seed,
+    )
 
 
 class Trainer:
@@ -93,14 +115,15 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(spec.seed)
         self.epoch, self.seconds = 0, 0.0
         self.best_loss, self.best_epoch, self.best_state = math.inf, 0, copy.deepcopy(model.state_dict())
+        self.average = WeightAverage(model, training.weight_average) if training.weight_average else None
         self._stepper = Stepper(
             model,
-            windows,
+            make_objective(model, windows, training),
             training,
             self.optimizer,
             self.schedule,
             execution or Execution(micro_batch=training.batch_size),
-            None if model.offset is None else training_base_logits(model.offset, windows, horizon=spec.target.horizon),
+            self.average,
         )
 
     @property
@@ -115,6 +138,8 @@ class Trainer:
     def epochs(self) -> Iterator[EpochResult]:
         """Train from where it stands, yielding after each epoch; in the end the model holds the best weights.
 
+        A model with an offset is evaluated untrained first, as epoch 0, where the spec has it as a candidate.
+
         Raises
         ------
         TrainingError
@@ -124,7 +149,9 @@ class Trainer:
         training = self.spec.training
         with freed_memory_kept(self._rows.device.type):
             try:
-                while self.epoch < training.max_epochs and self.epoch - self.best_epoch < training.patience:
+                if self.epoch == 0 and training.first_epoch == 0 and self.model.offset is not None:
+                    yield self._untrained()
+                while self.epoch < training.max_epochs and not self._has_waited():
                     yield self._next_epoch()
             finally:
                 self.model.load_state_dict(self.best_state)
@@ -143,6 +170,19 @@ class Trainer:
                 self._step_through()
                 self.epoch += 1
                 self.seconds += time.perf_counter() - started
+            if self.average is not None:
+                self.average.settle()
+
+    def _has_waited(self) -> bool:
+        patience = self.spec.training.patience
+        return patience > 0 and self.epoch - self.best_epoch >= patience
+
+    def _untrained(self) -> EpochResult:
+        """Evaluate the model as it starts."""
+        started = time.perf_counter()
+        rows = self.windows.rows.validation
+        p_N = predict_on_device(self.model, self.windows, rows).cpu().numpy()
+        return self._result(_evaluate(self.windows, rows, p_N), started, math.nan, math.nan)
 
     def _next_epoch(self) -> EpochResult:
         started = time.perf_counter()
@@ -154,20 +194,31 @@ class Trainer:
             last_step = (self.epoch + 1) * self.steps_per_epoch
             raise TrainingError(f"{error}{_after(last_step, rates_S[-1])}") from error
         self.epoch += 1
+        train_loss = float(np.average(losses_S, weights=[len(batch) for batch in batches]))
+        return self._result(validation, started, train_loss, rates_S[-1])
+
+    def _result(self, validation: Evaluation, started: float, train_loss: float, rate: float) -> EpochResult:
+        """Keep the weights if they are the best, and say how the epoch went."""
         seconds = time.perf_counter() - started
         self.seconds += seconds
-        is_best = validation.loss < self.best_loss
+        training = self.spec.training
+        is_best = validation.loss < self.best_loss if training.patience else self.epoch > 0
         if is_best:
             self.best_loss, self.best_epoch = validation.loss, self.epoch
-            self.best_state = copy.deepcopy(self.model.state_dict())
+            with self._averaged():
+                self.best_state = copy.deepcopy(self.model.state_dict())
         return EpochResult(
             epoch=self.epoch,
-            train_loss=float(np.average(losses_S, weights=[len(batch) for batch in batches])),
+            train_loss=train_loss,
             validation=validation,
-            learning_rate=rates_S[-1],
-            samples_per_second=len(self._rows) / seconds,
+            learning_rate=rate,
+            samples_per_second=len(self._rows) / seconds if self.epoch else math.nan,
             is_best=is_best,
         )
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """Give the model, inside, the weights that are evaluated and kept."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     def _step_through(
         self, predicted: npt.NDArray[np.int64] | None = None
@@ -177,7 +228,8 @@ class Trainer:
         torch.manual_seed(int(torch.randint(2**62, (), generator=self.generator)))
         batches = order.split(self.spec.training.batch_size)
         losses_S, rates_S = self._stepper.run(batches)
-        after = [] if predicted is None else [predict_on_device(self.model, self.windows, predicted)]
+        with self._averaged():
+            after = [] if predicted is None else [predict_on_device(self.model, self.windows, predicted)]
         on_host = _to_host(losses_S, *after)
         _require_finite(on_host[0], rates_S, first_step=self.epoch * self.steps_per_epoch + 1)
         return on_host, batches, rates_S

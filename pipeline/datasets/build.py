@@ -70,7 +70,7 @@ def build_dataset(
     bars, aligned = align(
         snapshot.ticker, adjusted(raw), {ticker: adjusted(o) for ticker, o in zip(needed, others, strict=True)}
     )
-    features = compute_tier(tier, bars, aligned)
+    features = compute_tier(tier, bars, aligned, ticker=snapshot.ticker)
     frame = raw.loc[bars.index].join(features, validate="one_to_one").iloc[tier_lookback(tier) :]
     assert len(frame) == len(bars) - tier_lookback(tier)
     dataset = DatasetVersion(

@@ -119,13 +119,14 @@ def check_raw_bars(
     return bars, {name: named[name] for name in further}
 
 
-def raw_features(bars: pd.DataFrame, further: dict[str, Array], tier: str) -> npt.NDArray[np.float32]:
+def raw_features(bars: pd.DataFrame, further: dict[str, Array], tier: str, ticker: str = "") -> npt.NDArray[np.float32]:
     """Features of checked bars, shape (days, features): NaN inside the look-back, else as the dataset version's."""
     auxiliary: dict[str, dict[str, Array]] = {}
     for name, (ticker, column) in raw_columns(tier).items():
         auxiliary.setdefault(ticker, {})[column] = further[name]
     others = {ticker: pd.DataFrame(columns, index=bars.index) for ticker, columns in auxiliary.items()}
-    return compute_tier(tier, adjusted(split_consistent(bars)), others).to_numpy(dtype=np.float32)
+    frame = compute_tier(tier, adjusted(split_consistent(bars)), others, ticker=ticker)
+    return frame.to_numpy(dtype=np.float32)
 
 
 def raw_bars(root: Path, dataset: DatasetVersion) -> pd.DataFrame:

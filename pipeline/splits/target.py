@@ -93,10 +93,43 @@ class Target:
         import numpy as np
 
         close = bars["close"].to_numpy(dtype=np.float64)
-        touch = bars[self.rule].to_numpy(dtype=np.float64)
-        labels = np.full(len(close), np.nan)
+        labels, highest = np.full(len(close), np.nan), self._highest(bars)
         complete = len(close) - self.horizon
         if complete > 0:
-            ahead = np.lib.stride_tricks.sliding_window_view(touch[1:], self.horizon)
-            labels[:complete] = ahead.max(axis=1) >= close[:complete] * (1.0 + self.threshold)
+            labels[:complete] = highest[:complete] >= close[:complete] * (1.0 + self.threshold)
         return labels
+
+    def reach(self, bars: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Measure how far the price went: log of the highest price of the next ``horizon`` days over the close.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            As of :meth:`labels`.
+
+        Returns
+        -------
+        ndarray of shape (days,)
+            NaN on the last ``horizon`` days.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> bars = pd.DataFrame({"high": [100.0, 102.0, 100.5], "close": [100.0, 100.0, 100.0]})
+        >>> Target(horizon=1).reach(bars).round(4).tolist()
+        [0.0198, 0.005, nan]
+        """
+        import numpy as np
+
+        return np.log(self._highest(bars) / bars["close"].to_numpy(dtype=np.float64))
+
+    def _highest(self, bars: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Highest price that counts of the next ``horizon`` days, shape (days,); NaN where they are not complete."""
+        import numpy as np
+
+        touch = bars[self.rule].to_numpy(dtype=np.float64)
+        highest = np.full(len(touch), np.nan)
+        if len(touch) > self.horizon:
+            ahead = np.lib.stride_tricks.sliding_window_view(touch[1:], self.horizon)
+            highest[: -self.horizon] = ahead.max(axis=1)
+        return highest

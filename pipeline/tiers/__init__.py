@@ -18,9 +18,10 @@ from pipeline.tiers.feature import Feature
 from pipeline.tiers.implied import R33
 from pipeline.tiers.levels import A25
 from pipeline.tiers.relative import R25
+from pipeline.tiers.scaled import S33, S40
 from pipeline.tiers.volatility import R55
 
-TIERS: Mapping[str, tuple[Feature, ...]] = {"a25": A25, "r25": R25, "r33": R33, "r55": R55}
+TIERS: Mapping[str, tuple[Feature, ...]] = {"a25": A25, "r25": R25, "r33": R33, "r55": R55, "s33": S33, "s40": S40}
 
 
 def find_tier(name: str) -> tuple[Feature, ...]:
@@ -34,7 +35,7 @@ def find_tier(name: str) -> tuple[Feature, ...]:
     Examples
     --------
     >>> {name: len(find_tier(name)) for name in TIERS}
-    {'a25': 25, 'r25': 25, 'r33': 33, 'r55': 55}
+    {'a25': 25, 'r25': 25, 'r33': 33, 'r55': 55, 's33': 33, 's40': 40}
     """
     if name not in TIERS:
         raise InputError(f"tier must be one of {', '.join(TIERS)}, got {name!r}")
@@ -52,7 +53,9 @@ def auxiliary_tickers(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ticker for feature in find_tier(name) for ticker in feature.tickers))
 
 
-def compute_tier(name: str, bars: pd.DataFrame, auxiliary: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+def compute_tier(
+    name: str, bars: pd.DataFrame, auxiliary: Mapping[str, pd.DataFrame] | None = None, *, ticker: str = ""
+) -> pd.DataFrame:
     """Compute every feature of a tier for every day of the bars.
 
     Parameters
@@ -63,6 +66,8 @@ def compute_tier(name: str, bars: pd.DataFrame, auxiliary: Mapping[str, pd.DataF
         Bars of the ticker that is predicted.
     auxiliary : mapping, optional
         Bars of the tier's other tickers, on exactly the same days.
+    ticker : str, optional
+        The one that is predicted, for tiers that read which it is.
 
     Returns
     -------
@@ -79,18 +84,29 @@ def compute_tier(name: str, bars: pd.DataFrame, auxiliary: Mapping[str, pd.DataF
     needed = tier_lookback(name) + 1
     if len(bars) < needed:
         raise DataError(f"tier {name} needs at least {needed} days of history, got {len(bars)}; take a longer series")
-    for ticker in auxiliary_tickers(name):
-        if ticker not in (auxiliary or {}):
-            raise DataError(f"tier {name} needs the bars of {ticker}, got none; pull {ticker} from the same source")
-        if not (auxiliary or {})[ticker].index.equals(bars.index):
-            raise DataError(f"tier {name} needs the bars of {ticker} on the same days as the predicted ticker's")
-    frame = pd.DataFrame({feature.name: feature.compute(bars, auxiliary) for feature in features}, index=bars.index)
+    for other in auxiliary_tickers(name):
+        if other not in (auxiliary or {}):
+            raise DataError(f"tier {name} needs the bars of {other}, got none; pull {other} from the same source")
+        if not (auxiliary or {})[other].index.equals(bars.index):
+            raise DataError(f"tier {name} needs the bars of {other} on the same days as the predicted ticker's")
+    frame = pd.DataFrame({each.name: each.compute(bars, auxiliary, ticker) for each in features}, index=bars.index)
     for feature in features:
         values = frame[feature.name].to_numpy()[feature.lookback :]
         if not np.isfinite(values).all():
             day = frame.index[feature.lookback + int(np.argmin(np.isfinite(values)))].date()
             raise DataError(f"{feature.name} must be finite after {feature.lookback} days, got none at {day}")
     return frame
+
+
+def n_static(name: str) -> int:
+    """Features of a tier that a model reads of the last day only; they come last.
+
+    Examples
+    --------
+    >>> n_static("r25"), n_static("s40")
+    (0, 33)
+    """
+    return sum(feature.static for feature in find_tier(name))
 
 
 def tier_lookback(name: str) -> int:
@@ -124,7 +140,7 @@ def tier_memory(name: str) -> int:
 def tier_code_version(name: str) -> str:
     """Name what computes this tier: its declaration, the code of its indicators, TA-Lib's version."""
     features = find_tier(name)
-    declared = [(f.name, f.inputs, f.lookback, f.function.__qualname__, sorted(f.parameters.items())) for f in features]
+    declared = [feature.declaration for feature in features]
     modules = _indicator_modules({f.function.__module__ for f in features})
     source = "\n".join(inspect.getsource(module) for module in modules)
     return hashlib.sha256(f"{declared}\n{source}\nTA-Lib {version('TA-Lib')}".encode()).hexdigest()[:16]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("budget")
-@request_options("tier", tier="Feature set; the count depends on it.")
+@request_options("tier", "head", tier="Feature set; the count depends on it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @request_options(*AXIS_NAMES, "min_head_dim", "tolerance")
 def grid(as_json: bool, **options: Any) -> None:
@@ -27,10 +27,10 @@ def grid(as_json: bool, **options: Any) -> None:
     Counts are exact, and lie within the tolerance.
     """
     request = HpoRequest(**options)
-    from pipeline.tiers import find_tier
     from search.space.grid import make_grid
+    from search.study.recipe import fixed_architecture
 
-    found = make_grid(request.size, n_features=len(find_tier(request.tier)), axes=request.axes).to_dict()
+    found = make_grid(request.size, axes=request.axes, **fixed_architecture(request)).to_dict()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from model.spec.spec import NONE
+from model.spec.choices import NONE
 from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
 from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, start_seconds, survey, windows_of

@@ -215,7 +215,16 @@ def trials_mean(grid: Grid, value: Pick, trials: int, finished: int = 0) -> floa
 def windows_of(plan: Plan, dataset: DatasetVersion, root: Path, device: torch.device) -> Windows:
     """Windows that a plan's trials would be trained on."""
     pooled = [load_dataset(root, digest) for digest in plan.data.pooled_digests]
-    return make_windows(dataset, plan.target, plan.split, plan.context_length, device=device, pooled=pooled)
+    architecture = plan.grid().architectures[0]
+    return make_windows(
+        dataset,
+        plan.target,
+        plan.split,
+        architecture.context_length,
+        device=device,
+        pooled=pooled,
+        horizons=architecture.ahead,
+    )
 
 
 def does_not_fit(found: Survey) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from model.spec.architecture import Architecture
+from model.spec.architecture import BINARY, Architecture
 from search.space.grid import AXES, Grid
 
 TRAINING: Mapping[str, BaseDistribution] = {
@@ -25,6 +25,21 @@ TRAINING: Mapping[str, BaseDistribution] = {
     "dropout": FloatDistribution(0.0, 0.5),
     "batch_size": IntDistribution(64, 256, step=64),
 }
+"""Of a binary head."""
+
+DISTRIBUTION_TRAINING: Mapping[str, BaseDistribution] = {
+    "learning_rate": FloatDistribution(3e-5, 3e-3, log=True),
+    "weight_decay": FloatDistribution(1e-2, 1.0, log=True),
+    "warmup_fraction": FloatDistribution(0.0, 0.5),
+    "dropout": FloatDistribution(0.1, 0.6),
+    "batch_size": IntDistribution(128, 512, step=128),
+}
+"""Of a distribution: the same parameters, about what is known to serve it."""
+
+
+def training_ranges(head: str) -> Mapping[str, BaseDistribution]:
+    """Ranges of the searched training parameters of an architecture's head."""
+    return TRAINING if head == BINARY else DISTRIBUTION_TRAINING
 
 
 class SearchSpace:
@@ -38,12 +53,13 @@ class SearchSpace:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
+        self.training = training_ranges(grid.architectures[0].head)
         self._n_ranks = {axis: self._most_options(i) for i, axis in enumerate(AXES)}
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Every searched parameter's distribution, fixed by the grid."""
         ranks = {f"{axis}_rank": IntDistribution(0, n - 1) for axis, n in self._n_ranks.items()}
-        return {**ranks, **TRAINING}
+        return {**ranks, **self.training}
 
     @property
     def hash(self) -> str:
@@ -53,7 +69,7 @@ class SearchSpace:
     def describe(self) -> dict[str, Any]:
         """Return the space in words that a person can read: values and ranges."""
         axes = {axis: sorted({getattr(a, axis) for a in self.grid.architectures}) for axis in AXES}
-        ranges = {name: str(distribution) for name, distribution in TRAINING.items()}
+        ranges = {name: str(distribution) for name, distribution in self.training.items()}
         return {"architectures": len(self.grid.architectures), **axes, **ranges}
 
     def decode(self, params: Mapping[str, Any]) -> Architecture:

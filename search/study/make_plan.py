@@ -10,7 +10,8 @@ from pathlib import Path
 
 from model.spec.architecture import Architecture
 from model.spec.budget import DEFAULT_TOLERANCE
-from model.spec.spec import NONE, Data, Training, flatten
+from model.spec.choices import NONE
+from model.spec.spec import Data, Training, flatten
 from pipeline.calendars import calendar_of
 from pipeline.datasets.build import build_dataset
 from pipeline.datasets.dataset import DatasetVersion
@@ -20,12 +21,13 @@ from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
 from pipeline.sources import Source, open_source
 from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import parse_split, require_test_days, split_rows
-from pipeline.tiers import auxiliary_tickers, find_tier
+from pipeline.tiers import auxiliary_tickers
 from search.space.axes import AXIS_NAMES, Axes, axis_text
 from search.space.grid import Grid, make_grid
-from search.space.ranks import TRAINING, SearchSpace, range_texts
+from search.space.ranks import SearchSpace, range_texts, training_ranges
 from search.study.named_values import write_values
 from search.study.plan import Plan, unsearched
+from search.study.recipe import fixed_architecture, fixed_training, variant_names
 from search.study.request import HpoRequest
 from search.study.values import NAME_LETTERS, study_name
 
@@ -45,9 +47,8 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     """
     name, tier = study_name("study", request.study), request.tier
     target, budget = request.target, request.size
-    training = Training(max_epochs=request.max_epochs, patience=request.patience, offset=request.offset)
-    n_features = len(find_tier(tier))
-    grid = make_grid(budget, n_features=n_features, axes=request.axes, instance_norm=request.instance_norm)
+    training, settings = fixed_training(request), fixed_architecture(request)
+    grid = make_grid(budget, axes=request.axes, **settings)
     provider = open_source(request.source)
     snapshot, *auxiliary = (
         _snapshot(root, provider, each)
@@ -72,7 +73,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         tier=tier,
         train_datasets=_named({each.ticker: each.digest for each in pooled}) if pooled else NONE,
     )
-    chosen = ("pooled" if pooled else NONE, training.offset, request.instance_norm)
+    chosen = ("pooled" if pooled else NONE, *variant_names(training, grid.architectures[0]))
     variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid)
     default_name = f"{dataset.ticker}-{target.name}-{budget.text}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
@@ -85,13 +86,17 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         **{f"{name}_axis": axis_text(getattr(grid.axes, name)) for name in AXIS_NAMES},
         min_head_dim=grid.axes.min_head_dim,
         grid_hash=grid.hash,
-        n_features=len(dataset.features),
+        n_features=grid.architectures[0].n_features,
         max_epochs=training.max_epochs,
         patience=training.patience,
         offset=training.offset,
         instance_norm=request.instance_norm,
+        head=request.head,
+        blend=training.blend,
+        init=training.init,
+        first_epoch=training.first_epoch,
         seed=request.seed,
-        search_ranges=write_values(range_texts(TRAINING)),
+        search_ranges=write_values(range_texts(training_ranges(request.head))),
         space_hash=SearchSpace(grid).hash,
         fixed_settings=_fixed_settings(grid.architectures[0], training),
     )

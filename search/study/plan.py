@@ -8,17 +8,20 @@ from typing import Any
 
 from model.spec.architecture import Architecture
 from model.spec.budget import Budget
+from model.spec.migrations import MIGRATIONS
 from model.spec.spec import Data, Spec, Training, field_names, flatten, read_fields
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
 from search.space.axes import AXIS_NAMES, Axes, read_axis
 from search.space.grid import AXES, Grid, make_grid
-from search.space.ranks import TRAINING, SearchSpace, range_texts
+from search.space.ranks import TRAINING, SearchSpace, range_texts, training_ranges
 from search.study.named_values import differing_values, read_values, write_values
 
 DATA_DIRECTORY = "data"
 SEVERAL_VALUES = ("search_ranges", "fixed_settings")
+SETTLED_BEFORE = ("init", "first_epoch")
+"""Options whose default is another than what earlier studies did without them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +46,8 @@ class Plan:
         Features of the tier.
     max_epochs, patience : int
         Of every trial.
-    offset, instance_norm : str
+    offset, instance_norm, head, blend, init : str
+    first_epoch : int
         Of every trial: see :class:`model.spec.spec.Training` and :class:`model.spec.architecture.Architecture`.
     seed : int
         Of the sampler and of every trial.
@@ -72,6 +76,10 @@ class Plan:
     patience: int
     offset: str
     instance_norm: str
+    head: str
+    blend: str
+    init: str
+    first_epoch: int
     seed: int
     search_ranges: str
     space_hash: str
@@ -92,11 +100,23 @@ class Plan:
             )
         return grid
 
-    def with_settings(self, fixed_settings: str) -> Plan:
-        """Return the plan with the fixed settings of a study that is there: no option names them, it keeps its own."""
-        if fixed_settings == self.fixed_settings:
+    def with_settings_of(self, stored: Plan) -> Plan:
+        """Return the plan with what a study that is there keeps as its own.
+
+        That is its fixed settings, which no option names, and what was settled before an option of it came: where that
+        stands here at its default, it is not asked to be another.
+        """
+        defaults = Training()
+        settled = {
+            each.name: getattr(stored, each.name)
+            for each in MIGRATIONS
+            if each.name in SETTLED_BEFORE
+            and str(getattr(stored, each.name)) == each.value
+            and getattr(self, each.name) == getattr(defaults, each.name)
+        }
+        kept = replace(self, fixed_settings=stored.fixed_settings, **settled)
+        if kept == self:
             return self
-        kept = replace(self, fixed_settings=fixed_settings)
         grid = kept._enumerate()
         return replace(kept, grid_hash=grid.hash, space_hash=SearchSpace(grid).hash)
 
@@ -105,7 +125,8 @@ class Plan:
             **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
             min_head_dim=self.min_head_dim,
         )
-        settings = {"instance_norm": self.instance_norm, **read_fields(Architecture, read_values(self.fixed_settings))}
+        kept = read_fields(Architecture, read_values(self.fixed_settings))
+        settings = {"instance_norm": self.instance_norm, "head": self.head, **kept}
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         return _grid(budget, axes, self.n_features, tuple(sorted(settings.items())))
 
@@ -124,7 +145,7 @@ class Plan:
         """
         space = SearchSpace(self.grid())
         if space.hash != self.space_hash:
-            here = write_values(range_texts(TRAINING))
+            here = write_values(range_texts(training_ranges(self.head)))
             other = differing_values(self.search_ranges, here) or [f"{self.space_hash} there, {space.hash} here"]
             raise InputError(
                 f"study {self.study} can only be searched in the ranges that it was made with, got {'; '.join(other)}; "
@@ -135,7 +156,9 @@ class Plan:
     def spec(self, architecture: Architecture, training: dict[str, float | int]) -> Spec:
         """Spec of one trial."""
         fixed = read_fields(Training, read_values(self.fixed_settings))
-        own = {"max_epochs": self.max_epochs, "patience": self.patience, "offset": self.offset}
+        own = {
+            name: getattr(self, name) for name in ("max_epochs", "patience", "offset", "blend", "init", "first_epoch")
+        }
         return Spec(
             data=self.data,
             target=self.target,

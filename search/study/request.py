@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from model.spec.architecture import INSTANCE_NORMS
+from model.spec.architecture import HEADS, INSTANCE_NORMS
 from model.spec.budget import DEFAULT_TOLERANCE, Budget
+from model.spec.choices import BLEND_RULE, INITS, NONE, OFFSETS, read_blend
 from model.training.device import known_device
 from pipeline.accepted import read_accepted
+from pipeline.exceptions import InputError
 from pipeline.sources import known_source
 from pipeline.splits.ends import read_ends
 from pipeline.splits.target import Target
@@ -34,6 +36,13 @@ counted: Reader = partial(whole_number, least=1)
 def split_text(name: str, text: str) -> str:
     """Take the text of a split that has the form of one; its days are known with the data."""
     read_ends(name, text)
+    return text
+
+
+def blended(name: str, text: str) -> str:
+    """Take a blend as a spec writes it."""
+    if text != NONE and read_blend(text) is None:
+        raise InputError(f"{name} must be {BLEND_RULE}, got {text!r}")
     return text
 
 
@@ -87,7 +96,12 @@ class HpoRequest:
     train_tickers: tuple[str, ...] = option(
         "", "Further tickers whose training rows are trained on too, separated by commas.", tickers
     )
-    tier: str = option("r25", "Feature set.", one_of("a25", "r25", "r33", "r55"))
+    tier: str = option("r25", "Feature set.", one_of("a25", "r25", "r33", "r55", "s33", "s40"))
+    head: str = option(
+        "binary",
+        "binary, or distribution: how far the price goes, for every threshold and horizon at once; tier s40 or s33.",
+        one_of(*HEADS),
+    )
     accept: tuple[str, ...] = option(
         "",
         "Findings of data check that are right: missing_sessions:2010-05-06, separated by commas; kept on the dataset.",
@@ -110,17 +124,28 @@ class HpoRequest:
     )
     seed: int = option(0, "Of the sampler and of every trial.", partial(whole_number, least=0, most=2**63 - 1))
     max_epochs: int = option(6, "Most epochs of a trial.", counted)
-    patience: int = option(2, "Epochs without a better validation loss before a trial stops.", counted)
+    patience: int = option(
+        2,
+        "Epochs without a better validation loss before a trial stops; 0 trains all and keeps the last.",
+        partial(whole_number, least=0),
+    )
     offset: str = option(
         "none",
-        "Baseline whose frozen logit the Transformer adds to: none, logistic or boosting.",
-        one_of("none", "logistic", "boosting"),
+        "Frozen baseline under the Transformer: none, logistic, boosting; of a distribution, distribution_linear.",
+        one_of(*OFFSETS),
     )
     instance_norm: str = option(
         "none",
         "none, or revin: each window's features lose their own mean and scale; pair it with an offset.",
         one_of(*INSTANCE_NORMS),
     )
+    blend: str = option("none", "none, or a baseline and its share in the logit of every model: boosting:0.5.", blended)
+    first_epoch: int = option(
+        0,
+        "First epoch that can be the best of a model with an offset: 0 is the model before it is trained, or 1.",
+        partial(whole_number, least=0, most=1),
+    )
+    init: str = option("fan_in", "How weights start: fan_in, or normal (0.02 at any width).", one_of(*INITS))
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
     storage: str = option("", "Optuna's store; empty is optuna.db beside MLflow's.")

@@ -154,7 +154,15 @@ class TrialRunner:
 
     def _train(self, trial: optuna.Trial, spec: Spec, record: RunWriter) -> float:
         length = spec.architecture.context_length
-        windows = make_windows(self.dataset, spec.target, spec.split, length, device=self.device, pooled=self.pooled)
+        windows = make_windows(
+            self.dataset,
+            spec.target,
+            spec.split,
+            length,
+            device=self.device,
+            pooled=self.pooled,
+            horizons=spec.architecture.ahead,
+        )
         if trial.user_attrs.get("resume_run") != record.run_id:
             record.log_inputs(study_entities(self.study, self.dataset, self.pooled, windows))
         execution = choose_execution(spec, self.device, rows=len(windows.x_DF))

@@ -31,18 +31,18 @@ class Job:
         That is forecast.
     seed : int
         Of the model.
-    n_epochs : int
-        To train for; 0 is the job of choosing that number.
+    n_epochs : int, optional
+        To train for; None is the job of choosing that number.
     """
 
     year: int
     seed: int
-    n_epochs: int = 0
+    n_epochs: int | None = None
 
     @property
     def name(self) -> str:
         """Of what it leaves: ``2008-epochs`` or ``2008-seed0``."""
-        return f"{self.year}-seed{self.seed}" if self.n_epochs else f"{self.year}-epochs"
+        return f"{self.year}-epochs" if self.n_epochs is None else f"{self.year}-seed{self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +96,7 @@ class SpecForecaster:
             If a loss, a weight or a probability is not finite.
         """
         started = time.perf_counter()
-        if not job.n_epochs:
+        if job.n_epochs is None:
             n_epochs = self._choose_epochs(job)
             return Outcome(n_epochs=n_epochs, seconds=time.perf_counter() - started)
         fold = fold_of(self.folds, job)
@@ -146,7 +146,7 @@ class BaselineForecaster:
         known = replace(self.windows, train_rows=fold.train)
         fitted = fit_baseline(self.baseline, own, known, horizon=self.horizon, pooled=pooled)
         p = finite(fitted.predict_rows(own, fold.test), job)
-        return Outcome(n_epochs=job.n_epochs, seconds=time.perf_counter() - started, p=p)
+        return Outcome(n_epochs=job.n_epochs or 1, seconds=time.perf_counter() - started, p=p)
 
 
 Forecaster = SpecForecaster | BaselineForecaster

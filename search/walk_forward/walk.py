@@ -77,7 +77,13 @@ def load_walk_forward_data(
     own, pooled = study.load_data()
     datasets = (own, *pooled)
     windows = make_windows(
-        own, plan.target, plan.split, subject.context_length(study), device=choose_device(device), pooled=pooled
+        own,
+        plan.target,
+        plan.split,
+        subject.context_length(study),
+        device=choose_device(device),
+        pooled=pooled,
+        horizons=subject.spec.architecture.ahead if subject.spec else (),
     )
     folds = year_folds(
         windows, datasets, plan.split, horizon=plan.target.horizon, first_year=first_year, last_year=last_year
@@ -178,8 +184,13 @@ def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Wor
 
 
 def choosing(subject: Subject, years: Iterable[int], seed: int) -> list[Job]:
-    """Jobs that come before any forecast: a year's number of epochs; a baseline chooses inside its training rows."""
-    return [] if subject.spec is None else [Job(year=year, seed=seed) for year in years]
+    """Jobs that come before any forecast: a year's number of epochs.
+
+    A baseline chooses inside its training rows, and a spec without patience has its number.
+    """
+    if subject.spec is None or not subject.spec.training.patience:
+        return []
+    return [Job(year=year, seed=seed) for year in years]
 
 
 def _do_all(
@@ -205,7 +216,7 @@ def _do_all(
 
     do_missing(first)
     epochs = {job.year: outcomes[job.name].n_epochs for job in first}
-    do_missing([Job(year=year, seed=seed, n_epochs=epochs.get(year, 1)) for year in n_train for seed in seeds])
+    do_missing([Job(year=year, seed=seed, n_epochs=epochs.get(year, most)) for year in n_train for seed in seeds])
     return outcomes
 
 

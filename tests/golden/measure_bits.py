@@ -34,6 +34,8 @@ STUDIES = {
         *["--offset", "logistic", "--instance-norm", "revin", "--train-tickers", "BETA"],
     ],
 }
+FIRST = ["--init", "normal", "--first-epoch", "1"]
+"""What the code of 2026-11-25 did and had no option for."""
 HELD = {
     "ATEN_CPU_CAPABILITY": "default",
     "MKL_CBWR": "COMPATIBLE",
@@ -52,7 +54,7 @@ def measure() -> dict[str, object]:
         grids = {budget: _grid(directory, budget) for budget in BUDGETS}
         grids["custom"] = _grid(directory, *CUSTOM)
         for study, arguments in STUDIES.items():
-            _run(directory, "hpo", *arguments, "--study", study, "--workers", "1")
+            _run(directory, "hpo", *arguments, "--study", study, "--workers", "1", *FIRST)
         return {
             "machine": _machine(),
             "grids": grids,

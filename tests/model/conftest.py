@@ -73,17 +73,47 @@ def spec(dataset: DatasetVersion) -> Spec:
     )
 
 
-def _changed(tree: Any, name: str, value: Any) -> Any:
-    """Copy of a dataclass tree with one leaf changed, wherever in the tree it is."""
+@pytest.fixture(scope="session")
+def wide_dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
+    """Dataset version of a tier of two parts."""
+    root = tmp_path_factory.mktemp("data")
+    source = open_source("sample")
+    return build_dataset(root, save_snapshot(root, source.name, source.fetch(source.default_ticker)), "s33")
+
+
+@pytest.fixture(scope="session")
+def wide(spec: Spec, change: Callable[..., Spec], wide_dataset: DatasetVersion) -> Spec:
+    """A tiny spec of a distribution."""
+    return change(
+        spec,
+        dataset=wide_dataset.digest,
+        tier="s33",
+        n_features=6,
+        n_static=27,
+        context_length=30,
+        patch_length=10,
+        stride=10,
+        head="distribution",
+        horizons="1 2 3 5",
+        budget="2.9K",
+    )
+
+
+@pytest.fixture(scope="session")
+def wide_windows(wide: Spec, windows_of: Callable[..., Windows], wide_dataset: DatasetVersion) -> Windows:
+    return windows_of(wide, wide_dataset)
+
+
+def _changed(tree: Any, leaves: dict[str, Any]) -> Any:
+    """Copy of a dataclass tree with leaves changed, wherever in the tree they are; what is found is taken out."""
+    new = {}
     for field in fields(tree):
         child = getattr(tree, field.name)
-        if field.name == name and not is_dataclass(child):
-            return replace(tree, **{name: value})
         if is_dataclass(child):
-            new = _changed(child, name, value)
-            if new is not None:
-                return replace(tree, **{field.name: new})
-    return None
+            new[field.name] = _changed(child, leaves)
+        elif field.name in leaves:
+            new[field.name] = leaves.pop(field.name)
+    return replace(tree, **new)
 
 
 @pytest.fixture(scope="session")
@@ -91,10 +121,9 @@ def change() -> Callable[..., Spec]:
     """``change(spec, n_heads=4, dropout=0.0)``: a copy with these leaves changed."""
 
     def change(spec: Spec, **leaves: Any) -> Spec:
-        for name, value in leaves.items():
-            spec = _changed(spec, name, value)
-            assert spec is not None, f"no field {name}"
-        return spec
+        changed: Spec = _changed(spec, left := dict(leaves))
+        assert not left, f"no field {', '.join(left)}"
+        return changed
 
     return change
 
@@ -104,7 +133,9 @@ def windows_of(dataset: DatasetVersion) -> Callable[..., Windows]:
     """``windows_of(spec)``: its windows on the dataset; ``windows_of(spec, other)``: on another."""
 
     def windows_of(spec: Spec, data: DatasetVersion = dataset) -> Windows:
-        return make_windows(data, spec.target, spec.split, spec.architecture.context_length)
+        return make_windows(
+            data, spec.target, spec.split, spec.architecture.context_length, horizons=spec.architecture.ahead
+        )
 
     return windows_of
 

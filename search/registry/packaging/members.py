@@ -143,4 +143,12 @@ def windows_of(
 ) -> Windows:
     """Windows of a spec on a device, the test split sealed."""
     context_length = spec.architecture.context_length
-    return make_windows(dataset, spec.target, spec.split, context_length, device=device, pooled=pooled)
+    return make_windows(
+        dataset,
+        spec.target,
+        spec.split,
+        context_length,
+        device=device,
+        pooled=pooled,
+        horizons=spec.architecture.ahead,
+    )

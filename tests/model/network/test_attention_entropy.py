@@ -26,7 +26,7 @@ def _sharpen(block: Block, by: float) -> None:
 def test_a_fresh_model_attends_nearly_uniformly_and_a_sharpened_one_does_not(
     spec: Spec, change: Change, windows: Windows
 ) -> None:
-    deep = change(spec, tolerance=0.9, n_layers=2)
+    deep = change(spec, tolerance=0.9, n_layers=2, init="normal")
     model = build_model(deep, windows)
     fresh = attention_entropy(model, windows, windows.rows.validation)
     assert fresh.shape == (2, 2) and (fresh > 0.99).all() and (fresh <= 1 + 1e-6).all()
@@ -34,6 +34,16 @@ def test_a_fresh_model_attends_nearly_uniformly_and_a_sharpened_one_does_not(
     _sharpen(model.blocks[1], 100.0)
     sharp = attention_entropy(model, windows, windows.rows.validation)
     assert np.allclose(sharp[0], fresh[0]) and (sharp[1] < 0.8).all() and (sharp[1] >= 0).all()
+
+
+@pytest.mark.lesson("L48")
+def test_weights_that_start_by_their_inputs_attend_to_something(spec: Spec, change: Change, windows: Windows) -> None:
+    deep = change(spec, tolerance=0.95, n_layers=2, d_model=32, d_ff=64, budget="20K")
+    spread = {
+        init: attention_entropy(build_model(change(deep, init=init), windows), windows, windows.rows.validation).mean()
+        for init in ("normal", "fan_in")
+    }
+    assert spread["normal"] > 0.999 and spread["fan_in"] < 0.97
 
 
 @pytest.mark.lesson("L27")

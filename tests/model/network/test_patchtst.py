@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -181,15 +182,18 @@ def test_dropout_acts_in_training_only() -> None:
     assert {m.p for m in model.modules() if isinstance(m, nn.Dropout)} == {0.5}
 
 
-def test_initial_weights_have_the_stated_scale() -> None:
-    model = _model(replace(TINY, d_model=64, n_layers=8, n_heads=4, d_ff=128))
+@pytest.mark.parametrize("init", ["normal", "fan_in"])
+def test_initial_weights_have_the_stated_scale(init: str) -> None:
+    torch.manual_seed(0)
+    model = PatchTST(replace(TINY, d_model=64, n_layers=8, n_heads=4, d_ff=128), init=init)
     for name, parameter in model.named_parameters():
         if "norm" in name:
             assert torch.equal(parameter, torch.full_like(parameter, float(name.endswith("weight"))))
         elif name.endswith("bias"):
             assert not parameter.any()
         else:
-            expected = 0.02 / 4 if "attention_output" in name or "contract" in name else 0.02
+            std = 0.02 if init == "normal" or name == "positions" else 1 / math.sqrt(parameter.shape[1])
+            expected = std / 4 if "attention_output" in name or "contract" in name else std
             assert float(parameter.detach().std()) == pytest.approx(expected, rel=0.15), name
 
 

@@ -79,11 +79,32 @@ def test_groups_by_hand() -> None:
     assert sum(counts.values()) == total_parameters(D64)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Architecture) if field.name != "instance_norm"])
+WORDS = ("instance_norm", "head", "horizons")
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Architecture) if field.name not in WORDS])
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "8", None])
 def test_every_dimension_must_be_a_whole_number(name: str, value: object) -> None:
+    if (name, value) == ("n_static", 0):
+        return
     with pytest.raises(InputError, match=rf"{name} must be a whole number.*{value!r}"):
         replace(D64, **{name: value})
+
+
+@pytest.mark.parametrize("horizons", ["none", "", "0 1", "5 1", "1 1", "1,5", "1.5", "1 5 "])
+def test_a_distribution_has_horizons_in_order_and_a_binary_head_none(horizons: str) -> None:
+    with pytest.raises(InputError, match="horizons must be days in order, each once, separated by blanks"):
+        replace(D64, head="distribution", horizons=horizons)
+    with pytest.raises(InputError, match="horizons must be none for a binary head"):
+        replace(D64, horizons="1 5")
+    with pytest.raises(InputError, match="head must be one of binary, distribution, got 'both'"):
+        replace(D64, head="both")
+
+
+def test_a_distribution_with_static_features_is_counted_by_hand() -> None:
+    counts = count_parameters(replace(D64, n_features=7, n_static=33, head="distribution", horizons="1 2 3 5"))
+    assert counts["embedding"] == 70 * 64 + 64 and counts["static"] == 33 * 64 + 64
+    assert counts["positions"] == 12 * 64 and counts["head"] == (12 * 64 + 1) * 4 * 9
 
 
 @given(d_model=st.integers(1, 300), n_heads=st.integers(1, 300))

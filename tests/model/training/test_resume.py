@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,11 +37,34 @@ def _losses(results: list[EpochResult]) -> list[tuple[float, float, float]]:
 
 @pytest.mark.slow
 @pytest.mark.lesson("L29")
-@pytest.mark.parametrize(("epoch", "offset"), [(1, "none"), (2, "boosting"), (4, "logistic")])
+@pytest.mark.parametrize(
+    ("epoch", "changes"),
+    [
+        (1, {}),
+        (2, {"offset": "boosting"}),
+        (4, {"offset": "logistic", "weight_average": 0.9}),
+        (1, {"weight_average": 0.9, "width_rates": "fan_in", "schedule": "flat", "patience": 0}),
+    ],
+)
 def test_resumed_training_gives_the_bits_of_uninterrupted_training(
-    long: Spec, change: Change, windows: Windows, tmp_path: Path, epoch: int, offset: str
+    long: Spec, change: Change, windows: Windows, tmp_path: Path, epoch: int, changes: dict[str, Any]
 ) -> None:
-    long = change(long, offset=offset)
+    _resumes(change(long, **changes), windows, tmp_path, epoch)
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_distribution_is_resumed_to_the_same_bits(
+    wide: Spec, change: Change, wide_windows: Windows, tmp_path: Path, epoch: int
+) -> None:
+    line = change(
+        wide, offset="distribution_linear", weight_average=0.95, dropout=0.3, max_epochs=4, patience=4, schedule="flat"
+    )
+    _resumes(line, wide_windows, tmp_path, epoch)
+
+
+def _resumes(long: Spec, windows: Windows, tmp_path: Path, epoch: int) -> None:
     whole = _trainer(long, windows)
     expected = list(whole.epochs())
     path = tmp_path / "training.safetensors"
@@ -53,8 +77,10 @@ def test_resumed_training_gives_the_bits_of_uninterrupted_training(
     second = _trainer(long, windows)
     resume_training(path, second)
     rest = list(second.epochs())
-    assert [each.epoch for each in rest] == list(range(epoch + 1, 6))
-    assert _losses(rest) == _losses(expected[epoch:])
+    after = [each for each in expected if each.epoch > epoch]
+    rest = [each for each in rest if each.epoch > epoch]
+    assert [each.epoch for each in rest] == list(range(epoch + 1, long.training.max_epochs + 1))
+    assert _losses(rest) == _losses(after)
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, second.model.state_dict()[name]), name
     assert (second.best_loss, second.best_epoch) == (whole.best_loss, whole.best_epoch)

@@ -17,6 +17,7 @@ from pipeline.tiers import (
     auxiliary_tickers,
     compute_tier,
     find_tier,
+    n_static,
     tier_code_version,
     tier_lookback,
     tier_memory,
@@ -67,8 +68,17 @@ def test_the_newest_day_reaches_its_features(whole):
     newest.iloc[-1, newest.columns.get_loc("volume")] *= 3
     newest_vix.iloc[-1] *= 1.4
     changed = compute_tier(name, newest, {"^VIX": newest_vix}).iloc[-1] != features.iloc[-1]
-    by_calendar_or_week = {"rsi_weekly", "stochrsi_weekly", "day_of_week", "month", "vix_regime", "gap"}
-    assert set(changed.index[~changed]) <= by_calendar_or_week
+    by_ticker = {"follows_sp500", "follows_dow", "follows_nasdaq"}
+    weekdays = {"monday", "tuesday", "wednesday", "thursday", "friday"}
+    by_calendar_or_week = {*by_ticker, *weekdays} | {
+        "rsi_weekly",
+        "stochrsi_weekly",
+        "day_of_week",
+        "month",
+        "vix_regime",
+        "gap",
+    }
+    assert set(changed.index[~changed]) <= by_calendar_or_week | by_ticker | weekdays
 
 
 def test_values_are_missing_inside_the_look_back_only(whole):
@@ -100,7 +110,19 @@ def test_tiers_build_upon_each_other():
         "r25": (),
         "r33": ("^VIX",),
         "r55": ("^VIX",),
+        "s33": (),
+        "s40": ("^VIX",),
     }
+    assert [feature for feature in TIERS["s40"] if not feature.tickers] == list(TIERS["s33"])
+
+
+def test_a_tier_of_two_parts_has_its_window_first_and_sigma_first_beside_it():
+    for name in ("s33", "s40"):
+        static = [feature.static for feature in TIERS[name]]
+        assert static == sorted(static) and sum(static) == n_static(name)
+        assert TIERS[name][static.index(True)].name == "log_sigma"
+    assert [n_static(name) for name in ("a25", "r25", "r33", "r55")] == [0] * 4
+    assert len(TIERS["s40"]) == 40 and n_static("s40") == 33
 
 
 def test_another_ticker_must_be_there_and_on_the_same_days(bars, vix):
@@ -153,7 +175,7 @@ def _difference(feature, bars: pd.DataFrame, memory: int, days: int = 40) -> flo
     level = bars["close"] / bars["close"].mean() * 20
     vix = pd.DataFrame({"close": level.to_numpy()[::-1].copy()}, index=bars.index)
     whole = feature.compute(bars, {"^VIX": vix})
-    scale, worst = np.nanstd(whole), 0.0
+    scale, worst = np.nanstd(whole) or 1.0, 0.0
     for end in range(len(bars), memory + days, -301):
         span = slice(end - days - memory, end)
         cut = feature.compute(bars.iloc[span], {"^VIX": vix.iloc[span]})[memory:]
@@ -166,7 +188,7 @@ def test_after_its_memory_the_start_of_the_series_no_longer_matters(long_history
     bounded = {
         f"{tier} {f.name}": _difference(f, long_history, f.memory) for tier, f in FEATURES if f.memory is not None
     }
-    assert len(bounded) == 25 - 1 + 55
+    assert len(bounded) == 25 - 1 + 55 + 40
     assert {name: worst for name, worst in bounded.items() if not worst < RESOLUTION} == {}
 
 

@@ -8,16 +8,16 @@ from search.cli import cli
 
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio min_head_dim tolerance trials horizon threshold source ticker "
-    "train_tickers tier accept split sampler workers pruner timeout seed max_epochs patience offset instance_norm "
-    "study tracking_uri storage device",
+    "train_tickers tier head accept split sampler workers pruner timeout seed max_epochs patience offset instance_norm "
+    "blend first_epoch init study tracking_uri storage device",
     "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio min_head_dim tolerance trials "
-    "threshold source ticker train_tickers tier accept split sampler workers pruner timeout seed max_epochs patience "
-    "offset instance_norm tracking_uri storage device",
+    "threshold source ticker train_tickers tier head accept split sampler workers pruner timeout seed max_epochs "
+    "patience offset instance_norm blend first_epoch init tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "walkforward": "what study trial seeds first_year last_year workers device tracking_uri storage",
     "import": "paths kind columns objective budget source ticker tier horizon threshold split study tracking_uri "
     "storage",
-    "grid": "budget tier as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
+    "grid": "budget tier head as_json d_model n_layers n_heads ff_ratio min_head_dim tolerance",
     "reconcile": "study tracking_uri storage",
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",

@@ -5,13 +5,15 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 
-from model.spec.migrations import PLAN_SCHEMA, RECORD_SCHEMA, SCHEMA
+from model.spec.migrations import MIGRATIONS, PLAN_SCHEMA, RECORD_SCHEMA, SCHEMA
 from pipeline.exceptions import InputError, RecordError, StoreError
 from search.space.ranks import TRAINING
+from search.study.named_values import read_values, write_values
+from search.study.plan import unsearched
 from search.study.plan_record import FIRST_RANGES, FIRST_SETTINGS, plan_params, read_plan
 from search.study.study import PLAN, load_study, open_or_create_study
 
-JOINED = ("search_ranges", "space_hash", "fixed_settings", RECORD_SCHEMA)
+JOINED = ("search_ranges", "space_hash", "fixed_settings", "head", "blend", "init", "first_epoch", RECORD_SCHEMA)
 OTHER_RATES = FloatDistribution(1e-5, 1e-2, log=True)
 NAMED = r"learning_rate float 3e-05 to 0.003 log there, float 1e-05 to 0.01 log here"
 
@@ -42,9 +44,11 @@ def test_a_plan_is_read_as_it_was_written(planned):
 @pytest.mark.lesson("L36")
 def test_the_plan_of_a_first_study_has_the_ranges_and_settings_of_its_time(planned):
     plan = read_plan(first_form(planned[0]))
-    assert (plan.search_ranges, plan.fixed_settings) == (FIRST_RANGES, FIRST_SETTINGS)
+    later = {each.name: each.value for each in MIGRATIONS if each.name in unsearched()}
+    settings = write_values({**later, **read_values(FIRST_SETTINGS)})
+    assert (plan.search_ranges, plan.fixed_settings) == (FIRST_RANGES, settings)
     assert replace(plan, search_ranges="", space_hash="", fixed_settings="") == replace(
-        planned[0], search_ranges="", space_hash="", fixed_settings=""
+        planned[0], search_ranges="", space_hash="", fixed_settings="", init="normal", first_epoch=1
     )
 
 
@@ -91,12 +95,21 @@ def test_a_study_keeps_the_settings_that_no_option_names(make_study, stores, pla
     """Whatever their standard value is by then: one study never holds two."""
     study = make_study(2)
     held = json.loads(study.schedule.user_attrs[PLAN])
-    plan = planned[0].with_settings(
-        held["fixed_settings"].replace("beta2=0.95", "beta2=0.9").replace("stride=5", "stride=4")
-    )
+    settings = held["fixed_settings"].replace("beta2=0.95", "beta2=0.9").replace("stride=5", "stride=4")
+    plan = planned[0].with_settings_of(replace(planned[0], fixed_settings=settings))
     assert plan.grid_hash != planned[0].grid_hash
     study.schedule.set_user_attr(PLAN, json.dumps(plan_params(plan)))
     continued = make_study(3).plan
     assert continued == plan == load_study(stores, plan.study).plan
     spec = continued.spec(continued.grid().architectures[0], {})
     assert (spec.training.beta2, spec.architecture.stride) == (0.9, 4)
+
+
+@pytest.mark.lesson("L36")
+@pytest.mark.parametrize(("name", "settled", "other"), [("init", "normal", "fan_in"), ("first_epoch", 1, 0)])
+def test_a_default_that_changed_is_no_wish_and_another_value_is(planned, name, settled, other):
+    """An old study goes on by the command that made it, which says nothing of what came later."""
+    old, new = replace(planned[0], **{name: settled}), replace(planned[0], **{name: other})
+    assert new.with_settings_of(old) == old and old.differences(new.with_settings_of(old)) == []
+    asked = replace(planned[0], **{name: settled})
+    assert new.differences(asked.with_settings_of(new)) == [f"{name} {other} there, {settled} here"]

@@ -13,7 +13,8 @@ FIELDS = {each.name: each for each in fields(HpoRequest)}
 
 
 def test_what_is_written_out_for_speed_is_what_the_library_has():
-    from model.spec.spec import LARGEST_SEED, OFFSETS
+    from model.spec.choices import OFFSETS
+    from model.spec.spec import LARGEST_SEED
     from pipeline.tiers import TIERS
     from search.study.pruner import PRUNERS
     from search.study.sampler import DEFAULT_SAMPLER, SAMPLERS
