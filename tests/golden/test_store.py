@@ -29,20 +29,21 @@ MODEL = "patchscale-ACME-h1"
 LATER = [
     (
         "model/spec/spec.py",
-        "    offset: str = NONE\n    batch_size",
-        "    offset: str = NONE\n    label_noise: float = 0.25\n    batch_size",
+        "    blend: str = NONE\n    batch_size",
+        "    blend: str = NONE\n    label_noise: float = 0.25\n    batch_size",
     ),
     (
         "model/spec/architecture.py",
-        '    instance_norm: str = "none"\n\n    def',
-        '    instance_norm: str = "none"\n    gate: int = 2\n\n    def',
+        "    horizons: str = NO_HORIZONS\n\n    def",
+        "    horizons: str = NO_HORIZONS\n    gate: int = 2\n\n    def",
     ),
     (
         "model/spec/migrations.py",
-        "MIGRATIONS: tuple[Migration, ...] = ()",
-        "MIGRATIONS: tuple[Migration, ...] = (\n"
-        '    Migration(schema=3, name="label_noise", value="0.0"),\n'
-        '    Migration(schema=3, name="gate", value="1"),\n)',
+        '"""Of the spec, oldest first."""\n',
+        '"""Of the spec, oldest first."""\n'
+        "MIGRATIONS += (\n"
+        '    Migration(schema=4, name="label_noise", value="0.0"),\n'
+        '    Migration(schema=4, name="gate", value="1"),\n)\n',
     ),
 ]
 """A later version in which two throw-away fields joined the spec, and each standard value is not that of before."""

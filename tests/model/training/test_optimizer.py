@@ -7,7 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional
 
+from model.network.patchtst import PatchTST
+from model.spec.architecture import Architecture
 from model.spec.spec import Spec, Training
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.trainer import build_model
@@ -64,3 +67,62 @@ def test_schedule_rises_over_the_warm_up_then_falls_to_near_zero(total: int, fra
     assert cosine == sorted(cosine, reverse=True)
     assert not cosine or cosine[0] == 0.5
     assert schedule.get_last_lr()[0] == pytest.approx(0.0 if cosine else 0.5)
+
+
+def _moved_by_steps(width: int, width_rates: str) -> float:
+    """How far three steps move what the blocks add to their tokens, as a share of what they added before."""
+    torch.manual_seed(0)
+    model = PatchTST(Architecture(n_features=10, d_model=width, n_layers=2, n_heads=4, d_ff=2 * width))
+    generator = torch.Generator().manual_seed(1)
+    x_BTF = torch.randn(64, 60, 10, generator=generator)
+    y_B = (torch.rand(64, generator=generator) < 0.3).float()
+    optimizer = make_optimizer(model, Training(learning_rate=3e-3, width_rates=width_rates, weight_decay=0.0))
+
+    @torch.no_grad()
+    def added() -> torch.Tensor:
+        tokens_BPD = before_BPD = model.embed(x_BTF)
+        for block in model.blocks:
+            tokens_BPD = block(tokens_BPD)
+        return tokens_BPD - before_BPD
+
+    before = added()
+    for _ in range(3):
+        optimizer.zero_grad()
+        functional.binary_cross_entropy_with_logits(model(x_BTF), y_B).backward()
+        optimizer.step()
+    return float((added() - before).std() / before.std())
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L48")
+def test_with_rates_by_width_every_width_moves_alike_and_without_them_wide_ones_run_away() -> None:
+    """The coordinate check of muP (Yang et al., 2022, appendix D.1)."""
+    alike = [_moved_by_steps(width, "fan_in") for width in (64, 128, 256)]
+    apart = [_moved_by_steps(width, "none") for width in (64, 128, 256)]
+    assert max(alike) / min(alike) < 1.5
+    assert apart == sorted(apart) and apart[-1] / apart[0] > 2
+    assert alike[0] == pytest.approx(apart[0], rel=0.3)
+
+
+@pytest.mark.lesson("L6")
+def test_only_matrices_inside_the_blocks_learn_by_their_inputs(spec: Spec, windows: Windows) -> None:
+    model = build_model(spec, windows)
+    training = Training(learning_rate=0.1, width_rates="fan_in")
+    names = {id(p): name for name, p in model.named_parameters()}
+    for group in make_optimizer(model, training).param_groups:
+        for parameter in group["params"]:
+            inside = names[id(parameter)].startswith("blocks.") and parameter.ndim == 2
+            assert group["lr"] == pytest.approx(0.1 * (64 / parameter.shape[1] if inside else 1.0))
+
+
+@pytest.mark.lesson("L6")
+def test_a_flat_schedule_stays_at_the_peak_after_its_warm_up() -> None:
+    training = Training(learning_rate=0.5, warmup_fraction=0.2, schedule="flat")
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=training.learning_rate)
+    schedule = make_schedule(optimizer, training, 10)
+    rates = []
+    for _ in range(10):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert rates == [0.25, *[0.5] * 9]
