@@ -4,6 +4,8 @@ from model.spec.budget import Budget
 from pipeline.exceptions import InputError
 from search.space.axes import Axes
 from search.space.grid import candidates, make_grid
+from search.study.recipe import fixed_architecture
+from search.study.request import HpoRequest
 from tests.model.conftest import instantiated_parameters
 
 ANY_HEAD = Axes(min_head_dim=1)
@@ -19,9 +21,12 @@ def earlier_count(a):
 
 @pytest.mark.slow
 @pytest.mark.lesson("L5")
+@pytest.mark.parametrize("head", ["binary", "distribution"])
 @pytest.mark.parametrize("text", ["5K", "350K", "2M", "20M", "200M", "2B"])
-def test_every_count_is_that_of_the_instantiated_model(text):
-    grid = make_grid(Budget(text=text), n_features=25)
+def test_every_count_is_that_of_the_instantiated_model(text, head):
+    """Heads, static token and positions included."""
+    tier = "r25" if head == "binary" else "s40"
+    grid = make_grid(Budget(text=text), **fixed_architecture(HpoRequest(budget=text, tier=tier, head=head)))
     for architecture, row in zip(grid.architectures, grid.to_dict()["architectures"], strict=True):
         assert row["n_params"] == instantiated_parameters(architecture), architecture.label
         assert abs(row["n_params"] - grid.budget.n_params) <= 0.25 * grid.budget.n_params
