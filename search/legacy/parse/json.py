@@ -64,12 +64,17 @@ def parse_json_trials(source: SourceFile, report: FileReport) -> Sequence[Legacy
     try:
         lines = entry_lines(source.text, wrapped=bool(wrapper))
         assert len(lines) == len(entries), "every entry of the list begins on a line"
-        return Spilled(_trial(entry, wrapper, line) for entry, line in zip(entries, lines, strict=True))
+        maximised = _is_maximised(wrapper)
+        return Spilled(
+            _trial(entry, wrapper, line, maximised=maximised) for entry, line in zip(entries, lines, strict=True)
+        )
     except RecursionError:
         raise InputError(f"a JSON file must not nest deeply, got too many levels in {source.name}") from None
 
 
-def _trial(entry: dict[str, Any], wrapper: dict[str, Any], line: int, *, single: bool = False) -> LegacyTrial:
+def _trial(
+    entry: dict[str, Any], wrapper: dict[str, Any], line: int, *, maximised: bool = False, single: bool = False
+) -> LegacyTrial:
     params, attributes = _mapping(entry.get("params")), _mapping(entry.get("user_attrs"))
     forced = {key.removeprefix(FORCED): value for key, value in attributes.items() if key.startswith(FORCED)}
     extreme = forced.pop("extreme", None)
@@ -88,7 +93,7 @@ def _trial(entry: dict[str, Any], wrapper: dict[str, Any], line: int, *, single:
         where=f"line {line}",
         content=canonical({**entry, **{f"study.{key}": value for key, value in shared.items()}}),
         study=study,
-        value_is_loss=is_known_loss(study) and not _is_maximised(wrapper),
+        value_is_loss=is_known_loss(study) and not maximised,
         look_up=bool(wrapper),
         dry_run=any(each.get("dry_run") is True for each in (entry, attributes, wrapper)),
         results={**measured, **attributes, **entry},
