@@ -17,6 +17,7 @@ from pipeline.sources import Download
 from pipeline.sources.sample import SampleSource
 from pipeline.splits.splits import parse_split
 from pipeline.splits.target import Target
+from tests.forking_commands import SERVERS
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
@@ -47,6 +48,11 @@ def pytest_collection_modifyitems(config, items):
     """A worker takes the slow ones first, so that none is left alone with one at the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_sessionfinish():
+    """No server of commands is left behind."""
+    SERVERS.close()
 
 
 @pytest.fixture(scope="session")

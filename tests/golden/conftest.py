@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forking_commands import run as run_forked
+
 STORE = Path(__file__).with_name("store-2026-11-25.tar.xz")
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -42,11 +44,14 @@ def golden_store(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def patchscale():
-    """Run a command of a code tree in a directory: what it printed, its exit code proved."""
+    """Run a command of a code tree in a directory: what it printed, its exit code proved.
 
-    def run(directory, *arguments, code=0, project=PROJECT):
+    It is forked, unless its ``interpreter`` is to start too.
+    """
+
+    def run(directory, *arguments, code=0, project=PROJECT, interpreter=False):
         environment = {**os.environ, "PYTHONPATH": str(project), "COLUMNS": "200"}
-        done = subprocess.run(
+        done = (subprocess.run if interpreter else run_forked)(
             [sys.executable, "-m", "search", *arguments], cwd=directory, env=environment, capture_output=True, text=True
         )
         assert done.returncode == code, f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -58,9 +63,11 @@ def patchscale():
 
 @pytest.fixture(scope="session")
 def later_code(tmp_path_factory):
-    """Make a tree of this code in which files are changed, as a later version would have them."""
+    """Make a tree of this code in which files are changed, as a later version would have them; or this code."""
 
     def make(changes):
+        if not changes:
+            return PROJECT
         root = tmp_path_factory.mktemp("later")
         for name in ("pipeline", "model", "search"):
             shutil.copytree(PROJECT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,17 +45,18 @@ HELD = {
     "OPENBLAS_NUM_THREADS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def measure() -> dict[str, object]:
-    """Grids, and every study's parameters and losses, by trial."""
+def measure(run: Run = subprocess.run) -> dict[str, object]:
+    """Grids, and every study's parameters and losses, by trial; ``run`` runs a command as ``subprocess.run`` does."""
     with TemporaryDirectory() as name:
         directory = Path(name)
         _make_bars(directory)
-        grids = {budget: _grid(directory, budget) for budget in BUDGETS}
-        grids["custom"] = _grid(directory, *CUSTOM)
+        grids = {budget: _grid(run, directory, budget) for budget in BUDGETS}
+        grids["custom"] = _grid(run, directory, *CUSTOM)
         for study, arguments in STUDIES.items():
-            _run(directory, "hpo", *arguments, "--study", study, "--workers", "1", *FIRST)
+            _said(run, directory, "hpo", *arguments, "--study", study, "--workers", "1", *FIRST)
         return {
             "machine": _machine(),
             "grids": grids,
@@ -88,15 +90,15 @@ def _make_bars(directory: Path) -> None:
     acme.assign(**dict.fromkeys(prices, level), Volume=0).to_csv(bars / "VIX.csv", index=False)
 
 
-def _grid(directory: Path, *arguments: str) -> dict[str, object]:
-    held = json.loads(_run(directory, "grid", *arguments, "--json"))
+def _grid(run: Run, directory: Path, *arguments: str) -> dict[str, object]:
+    held = json.loads(_said(run, directory, "grid", *arguments, "--json"))
     return {"hash": held["grid_hash"], "architectures": len(held["architectures"])}
 
 
-def _run(directory: Path, *arguments: str) -> str:
+def _said(run: Run, directory: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "search", *arguments]
     environment = {**os.environ, **HELD, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+    done = run(command, cwd=directory, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
     return done.stdout
 

@@ -1,13 +1,13 @@
 """A refactor proves itself: digests, hashes and seeded losses are those of the code of 2026-11-25, to the last bit."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("measure_bits.py")
+from tests.forking_commands import run
+from tests.golden.measure_bits import measure
+
 REFERENCE = Path(__file__).with_name("bits-2026-11-25.json")
 
 pytestmark = pytest.mark.slow
@@ -15,9 +15,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def both():
-    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(REFERENCE.read_text(encoding="utf-8")), json.loads(done.stdout)
+    measured = json.loads(json.dumps(measure(run)))
+    return json.loads(REFERENCE.read_text(encoding="utf-8")), measured
 
 
 @pytest.mark.lesson("L36")

@@ -209,5 +209,5 @@ def test_every_record_keeps_its_name(before, later_code, patchscale):
 @pytest.mark.lesson("L3")
 def test_a_field_that_no_migration_names_makes_the_record_unreadable_and_says_so(later_code, golden_store, patchscale):
     forgotten = later_code(LATER[:1])
-    said = patchscale(golden_store(), "audit", "complete", code=1, project=forgotten)
+    said = patchscale(golden_store(), "audit", "complete", code=1, project=forgotten, interpreter=True)
     assert "label_noise" in said

@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
+from tests.forking_commands import Popen, workers_of
 
 TRIALS, KILLS, UNDISTURBED = 24, 10, 10
 ATTEMPTS = int(os.environ.get("PATCHSCALE_ATTEMPTS", "3"))
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def start(project, directory, *arguments):
-    return subprocess.Popen(
+    return Popen(
         [sys.executable, "-m", "search", *arguments],
         cwd=directory,
         stdout=subprocess.PIPE,
@@ -30,11 +31,6 @@ def start(project, directory, *arguments):
         env={**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
-
-
-def workers_of(process):
-    found = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True, text=True)
-    return [int(pid) for pid in found.stdout.split()]
 
 
 def open_study(directory, monkeypatch):

@@ -12,9 +12,14 @@ SPAN = (date(2008, 1, 1), date(2019, 12, 31))
 CALENDARS = ("XNYS", "XTKS", "XETR", "XLON", "XMAD", "XHKG", "XASX", "XTSE", "XPAR", "XKRX", "BVMF", "XSHG", "XWAR")
 
 
+@pytest.fixture(scope="module", params=CALENDARS)
+def calendar(request):
+    """One calendar after the other: each takes seconds to make, and few are kept."""
+    return request.param
+
+
 @pytest.mark.slow
 @pytest.mark.lesson("L43")
-@pytest.mark.parametrize("calendar", CALENDARS)
 @pytest.mark.parametrize("known", [True, False])
 def test_a_series_that_ends_with_its_year_has_that_year(calendar, known):
     """Frankfurt's and Tokyo's last session is of December 30; also where nobody knows the exchange."""
@@ -24,7 +29,6 @@ def test_a_series_that_ends_with_its_year_has_that_year(calendar, known):
 
 @pytest.mark.slow
 @pytest.mark.lesson("L43")
-@pytest.mark.parametrize("calendar", CALENDARS)
 def test_a_session_that_is_missing_at_an_end_is_missed_by_the_calendar(calendar):
     dates = sessions(calendar, *SPAN)
     assert full_years(dates[1:-1], calendar) == list(range(2009, 2019))

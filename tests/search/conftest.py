@@ -17,6 +17,7 @@ from search.study.study import open_or_create_study
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
 from search.trial.runner import TrialRunner
 from tests.copied_record import copy_record
+from tests.forking_commands import Popen
 
 PROGRAMS = ("chromium", "chromedriver")
 SWITCHES = (
@@ -77,19 +78,21 @@ def project():
 def launch(home, project):
     """Start a command in a directory of its own; whatever is left of it is killed afterwards.
 
-    A suite that runs in the background ignores Ctrl-C, and its children would too.
+    It is forked, unless its ``interpreter`` is to start too.  A suite that runs in the background ignores Ctrl-C, and
+    the interpreters that it starts would too.
     """
     started = []
 
-    def start(*arguments, program=("-m", "search")):
-        process = subprocess.Popen(
+    def start(*arguments, program=("-m", "search"), interpreter=False):
+        own = interpreter or program != ("-m", "search")
+        process = (subprocess.Popen if own else Popen)(
             [sys.executable, *program, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if own else None,
         )
         started.append(process)
         return process

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import optuna
@@ -10,6 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.tracking.stores import open_storage, open_tracking
+from tests.forking_commands import workers_of
 
 COMMAND = ["hpo", "--budget", "5K", "--trials", "8", "--max-epochs", "3", "--workers", "2"]
 TIME_LIMIT_SECONDS = 1500
@@ -29,11 +29,6 @@ def read_until(process, text):
 def finish(process):
     out, _ = process.communicate(timeout=TIME_LIMIT_SECONDS)
     return out
-
-
-def workers_of(process):
-    children = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid="], capture_output=True, text=True)
-    return [int(pid) for pid in children.stdout.split()]
 
 
 def runs(stores):
