@@ -86,7 +86,7 @@ class Audit:
         return {**found, "gaps": [architecture.label for architecture in self.gaps]}
 
 
-def audit_study(study: Study, *, running: bool = False) -> Audit:
+def audit_study(study: Study, *, running: bool = False, recorded: list[RecordedTrial] | None = None) -> Audit:
     """Read both stores and say what is there.
 
     Parameters
@@ -95,9 +95,11 @@ def audit_study(study: Study, *, running: bool = False) -> Audit:
         To look at; nothing is changed.
     running : bool
         Whether somebody works on it, so that a trial may be between the two stores.
+    recorded : list of RecordedTrial, optional
+        The runs of its trials, if they were read already.
     """
     schedule = study.schedule.get_trials(deepcopy=False)
-    recorded = recorded_trials(study)
+    recorded = recorded_trials(study) if recorded is None else recorded
     grid = study.plan.grid()
     tested = tested_architectures(study, recorded)
     return Audit(

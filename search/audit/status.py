@@ -12,6 +12,8 @@ from pipeline.exceptions import PatchscaleError
 from search.audit.audit import Audit, audit_study
 from search.audit.text import issues_in_words
 from search.legacy.record.states import legacy_states
+from search.results.influence import Influence, influence_of, influence_of_study
+from search.results.trial_runs import read_trial, recorded_trials
 from search.study.life_cycle import recorded_studies
 from search.study.study import PLAN, RUN_ID, Study, load_study
 from search.tracking.locks import is_locked
@@ -48,7 +50,8 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
 def _state(stores: Stores, study: Study) -> dict[str, Any]:
     running = is_locked(stores, study.plan.study)
     trials = study.schedule.get_trials(deepcopy=False)
-    audit = audit_study(study, running=running)
+    recorded = recorded_trials(study)
+    audit = audit_study(study, running=running, recorded=recorded)
     finished = study.finished()
     best = min(finished, key=lambda t: t.values[0], default=None)
     result = best.user_attrs["result"] if best else {}
@@ -73,16 +76,23 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
         "best_skill": result.get("skill"),
         "best_roc_auc": result.get("roc_auc"),
         "issues": issues_in_words(audit) + _left_running(study, trials, running=running),
+        **_said(influence_of_study(study, recorded)),
         "record_schema": study.record_schema,
         "run_id": study.run_id,
     }
+
+
+def _said(influence: Influence) -> dict[str, Any]:
+    """Say what of the architecture had a say: in one line, and with its figures."""
+    return {"note": influence.note, "influence": influence.to_dict()} if influence.attention.n_trials else {}
 
 
 def _without_schedule(client: MlflowClient, run: Run) -> dict[str, Any]:
     """Say what the record alone tells of a study whose schedule Optuna has no more."""
     name, params = run.data.tags[STUDY], run.data.params
     finished = matching({STUDY: name, ROLE: TRIAL_ROLE}, status=FINISHED)
-    trials = [trial.data.metrics for trial in find_runs(client, [run.info.experiment_id], finished)]
+    runs = find_runs(client, [run.info.experiment_id], finished)
+    trials = [trial.data.metrics for trial in runs]
     best = min((trial for trial in trials if "best/loss" in trial), key=lambda trial: trial["best/loss"], default={})
     known = {
         "best_loss": best.get("best/loss"),
@@ -102,6 +112,7 @@ def _without_schedule(client: MlflowClient, run: Run) -> dict[str, Any]:
         **row,
         "finished": len(trials),
         "issues": issues,
+        **_said(influence_of([read_trial(trial) for trial in runs])),
         "run_id": run.info.run_id,
     }
 

@@ -27,7 +27,7 @@ REFRESH_SECONDS = 3.0
 
 
 def status_table(states: list[dict[str, Any]], width: int = WIDE) -> RenderableType:
-    """One row a study; where that is too wide, issues stand below.
+    """One row a study; where that is too wide, issues stand below, and last what had no say in the losses.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def status_table(states: list[dict[str, Any]], width: int = WIDE) -> RenderableT
         )
     for state in states:
         table.add_row(*_cells(state)[: len(columns)])
-    if width >= WIDE:
-        return table
-    return Group(table, *(Text(f"{state['study']}: {'; '.join(state['issues'])}") for state in states))
+    issues = [] if width >= WIDE else [f"{state['study']}: {'; '.join(state['issues'])}" for state in states]
+    notes = [f"note: {state['study']}: {state['note']}" for state in states if state.get("note")]
+    return Group(table, *map(Text, issues + notes)) if issues or notes else table
 
 
 def watch(read: Callable[[], list[dict[str, Any]]], console: Console, pause: float = REFRESH_SECONDS) -> None:

@@ -6,6 +6,8 @@ import pandas as pd
 from rich.filesize import decimal
 
 from search.results.holdout import holdout_in_words
+from search.results.influence import influence_of_study
+from search.results.trial_runs import recorded_trials
 from search.results.trials_table import trials_table
 from search.study.study import WORKED, Study
 from search.study.values import duration_text
@@ -44,6 +46,9 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
                 f"{row['base_rate_loss']:.4f} | {row['skill']:+.3f} | {row['roc_auc']:.3f} |"
             )
         lines += ["", f"The best of {len(finished)} trials on the days it was chosen on: an optimistic figure."]
+    influence = influence_of_study(study, recorded_trials(study)).lines
+    if influence:
+        lines += ["", "What of the architecture had a say in the loss:", "", *(f"- {line}" for line in influence)]
     return "\n".join(lines)
 
 

@@ -70,7 +70,7 @@ class RecordedTrial:
 
 def recorded_trials(study: Study) -> list[RecordedTrial]:
     """Every run of the study's trials, by trial number, whatever its state."""
-    return sorted(map(_read, study.runs(TRIAL_ROLE)), key=lambda trial: trial.number)
+    return sorted(map(read_trial, study.runs(TRIAL_ROLE)), key=lambda trial: trial.number)
 
 
 def whole_record(study: Study) -> list[RecordedTrial]:
@@ -106,7 +106,7 @@ def run_of(trial: FrozenTrial, recorded: Sequence[RecordedTrial]) -> RecordedTri
     return next(own, None) or next(made, None)
 
 
-def _read(run: Run) -> RecordedTrial:
+def read_trial(run: Run) -> RecordedTrial:
     """Rebuild the spec; a run that never got its params has a problem only if it says that it finished."""
     said = run.data.tags.get(RECORD_STATE, "")
     try:

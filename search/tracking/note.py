@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 PREVIEW_DAYS = 40
 BASELINE_MISSING = "not logged yet; patchscale baselines STUDY does"
 
 
-def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSING) -> str:
+def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSING, remarks: Sequence[str] = ()) -> str:
     """Describe an evaluation in Markdown.
 
     Parameters
@@ -18,6 +18,8 @@ def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSIN
         Fields of an :class:`model.evaluation.Evaluation`; what is undefined may be NaN or left out.
     baseline : str
         The best baseline of these days and its loss, or why there is none.
+    remarks : sequence of str, optional
+        What else there is to say, a line each; empty ones are left out.
 
     Examples
     --------
@@ -35,6 +37,7 @@ def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSIN
         f"- AUC {_written(scores, 'roc_auc')}, Brier score {_written(scores, 'brier')}, on {days:,} validation days, "
         f"{round(days * rate):,} positive",
         f"- best baseline on the same days: {baseline}",
+        *(f"- {remark}" for remark in remarks if remark),
         "- one seed; the days chose the epoch, and among trials the best, so the figures flatter",
         "- `predictions/preview.csv` shows the last days, `predictions/val.parquet` holds all",
     ]

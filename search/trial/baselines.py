@@ -19,6 +19,7 @@ from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import describe_error, shortened
+from search.results.attention import ENTROPY, trial_remark
 from search.results.class_counts import validation_counts
 from search.results.trials_table import trials_table
 from search.study.reconcile import close_stale
@@ -176,7 +177,8 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
         skill = skill_over(run.data.metrics["best/loss"], best)
         if run.data.metrics.get(SKILL_OVER) != skill:
             scores = {name.removeprefix("best/"): value for name, value in run.data.metrics.items() if "best/" in name}
-            note = evaluation_note(scores, f"{losses[best]}, log loss {best:.4f}; skill over it {skill:+.3f}")
+            remarks = [trial_remark(run.data.metrics.get(ENTROPY))]
+            note = evaluation_note(scores, f"{losses[best]}, log loss {best:.4f}; skill over it {skill:+.3f}", remarks)
             tags = {"baseline.best": losses[best], NOTE: note}
             RunWriter(study.client, run.info.run_id).log({SKILL_OVER: skill}, tags=tags)
 

@@ -26,6 +26,7 @@ from model.training.trainer import EpochResult, Trainer, build_model, predict_ro
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError, describe_error
+from search.results.attention import ENTROPY, trial_remark
 from search.space.ranks import TRAINING
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
@@ -177,7 +178,7 @@ class TrialRunner:
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
         figures = {
             **execution_figures(trainer, peak.value),
-            "attention/entropy": float(attention_entropy(model, windows, windows.rows.validation).mean()),
+            ENTROPY: float(attention_entropy(model, windows, windows.rows.validation).mean()),
             "best/epoch": trainer.best_epoch,
             "n_epochs": trainer.epoch,
             "seconds": trainer.seconds,
@@ -186,7 +187,7 @@ class TrialRunner:
         trial.set_user_attr("result", result)
         with TemporaryDirectory() as directory:
             write_artifacts(Path(directory), spec, model, validation)
-            note = evaluation_note(asdict(evaluation))
+            note = evaluation_note(asdict(evaluation), remarks=[trial_remark(figures[ENTROPY])])
             record.conclude(evaluation, figures, Path(directory), note=note)
         state.unlink(missing_ok=True)
         return evaluation.loss

@@ -14,6 +14,7 @@ from pipeline.exceptions import InputError, SealedError
 from search.evidence import Forecasts, load_forecasts
 from search.report.layout.format import short_name
 from search.results.holdout import count_openings, count_openings_elsewhere
+from search.results.influence import Influence, influence_of, influence_of_study
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.plan import Plan
 from search.study.study import Study
@@ -44,6 +45,8 @@ class StudyInputs:
         Versions that the trials were made with, several where they differ.
     walked : Forecasts, optional
         Of the walk-forwards of this study's data, target and split; None if there is none.
+    influence : Influence
+        Whether attention and each searched axis had a say in the loss.
     walked_specs : dict
         Hash of the spec of each walk-forward among them, by run id.
     """
@@ -59,6 +62,7 @@ class StudyInputs:
     libraries: dict[str, str]
     walked: Forecasts | None = None
     walked_specs: dict[str, str] = field(default_factory=dict)
+    influence: Influence = field(default_factory=lambda: influence_of([]))
 
     @property
     def name(self) -> str:
@@ -112,7 +116,8 @@ def read_study_inputs(study: Study) -> StudyInputs:
     """
     forecasts = load_forecasts(study)
     wanted = set(forecasts.of_role("trial").run_ids)
-    recorded = [trial for trial in recorded_trials(study) if trial.run_id in wanted]
+    all_trials = recorded_trials(study)
+    recorded = [trial for trial in all_trials if trial.run_id in wanted]
     specs = {trial.run_id: trial.spec for trial in recorded if trial.spec is not None}
     assert set(specs) == wanted
     walked = _walked(study)
@@ -126,6 +131,7 @@ def read_study_inputs(study: Study) -> StudyInputs:
         curves=_curves(study, recorded),
         code=_code(recorded),
         libraries=_libraries(recorded),
+        influence=influence_of_study(study, all_trials),
         walked=walked,
         walked_specs={} if walked is None else _walked_specs(study, walked.of_role("trial")),
     )

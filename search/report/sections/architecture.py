@@ -11,6 +11,7 @@ from search.report.layout.blocks import Block, Figure, Section, Table, Text
 from search.report.layout.columns import DIFFERENCE_CELLS, count, make_table, number, text
 from search.report.layout.format import fixed, p_text
 from search.report.layout.palette import Palette
+from search.report.sections.influence import influence_blocks
 from search.report.statistics.importance import FANOVA, MIN_TRIALS, PED_ANOVA, importances
 from search.report.statistics.measure import Statistics
 from search.report.statistics.shape import ShapeEffect, aspect_octave, retrial_deviation, shape_effect
@@ -26,6 +27,7 @@ def architecture_section(inputs: StudyInputs, measured: Statistics) -> Section:
         title="What matters in the architecture?",
         short="Architecture",
         blocks=(
+            *influence_blocks(inputs.influence),
             *_importance_blocks(inputs),
             *_shape_blocks(inputs, measured, effects),
             _size_figure(inputs, measured),

@@ -154,6 +154,8 @@ def _cautions(inputs: StudyInputs) -> tuple[str, ...]:
         )
     if len(inputs.code) > 1:
         lines.append(f"The trials were run by {len(inputs.code)} versions of the code.")
+    if inputs.influence.attention.decided_nothing:
+        lines.append(f"{inputs.influence.attention.words[:1].upper()}{inputs.influence.attention.words[1:]}.")
     return tuple(lines)
 
 

@@ -62,3 +62,12 @@ def test_every_study_is_a_row_and_its_issues_are_whole_at_any_width(capsys, widt
 )
 def test_time_left_is_said_or_unknown(left, words):
     assert state_in_words({"state": "running", "seconds_left": left}) == words
+
+
+@pytest.mark.lesson("L48")
+@pytest.mark.parametrize("width", [80, 140])
+def test_what_had_no_say_stands_below_the_table_at_any_width(capsys, width):
+    state = {"study": "s", "state": "complete", "issues": [], "note": "attention is uniform in 8 of 8 trials"}
+    Console(width=width).print(status_table([state, {**state, "study": "t", "note": ""}], width))
+    out = capsys.readouterr().out
+    assert out.count("note: s: attention is uniform in 8 of 8 trials") == 1 and "note: t" not in out

@@ -57,3 +57,14 @@ def test_a_card_written_anew_keeps_the_state_of_the_run(scheduled):
         study.client.set_tag(study.run_id, STATE, state)
         update_card(study)
         assert f"**{state}: 1 of 1 trials" in study.client.get_run(study.run_id).data.tags[NOTE]
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L48")
+def test_the_card_says_what_of_the_architecture_had_a_say(make_trained):
+    study = make_trained(2, 2)
+    text = study_card(study, trials_table(study), "complete")
+    said = text.partition("What of the architecture had a say in the loss:\n\n")[2].splitlines()
+    assert said[0].startswith("- attention is") and "of 2 trials (entropy 0." in said[0]
+    assert [line.split()[1] for line in said[1:]] == ["d_model", "n_layers", "n_heads", "d_ff"]
+    assert all(" unknown, " in line for line in said[1:])

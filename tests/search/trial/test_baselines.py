@@ -81,6 +81,7 @@ def test_every_baseline_is_a_run_on_the_days_of_the_trials(study, planned, monke
     assert found[carried.tags["baseline.best"]].data.metrics["best/loss"] == best
     named = f"best baseline on the same days: {carried.tags['baseline.best']}, log loss {best:.4f}; skill over it "
     assert named in carried.tags[NOTE] and "not logged yet" in before.data.tags[NOTE]
+    assert all("\n- attention is" in note for note in (carried.tags[NOTE], before.data.tags[NOTE]))
     assert {run.info.run_name for run in found.values()} == {f"baseline {name}" for name in found}
     assert all("one of them" in run.data.tags[NOTE] and run.data.tags[COLOUR] == GREY for run in found.values())
     (held,) = [each for each in study.client.list_artifacts(trial.info.run_id, "predictions") if "preview" in each.path]
