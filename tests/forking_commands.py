@@ -154,10 +154,11 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
 def run(arguments: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and hold what it says, as ``subprocess.run`` does."""
+    timeout = options.pop("timeout", None)
     given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} if options.pop("capture_output", False) else {}
     with Popen(arguments, **given, **options) as process:
         try:
-            out, err = process.communicate()
+            out, err = process.communicate(timeout=timeout)
         except BaseException:
             process.kill()
             raise

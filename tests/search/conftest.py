@@ -106,6 +106,12 @@ def launch(home, project):
 
 
 @pytest.fixture
+def forked_workers(monkeypatch):
+    """Workers that a command starts in this process are forked, see :mod:`tests.forking_commands`."""
+    monkeypatch.setattr("search.workers.pool.subprocess.Popen", Popen)
+
+
+@pytest.fixture
 def cloned(home, project, monkeypatch):
     """The project as a fresh clone has it, in the working directory."""
     for name in ("pipeline", "model", "search"):

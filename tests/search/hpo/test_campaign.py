@@ -190,6 +190,7 @@ def test_a_study_that_another_command_works_on_refuses_the_campaign(request_, st
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_, stores, monkeypatch, capsys):
     def fail(*arguments):
         raise InputError("device must be auto, cpu or cuda, got 'tpu'")

@@ -89,6 +89,7 @@ def test_what_is_no_one_study_is_not_continued(home, command):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 def test_hpo_goes_on_with_what_was_queued(theirs, stores, command):
     theirs(2)
     command("import", "theirs.log", "--continue-as", "5K")

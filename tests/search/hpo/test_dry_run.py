@@ -4,6 +4,7 @@ import io
 import json
 import os
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from rich.console import Console
@@ -24,9 +25,13 @@ def run(capsys, *arguments):
     return ended.value.code, *capsys.readouterr()
 
 
+start_seconds = cache(dry_run.start_seconds)
+
+
 @pytest.fixture
 def measured(monkeypatch):
-    """What was measured, in order; the measuring itself is real."""
+    """What was measured, in order; the measuring itself is real, that of a start is done once."""
+    monkeypatch.setattr(dry_run, "start_seconds", start_seconds)
     found, real = [], module.measure_pace
 
     def measure(spec, windows, execution):

@@ -90,6 +90,7 @@ def test_dry_run_prints_and_queues_nothing(make_trained, command):
 @pytest.mark.slow
 @pytest.mark.lesson("L32")
 @pytest.mark.lesson("L34")
+@pytest.mark.usefixtures("forked_workers")
 def test_the_command_runs_the_gaps_and_then_says_that_nothing_is_missing(make_trained, command):
     study = make_trained(9, 3)
     name = study.plan.study

@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from model.baselines import BASELINES
 from pipeline.exceptions import InputError
 from search.report import make_report, write_report
 from search.tracking.locks import is_locked
+from tests.forking_commands import run
 
 QUICK = {name: BASELINES[name] for name in ("base_rate", "volatility_logistic", "logistic")}
 
@@ -48,7 +48,7 @@ def test_the_page_is_written_and_logged_and_the_same_again(study, project, comma
         assert f"figures/{name}.png" in first and f"data/{name}.csv" in first
     assert len(pd.read_csv(page.parent / "data" / "forecasts.csv")) == 5
     study.client.log_text(study.run_id, "old", "report/figures/stale.png")
-    again = subprocess.run(
+    again = run(
         [sys.executable, "-m", "search", "report", study.plan.study, "--resamples", "200"],
         env={**os.environ, "PYTHONPATH": str(project)},
         capture_output=True,

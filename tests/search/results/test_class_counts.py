@@ -11,6 +11,7 @@ def test_too_few_days_of_either_class_are_said():
 
 
 @pytest.mark.lesson("L50")
+@pytest.mark.usefixtures("forked_workers")
 def test_a_studys_counts_are_those_of_its_record(make_trained, command):
     study = make_trained(2, 1)
     assert validation_counts(study) == "days unknown", "nothing was logged of its data yet"

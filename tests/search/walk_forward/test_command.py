@@ -29,6 +29,7 @@ def spec_file(study, spec, tmp_path):
 @pytest.mark.slow
 @pytest.mark.lesson("L22")
 @pytest.mark.lesson("L32")
+@pytest.mark.usefixtures("forked_workers")
 def test_a_trial_is_walked_forward_beside_the_baselines_and_again_only_printed(study, trial, command, monkeypatch):
     monkeypatch.setattr("search.walk_forward.subject.BASELINES", QUICK)
     years = ["--first-year", "2014", "--workers", "1"]

@@ -32,6 +32,7 @@ def alive(pid):
 
 @pytest.mark.slow
 @pytest.mark.lesson("L32")
+@pytest.mark.usefixtures("forked_workers")
 def test_two_processes_find_what_this_one_finds_bit_for_bit(pool, study, subject):
     found = {job: outcome.p for job, outcome in pool.run(JOBS)}
     forecaster = make_forecaster(study, subject, load_walk_forward_data(study, subject, 2015, 2016))
@@ -43,6 +44,7 @@ def test_two_processes_find_what_this_one_finds_bit_for_bit(pool, study, subject
 
 @pytest.mark.slow
 @pytest.mark.lesson("L34")
+@pytest.mark.usefixtures("forked_workers")
 def test_a_job_that_fails_or_a_process_that_dies_is_said(pool):
     with pytest.raises(TrainingError, match=r"2016-seed0: InputError: n_epochs of a refit must be from 1 to"):
         list(pool.run([Job(year=2016, seed=0, n_epochs=99)]))
