@@ -113,10 +113,10 @@ def test_four_workers_start_together_on_an_empty_directory_every_time(project, t
 
 @pytest.mark.lesson("L28")
 def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(home, project, monkeypatch):
-    trials, epochs = 8, "12"
+    trials, epochs = 6, "12"
     arguments = ["hpo", "--budget", "5K", "--max-epochs", epochs, "--patience", epochs, "--pruner", "none"]
     arguments += ["--workers", "1", "--trials", str(trials)]
-    process = start(project, home, *arguments, "--timeout", "14s")
+    process = start(project, home, *arguments, "--timeout", "8s")
     out, _ = process.communicate(timeout=1500)
     assert process.returncode == 124, out
     study, client = open_study(home, monkeypatch)
