@@ -18,6 +18,7 @@ from search.report.layout.blocks import Figure, Section, Table
 from search.report.layout.page import Picture, draw_pictures, render_page
 from search.report.sections.architecture import architecture_section
 from search.report.sections.budgets import best_trials_apart, budgets_section, in_order, previous_budget
+from search.report.sections.distribution import distribution_section
 from search.report.sections.forecasts import forecasts_section
 from search.report.sections.learning import learning_section
 from search.report.sections.methods import methods_section
@@ -113,6 +114,7 @@ def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling:
         reality_section(inputs, measured),
         architecture_section(inputs, measured),
         probabilities_section(inputs, measured),
+        distribution_section(inputs, measured),
         learning_section(inputs, measured),
     ]
     if inputs.walked is not None:

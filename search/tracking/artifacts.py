@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 CHECKPOINT, PREDICTIONS = "best.safetensors", "predictions/val.parquet"
+DISTRIBUTION = "predictions/distribution.parquet"
 DELETED = "checkpoint.deleted"
 """Tag of a run whose checkpoint was not worth its space."""
 DIGEST = "sha256/"

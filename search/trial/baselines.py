@@ -19,7 +19,6 @@ from model.spec.spec import flatten
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import describe_error, shortened
-from search.results.attention import ENTROPY, trial_remark
 from search.results.class_counts import validation_counts
 from search.results.trials_table import trials_table
 from search.study.reconcile import close_stale
@@ -32,6 +31,7 @@ from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, COLOUR, FINISHED, NOTE, TRIAL_ROLE
 from search.trial.inputs import study_entities
+from search.trial.remarks import trial_remarks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -177,8 +177,11 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
         skill = skill_over(run.data.metrics["best/loss"], best)
         if run.data.metrics.get(SKILL_OVER) != skill:
             scores = {name.removeprefix("best/"): value for name, value in run.data.metrics.items() if "best/" in name}
-            remarks = [trial_remark(run.data.metrics.get(ENTROPY))]
-            note = evaluation_note(scores, f"{losses[best]}, log loss {best:.4f}; skill over it {skill:+.3f}", remarks)
+            note = evaluation_note(
+                scores,
+                f"{losses[best]}, log loss {best:.4f}; skill over it {skill:+.3f}",
+                trial_remarks(run.data.metrics),
+            )
             tags = {"baseline.best": losses[best], NOTE: note}
             RunWriter(study.client, run.info.run_id).log({SKILL_OVER: skill}, tags=tags)
 

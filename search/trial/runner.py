@@ -26,14 +26,17 @@ from model.training.trainer import EpochResult, Trainer, build_model, predict_ro
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError, describe_error
-from search.results.attention import ENTROPY, trial_remark
+from search.results.attention import ENTROPY
 from search.space.ranks import TRAINING
 from search.study.heartbeat import ask, beating
 from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, spec_attributes, start_trial, trial_result
+from search.tracking.artifacts import DISTRIBUTION
 from search.tracking.note import PREVIEW_DAYS, evaluation_note
 from search.tracking.run import RunWriter
+from search.trial.distribution import crps_figures, distribution_table
 from search.trial.inputs import study_entities
+from search.trial.remarks import trial_remarks
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -183,11 +186,15 @@ class TrialRunner:
             "n_epochs": trainer.epoch,
             "seconds": trainer.seconds,
         }
+        table = None
+        if spec.architecture.ahead:
+            table = distribution_table(model, windows, self.dataset, windows.rows.validation)
+            figures |= crps_figures(table, spec.target.horizon)
         result = trial_result(spec, asdict(evaluation), epochs=trainer.epoch, seconds=trainer.seconds)
         trial.set_user_attr("result", result)
         with TemporaryDirectory() as directory:
-            write_artifacts(Path(directory), spec, model, validation)
-            note = evaluation_note(asdict(evaluation), remarks=[trial_remark(figures[ENTROPY])])
+            write_artifacts(Path(directory), spec, model, validation, table)
+            note = evaluation_note(asdict(evaluation), remarks=trial_remarks(figures))
             record.conclude(evaluation, figures, Path(directory), note=note)
         state.unlink(missing_ok=True)
         return evaluation.loss
@@ -225,13 +232,20 @@ class TrialRunner:
         return pd.DataFrame({"date": self.dataset.dates[rows], "y": windows.outcomes(rows), "p": p})
 
 
-def write_artifacts(directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame) -> None:
-    """Write ``spec.json``, ``best.safetensors``, ``predictions/val.parquet``, and a preview of its last days."""
+def write_artifacts(
+    directory: Path, spec: Spec, model: PatchTST, validation: pd.DataFrame, distribution: pd.DataFrame | None = None
+) -> None:
+    """Write ``spec.json``, ``best.safetensors``, ``predictions/val.parquet``, and a preview of its last days.
+
+    Where there are distributions, they are written beside the probabilities.
+    """
     (directory / "predictions").mkdir()
     (directory / "spec.json").write_text(json.dumps(spec.params(), indent=2), encoding="utf-8")
     save_checkpoint(directory / "best.safetensors", spec, model)
     validation.to_parquet(directory / "predictions" / "val.parquet", index=False)
     preview = validation.tail(PREVIEW_DAYS).round({"p": 4})
+    if distribution is not None:
+        distribution.to_parquet(directory / DISTRIBUTION, index=False)
     preview.to_csv(directory / "predictions" / "preview.csv", index=False)
 
 

@@ -97,7 +97,7 @@ def track_record_of_trial(study: Study, best: BestTrial, name: str, *, n_members
             "they are gone, or another trial has the same spec; choose another trial"
         )
     source = f"validation of trial {best.trial.number} of study {study.plan.study}, one of {best.of} compared on it"
-    track_record = _of_validation(name, source, forecasts, forecasts.run_ids.index(best.trial.run_id))
+    track_record = _of_validation(study, name, source, forecasts, forecasts.run_ids.index(best.trial.run_id))
     walked = max(
         _walked(study, best), key=lambda w: (w.n_unchosen, len(w.seeds), int(w.run.info.start_time)), default=None
     )
@@ -112,11 +112,12 @@ def track_record_of_trial(study: Study, best: BestTrial, name: str, *, n_members
     return _on_walk_forward(study, walked, track_record, n_members)
 
 
-def _of_validation(name: str, source: str, forecasts: Forecasts, row: int) -> TrackRecord:
+def _of_validation(study: Study, name: str, source: str, forecasts: Forecasts, row: int) -> TrackRecord:
     track_record = TrackRecord(
         name=name,
         source=source,
-        horizon=forecasts.horizon,
+        horizon=study.plan.target.horizon,
+        threshold=study.plan.target.threshold,
         dates_D=forecasts.dates_D,
         y_D=forecasts.y_D,
         p_D=forecasts.p_MD[row],

@@ -149,7 +149,10 @@ def _finite(track_record: TrackRecord) -> Condition:
 
 
 def _calibrated(track_record: TrackRecord) -> Condition:
-    """Check the shape by simulation, the mean by a block bootstrap of probability minus outcome."""
+    """Check the probabilities of the asked threshold and horizon.
+
+    The shape by simulation, the mean by a block bootstrap of probability minus outcome.
+    """
     excess_D = track_record.p_D - track_record.y_D
     block = block_length(excess_D, track_record.horizon)
     days_RD = resampled_days(len(excess_D), block=block, n_resamples=N_RESAMPLES)
@@ -158,6 +161,7 @@ def _calibrated(track_record: TrackRecord) -> Condition:
     shape = calibration_of(track_record.y_D, track_record.p_D, horizon=track_record.horizon)
     mean = bool(low <= 0 <= high or abs(excess_D.mean()) <= MEAN_TOLERANCE)
     words = (
+        f"of {track_record.asked}: "
         f"calibration error {shape.ece:.4f}, calibrated probabilities of these days stay below {shape.limit:.4f} in "
         f"{LEVEL:.0%} of simulations, up to {TOLERANCE:g} is tolerated on any number of days; "
         f"mean probability {track_record.p_D.mean():.4f}, base rate {track_record.y_D.mean():.4f}, "
@@ -165,6 +169,8 @@ def _calibrated(track_record: TrackRecord) -> Condition:
         f"up to {MEAN_TOLERANCE:g} either way is tolerated"
     )
     figures = {
+        "horizon": track_record.horizon,
+        "threshold": track_record.threshold,
         "ece": shape.ece,
         "ece_limit": shape.limit,
         "ece_tolerance": TOLERANCE,

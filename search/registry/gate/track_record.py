@@ -28,6 +28,8 @@ class TrackRecord:
         In words, where the forecasts are from: ``validation of trial 3, study …``.
     horizon : int
         Days that an outcome reaches ahead.
+    threshold : float, optional
+        Rise that the probabilities are of, as a fraction; None where the record does not say.
     dates_D : DatetimeIndex of shape (days,)
         Forecast days, ascending.
     y_D, p_D : ndarray of shape (days,)
@@ -57,6 +59,7 @@ class TrackRecord:
     dates_D: pd.DatetimeIndex
     y_D: Array
     p_D: Array
+    threshold: float | None = None
     walked: bool = False
     unchosen_D: npt.NDArray[np.bool_] | None = None
     baseline: str = ""
@@ -65,6 +68,12 @@ class TrackRecord:
     search_losses_MD: Array | None = None
     benchmark: str = ""
     benchmark_losses_D: Array | None = None
+
+    @property
+    def asked(self) -> str:
+        """What the probabilities are of: ``+1 % within 1 day``."""
+        rise = "a rise " if self.threshold is None else f"{100 * self.threshold:+g} % "
+        return f"{rise}within {self.horizon} day{'' if self.horizon == 1 else 's'}"
 
     def on_unchosen(self) -> TrackRecord:
         """Leave out the days on which the spec was chosen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from search.results.influence import Influence, influence_of, influence_of_study
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.plan import Plan
 from search.study.study import Study
+from search.tracking.artifacts import DISTRIBUTION, read_artifact
 from search.walk_forward.load import load_walk_forward
 
 CODE, LIBRARY = ("git.commit", "git.dirty"), "version."
@@ -45,6 +47,8 @@ class StudyInputs:
         Versions that the trials were made with, several where they differ.
     walked : Forecasts, optional
         Of the walk-forwards of this study's data, target and split; None if there is none.
+    distribution : DataFrame, optional
+        Of the best trial, see :func:`search.trial.distribution.distribution_table`; None if it has none.
     influence : Influence
         Whether attention and each searched axis had a say in the loss.
     walked_specs : dict
@@ -62,6 +66,7 @@ class StudyInputs:
     libraries: dict[str, str]
     walked: Forecasts | None = None
     walked_specs: dict[str, str] = field(default_factory=dict)
+    distribution: pd.DataFrame | None = None
     influence: Influence = field(default_factory=lambda: influence_of([]))
 
     @property
@@ -131,6 +136,7 @@ def read_study_inputs(study: Study) -> StudyInputs:
         curves=_curves(study, recorded),
         code=_code(recorded),
         libraries=_libraries(recorded),
+        distribution=_distribution(study, forecasts.run_ids[forecasts.best("trial")]),
         influence=influence_of_study(study, all_trials),
         walked=walked,
         walked_specs={} if walked is None else _walked_specs(study, walked.of_role("trial")),
@@ -144,6 +150,11 @@ def _walked(study: Study) -> Forecasts | None:
         raise
     except InputError:
         return None
+
+
+def _distribution(study: Study, run_id: str) -> pd.DataFrame | None:
+    held = read_artifact(study.client, study.client.get_run(run_id), DISTRIBUTION)
+    return None if held is None else pd.read_parquet(BytesIO(held))
 
 
 def _walked_specs(study: Study, walked: Forecasts) -> dict[str, str]:

@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from model.baselines import BASELINES
+from model.network.distribution import Mixture
 from model.spec.budget import Budget
 from search.evidence import Forecasts
 from search.report.inputs.study_inputs import StudyInputs
@@ -12,6 +14,7 @@ from search.report.statistics.measure import measure
 from search.space.grid import make_grid
 
 N_RESAMPLES = 200
+AHEAD = (1, 2, 3, 5)
 
 
 def logistic(z):
@@ -80,6 +83,45 @@ def make_inputs(planned):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_distribution():
+    """``make_distribution(dates)``: a trial's table of distributions, from which what came was drawn."""
+    mixture = Mixture.of(torch.zeros(1, 36))
+    shares = np.linspace(0.0005, 0.9995, 1999)
+    quantile_of = dict(zip(AHEAD, mixture.quantiles(shares.tolist())[0].numpy(), strict=True))
+
+    def make(dates, *, stretch=1.0, seed=0, ahead=AHEAD):
+        rng = np.random.default_rng(seed)
+        log_sigma = np.log(0.01) + 0.3 * rng.normal(size=len(dates))
+        parts = []
+        for horizon in ahead:
+            quantile = np.interp(rng.random(len(dates)), shares, quantile_of[horizon])
+            units = np.exp(log_sigma)[:, None] * np.sqrt([each for each in ahead if each <= horizon])
+            came = stretch * (quantile[:, None] * units).max(1)
+            held = {"date": dates, "horizon": horizon, "close": 100.0, "log_sigma": log_sigma, "reach": came}
+            scores = {"crps": np.abs(came), "crps_climatology": np.abs(came) + 0.01 * rng.normal(1, 1, len(dates))}
+            parts.append(pd.DataFrame({**held, **scores, **_components(mixture)}))
+        return pd.concat(parts, ignore_index=True)
+
+    return make
+
+
+def _components(mixture):
+    tensors = (mixture.log_weight_BHK, mixture.location_BHK, mixture.scale_BHK)
+    return {
+        f"{name}_{k}": float(tensor[0, 0, k])
+        for name, tensor in zip(("log_weight", "location", "scale"), tensors, strict=True)
+        for k in range(3)
+    }
+
+
+@pytest.fixture(scope="session")
+def distributed_inputs(make_inputs, make_distribution):
+    """Inputs of a study whose best trial has distributions of the same days."""
+    own = make_inputs(n_trials=3)
+    return replace(own, distribution=make_distribution(own.forecasts.dates_D))
 
 
 @pytest.fixture(scope="session")

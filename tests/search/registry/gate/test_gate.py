@@ -293,3 +293,20 @@ def test_too_few_positive_days_leave_every_condition_unknown(market, n_positive)
     gate = check_gate(replace(track_record(good), y_D=y_D), None)
     assert [each.answer for each in gate.conditions] == ["pass", *["unknown"] * 4]
     assert f"1,500 days, {n_positive} positive: fewer than 10 of a class carry no interval" in list(gate.lines())[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"threshold": 0.01}, "of +1 % within 1 day: calibration error 0."),
+        ({"threshold": 0.025, "horizon": 3}, "of +2.5 % within 3 days: calibration error 0."),
+        ({"horizon": 2}, "of a rise within 2 days: calibration error 0."),
+    ],
+)
+def test_calibration_names_the_threshold_and_the_horizon_that_it_covers(market, asked, words):
+    track_record, good, _, _ = market
+    calibrated = check_gate(replace(track_record(good), **asked), None).conditions[1]
+    assert calibrated.words.startswith(words)
+    assert calibrated.figures["threshold"] == asked.get("threshold") and calibrated.figures["horizon"] == asked.get(
+        "horizon", 1
+    )
