@@ -38,7 +38,7 @@ LIBRARIES = ("torch", "numpy", "pandas", "TA-Lib", "arch")
 
 def plan_and_windows(root: Path, *, epochs: int) -> tuple[Plan, Windows]:
     """What all trainings share."""
-    request = HpoRequest(budget=BUDGET.text, max_epochs=epochs, patience=epochs)
+    request = HpoRequest(budget=BUDGET.text, max_epochs=epochs, patience=epochs, tier="r25", init="normal")
     plan, dataset = make_plan(request, root=root)
     assert plan.n_features == N_FEATURES
     return plan, make_windows(dataset, plan.target, plan.split, surface_grid().architectures[0].context_length)

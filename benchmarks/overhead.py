@@ -92,7 +92,7 @@ def main(trials: int, block: int) -> None:
     with tempfile.TemporaryDirectory() as directory, no_training():
         os.chdir(directory)
         root = Path(directory) / "data"
-        request = HpoRequest(budget="5K", max_epochs=1, patience=1, study="one")
+        request = HpoRequest(budget="5K", max_epochs=1, patience=1, study="one", tier="r25")
         plan, dataset = make_plan(request, root=root)
         stores = resolve_stores()
         one = run_trials(stores, plan, dataset, root, block)

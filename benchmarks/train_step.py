@@ -43,6 +43,7 @@ from model.spec.architecture import Architecture, total_parameters
 from model.spec.spec import Training
 from model.training.allocator import keep_freed_memory
 from model.training.execution import Execution
+from model.training.objective import make_objective
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.step import Stepper
 from model.windows import Windows
@@ -119,7 +120,8 @@ def our_step(architecture: Architecture, windows: Windows, batch: int, *, plain:
     model, training = PatchTST(architecture, dropout=DROPOUT), Training(learning_rate=1e-3, batch_size=batch)
     optimizer = make_optimizer(model, training)
     schedule = make_schedule(optimizer, training, total_steps=1000)
-    stepper = Stepper(model, windows, training, optimizer, schedule, Execution(micro_batch=batch))
+    objective = make_objective(model, windows, training)
+    stepper = Stepper(model, objective, training, optimizer, schedule, Execution(micro_batch=batch))
     model.set_execution(plain=plain)
     return lambda: stepper.run((torch.randint(CONTEXT, DAYS, (batch,)),))
 

@@ -12,12 +12,14 @@ from model.baselines.baseline import Array, Baseline
 from model.baselines.features import logistic_regression
 from pipeline.bars import adjusted
 from pipeline.datasets.dataset import DatasetVersion
-from pipeline.indicators.volatility import har_volatility, realised_volatility
+from pipeline.indicators.volatility import SESSIONS_A_YEAR, har_volatility, realised_volatility
 from pipeline.splits.splits import Index
 
 VIX = "vix_close"
 MONTH = 21
-VOLATILITIES = (VIX, f"realised_volatility_{MONTH}", "atr_over_close_14")
+LOG_VIX = "implied_level"
+"""Log of the VIX as a daily fraction, of the tiers in sigma."""
+VOLATILITIES = (f"realised_volatility_{MONTH}", "atr_over_close_14")
 HAR_PERIODS = (1, 5, 22)
 LEAST_VOLATILITY = 1e-4
 
@@ -41,11 +43,13 @@ class VolatilityLogistic(Baseline):
 
     def inputs(self, dataset: DatasetVersion) -> pd.DataFrame:
         """Log volatility."""
+        if (vix := implied_volatility(dataset)) is not None:
+            return _log(vix)
         found = next((name for name in VOLATILITIES if name in dataset.features), None)
         if found is not None:
             return _log(dataset.frame[[found]])
         close = adjusted(dataset.frame)["close"].to_numpy()
-        return _log(pd.DataFrame({VOLATILITIES[1]: realised_volatility(close, MONTH)}, index=dataset.frame.index))
+        return _log(pd.DataFrame({VOLATILITIES[0]: realised_volatility(close, MONTH)}, index=dataset.frame.index))
 
     def fit(self, x_NF: Array, y_N: Array, day_N: Index, horizon: int) -> tuple[Any, dict[str, float]]:
         """Fit with the fixed penalty."""
@@ -72,8 +76,18 @@ class HarLogistic(VolatilityLogistic):
             name: dataset.frame[name] if name in dataset.features else har_volatility(open_, high, low, close, period)
             for period, name in names.items()
         }
-        vix = {VIX: dataset.frame[VIX]} if VIX in dataset.features else {}
-        return _log(pd.DataFrame({**columns, **vix}, index=dataset.frame.index))
+        vix = implied_volatility(dataset)
+        own = pd.DataFrame(columns, index=dataset.frame.index)
+        return _log(own if vix is None else own.join(vix))
+
+
+def implied_volatility(dataset: DatasetVersion) -> pd.DataFrame | None:
+    """VIX as a fraction a year, one column, if the tier has it in one form or the other."""
+    if VIX in dataset.features:
+        return dataset.frame[[VIX]]
+    if LOG_VIX in dataset.features:
+        return np.exp(dataset.frame[[LOG_VIX]]).rename(columns={LOG_VIX: VIX}) * np.sqrt(SESSIONS_A_YEAR)
+    return None
 
 
 def _log(volatility: pd.DataFrame) -> pd.DataFrame:

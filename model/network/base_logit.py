@@ -7,6 +7,10 @@ Shapes in names: B windows, F features, E trees, N nodes of a tree.
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -122,9 +126,29 @@ def fit_base_logit(base_logit: BaseLogit, windows: Windows, *, horizon: int) -> 
         Days that a label reaches ahead.
     """
     settings = Logistic() if isinstance(base_logit, LogisticBaseLogit) else Boosting()
+    base_logit.take(_classifier(settings, horizon, *(_Held(each) for each in _samples(windows))))
+
+
+class _Held:
+    """An array that can be asked for again: equal where its bytes are."""
+
+    def __init__(self, values: npt.NDArray[Any]) -> None:
+        self.values = values
+        self._digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and self._digest == other._digest
+
+
+@lru_cache(maxsize=1)
+def _classifier(settings: Logistic | Boosting, horizon: int, x_NF: _Held, y_N: _Held, day_N: _Held) -> Any:
+    """Fit; models of several seeds are built on the same rows one after the other, and the fit is the same for all."""
     with threadpool_limits(1):
-        classifier, _ = settings.fit(*_samples(windows), horizon)
-    base_logit.take(classifier)
+        classifier, _ = settings.fit(x_NF.values, y_N.values, day_N.values, horizon)
+    return classifier
 
 
 def training_base_logits(base_logit: BaseLogit, windows: Windows, *, horizon: int) -> Tensor:

@@ -46,6 +46,10 @@ class Source(Protocol):
     name: str
     default_ticker: str
 
+    def has(self, ticker: str) -> bool:
+        """Say whether the provider is known to have this ticker."""
+        ...
+
     def fetch(self, ticker: str) -> Download:
         """Return every bar the provider has of this ticker.
 

@@ -47,6 +47,14 @@ class CsvSource:
         self.adjusted = adjusted
         self.settings = settings or FileSettings(directory=directory, adjusted=adjusted)
 
+    def has(self, ticker: str) -> bool:
+        """Say whether a file is this ticker's or holds it."""
+        try:
+            self._path(ticker)
+        except DataError:
+            return False
+        return True
+
     def fetch(self, ticker: str) -> Download:
         """Read one ticker's file.
 

@@ -25,6 +25,10 @@ class SampleSource:
     name = "sample"
     default_ticker = "^GSPC"
 
+    def has(self, ticker: str) -> bool:
+        """Say whether the ticker is one of the two that are embedded."""
+        return ticker in MODULES
+
     def fetch(self, ticker: str) -> Download:
         """Return the embedded bars of one ticker.
 

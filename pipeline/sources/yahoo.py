@@ -17,6 +17,8 @@ from pipeline.bars import normalise
 from pipeline.exceptions import DataError
 from pipeline.sources.base import Download
 
+KNOWN = ("SPY", "DIA", "QQQ", "^DJI", "^IXIC", "^GSPC", "^VIX")
+"""Indices and funds that Yahoo has had for decades."""
 NOT_FOUND = 404
 ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 1.0
@@ -60,6 +62,10 @@ class YahooSource:
         self._session = session
         self._sleep = sleep
         self._now = now
+
+    def has(self, ticker: str) -> bool:
+        """Say whether the ticker is one of those that Yahoo is known to have; no other is asked for unasked."""
+        return ticker in KNOWN
 
     def fetch(self, ticker: str) -> Download:
         """Download every completed daily bar of one ticker.

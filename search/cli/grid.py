@@ -27,10 +27,12 @@ def grid(as_json: bool, **options: Any) -> None:
     Counts are exact, and lie within the tolerance.
     """
     request = HpoRequest(**options)
+    from pipeline.sources import open_source
     from search.space.grid import make_grid
-    from search.study.recipe import fixed_architecture
+    from search.study.recipe import fixed_architecture, settled
 
-    found = make_grid(request.size, axes=request.axes, **fixed_architecture(request)).to_dict()
+    settings = fixed_architecture(settled(request, open_source(request.source)))
+    found = make_grid(request.size, axes=request.axes, **settings).to_dict()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return

@@ -12,8 +12,10 @@ from search.hpo.launcher import Launcher
 from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.pruner import make_pruner
+from search.study.recipe import as_the_study_has_it
 from search.study.request import HpoRequest
 from search.study.sampler import require_sampler
+from search.study.stored_plan import stored_plan
 from search.study.study import Study, open_or_create_study
 from search.tracking.locks import WAIT, study_lock
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
@@ -40,7 +42,11 @@ def run_study(request: HpoRequest) -> int:
     """
     require_runnable(request)
     launcher = Launcher.from_environment()
-    plan, _ = make_plan(request, root=Path(DATA_DIRECTORY).absolute())
+    stored = (
+        stored_plan(resolve_stores(request.tracking_uri, request.storage), request.study) if request.study else None
+    )
+    asked = as_the_study_has_it(request, stored) if stored else request
+    plan, _ = make_plan(asked, root=Path(DATA_DIRECTORY).absolute())
     ending = work_on(open_stores(request), request, plan, launcher=launcher, launched=launcher is not None)
     if ending.complete:
         return 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from model.spec.architecture import Architecture
+from model.spec.architecture import BINARY, Architecture
 from model.spec.spec import Training
 from pipeline.exceptions import InputError
 from search.hpo.command import open_stores, open_study
@@ -69,7 +69,7 @@ def plan_continuation(request: HpoRequest, trials: Sequence[LegacyTrial]) -> Con
             "it by --map study=COLUMN"
         )
     name = re.sub(rf"[^{NAME_LETTERS}]", "_", str(studies.pop()))[:NAME_LENGTH]
-    request = replace(request, study=request.study or name)
+    request = replace(request, study=request.study or name, head=BINARY)
     plan, _ = make_plan(request, root=Path(DATA_DIRECTORY).absolute())
     by_dimensions = {tuple(getattr(a, each) for each in DIMENSIONS): a for a in plan.grid().architectures}
     found: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -116,7 +116,8 @@ def queue_continuation(continuation: Continuation) -> list[str]:
 def _options(request: HpoRequest) -> str:
     """Options that the command which goes on needs, as they are typed."""
     named = {"budget": request.budget, "horizon": request.horizon, "threshold": request.threshold}
-    named |= {"source": request.source, "ticker": request.ticker, "tier": request.tier, "split": request.split}
+    named |= {"source": request.source, "ticker": request.ticker, "tier": request.tier, "head": request.head}
+    named |= {"split": request.split}
     standard = HpoRequest()
     given = {name: value for name, value in named.items() if name == "budget" or value != getattr(standard, name)}
     return " ".join(f"--{name} {value}" for name, value in given.items())

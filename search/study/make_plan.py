@@ -27,7 +27,7 @@ from search.space.grid import Grid, make_grid
 from search.space.ranks import SearchSpace, range_texts, training_ranges
 from search.study.named_values import write_values
 from search.study.plan import Plan, unsearched
-from search.study.recipe import fixed_architecture, fixed_training, variant_names
+from search.study.recipe import fixed_architecture, fixed_training, settled, variant_names
 from search.study.request import HpoRequest
 from search.study.values import NAME_LETTERS, study_name
 
@@ -45,11 +45,12 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     InputError
         Naming the first rule that a value breaks.
     """
+    provider = open_source(request.source)
+    request = settled(request, provider)
     name, tier = study_name("study", request.study), request.tier
     target, budget = request.target, request.size
     training, settings = fixed_training(request), fixed_architecture(request)
     grid = make_grid(budget, axes=request.axes, **settings)
-    provider = open_source(request.source)
     snapshot, *auxiliary = (
         _snapshot(root, provider, each)
         for each in (request.ticker or provider.default_ticker, *auxiliary_tickers(tier))

@@ -8,7 +8,6 @@ from typing import Any
 
 from model.spec.architecture import Architecture
 from model.spec.budget import Budget
-from model.spec.migrations import MIGRATIONS
 from model.spec.spec import Data, Spec, Training, field_names, flatten, read_fields
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Split
@@ -20,8 +19,6 @@ from search.study.named_values import differing_values, read_values, write_value
 
 DATA_DIRECTORY = "data"
 SEVERAL_VALUES = ("search_ranges", "fixed_settings")
-SETTLED_BEFORE = ("init", "first_epoch")
-"""Options whose default is another than what earlier studies did without them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,23 +97,11 @@ class Plan:
             )
         return grid
 
-    def with_settings_of(self, stored: Plan) -> Plan:
-        """Return the plan with what a study that is there keeps as its own.
-
-        That is its fixed settings, which no option names, and what was settled before an option of it came: where that
-        stands here at its default, it is not asked to be another.
-        """
-        defaults = Training()
-        settled = {
-            each.name: getattr(stored, each.name)
-            for each in MIGRATIONS
-            if each.name in SETTLED_BEFORE
-            and str(getattr(stored, each.name)) == each.value
-            and getattr(self, each.name) == getattr(defaults, each.name)
-        }
-        kept = replace(self, fixed_settings=stored.fixed_settings, **settled)
-        if kept == self:
+    def with_settings(self, fixed_settings: str) -> Plan:
+        """Return the plan with the fixed settings of a study that is there: no option names them, it keeps its own."""
+        if fixed_settings == self.fixed_settings:
             return self
+        kept = replace(self, fixed_settings=fixed_settings)
         grid = kept._enumerate()
         return replace(kept, grid_hash=grid.hash, space_hash=SearchSpace(grid).hash)
 

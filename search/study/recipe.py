@@ -2,27 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from model.spec.architecture import BINARY, DISTRIBUTION, NO_HORIZONS, Architecture
-from model.spec.choices import COSINE, FLAT, NONE
+from model.spec.choices import COSINE, DISTRIBUTION_LINEAR, FAN_IN, FLAT, NONE, OFFSETS
 from model.spec.spec import Training
 from pipeline.exceptions import InputError
-from pipeline.tiers import find_tier, n_static
+from pipeline.sources import Source
+from pipeline.tiers import TIERS, find_tier, n_static
 from search.space.axes import SMALL_BUDGET
-from search.study.request import HpoRequest
+from search.study.plan import Plan
+from search.study.request import AUTO, HpoRequest
 
+VIX = "^VIX"
+POOLED = ("SPY", "DIA", "QQQ", "^DJI", "^IXIC")
+"""American indices and their funds, whose rows are pooled: on SPY's alone a distribution lost .008 of log loss."""
+ALIKE = (*POOLED, "^GSPC")
+BINARY_OFFSETS = tuple(each for each in OFFSETS[1:] if each != DISTRIBUTION_LINEAR)
+ONE_PART = tuple(name for name in TIERS if not n_static(name))
 HORIZONS = (1, 2, 3, 5)
 CONTEXT_LENGTH, LONG_PATCH, SHORT_PATCH = 30, 10, 5
 WEIGHT_AVERAGE = 0.99
 
 
-def fixed_architecture(request: HpoRequest) -> dict[str, Any]:
-    """Give the settings that all architectures of a study share.
+def as_the_study_has_it(request: HpoRequest, plan: Plan) -> HpoRequest:
+    """Fill in what a request leaves open as a study that is there has it."""
+    pooled = tuple(plan.data.train_tickers.split(",")[1:])
+    return replace(
+        request,
+        head=plan.head if request.head == AUTO else request.head,
+        tier=plan.data.tier if request.tier == AUTO else request.tier,
+        offset=plan.offset if request.offset == AUTO else request.offset,
+        init=plan.init if request.init == AUTO else request.init,
+        first_epoch=str(plan.first_epoch) if request.first_epoch == AUTO else request.first_epoch,
+        train_tickers=pooled if request.train_tickers == (AUTO,) else request.train_tickers,
+    )
+
+
+def settled(request: HpoRequest, source: Source) -> HpoRequest:
+    """Fill in what a request leaves open with the best recipe that is known.
+
+    Parameters
+    ----------
+    request : HpoRequest
+        What was asked.
+    source : Source
+        That has the tickers, or not.
 
     Examples
     --------
-    >>> fixed_architecture(HpoRequest())["n_features"]
+    >>> from pipeline.sources import open_source
+    >>> found = settled(HpoRequest(), open_source("sample"))
+    >>> found.head, found.tier, found.offset, found.train_tickers
+    ('distribution', 's33', 'distribution_linear', ('^IXIC',))
+    >>> old = settled(HpoRequest(tier="r33"), open_source("sample"))
+    >>> old.head, old.offset, old.train_tickers
+    ('binary', 'none', ())
+    """
+    head = request.head
+    if head == AUTO:
+        of_binary = request.tier in ONE_PART or request.offset in BINARY_OFFSETS
+        head = BINARY if of_binary else DISTRIBUTION
+    is_binary = head == BINARY
+    tier = "r25" if is_binary else "s40" if source.has(VIX) else "s33"
+    line = NONE if is_binary else DISTRIBUTION_LINEAR
+    return replace(
+        request,
+        head=head,
+        tier=tier if request.tier == AUTO else request.tier,
+        offset=line if request.offset == AUTO else request.offset,
+        init=FAN_IN if request.init == AUTO else request.init,
+        first_epoch="0" if request.first_epoch == AUTO else request.first_epoch,
+        train_tickers=_pool(request, source, is_binary=is_binary),
+    )
+
+
+def _pool(request: HpoRequest, source: Source, *, is_binary: bool) -> tuple[str, ...]:
+    """Tickers that are trained on beside the forecast one."""
+    if request.train_tickers != (AUTO,):
+        return () if request.train_tickers == (NONE,) else request.train_tickers
+    ticker = request.ticker or source.default_ticker
+    if is_binary or ticker not in ALIKE:
+        return ()
+    return tuple(each for each in POOLED if each != ticker and source.has(each))
+
+
+def fixed_architecture(request: HpoRequest) -> dict[str, Any]:
+    """Give the settings that all architectures of a study share, of a request that leaves nothing open.
+
+    Examples
+    --------
+    >>> fixed_architecture(HpoRequest(tier="r25", head="binary"))["n_features"]
     25
     >>> settings = fixed_architecture(HpoRequest(head="distribution", tier="s40", horizon=10))
     >>> settings["n_static"], settings["horizons"], settings["patch_length"]
@@ -49,7 +120,7 @@ def fixed_architecture(request: HpoRequest) -> dict[str, Any]:
 
 
 def fixed_training(request: HpoRequest) -> Training:
-    """Give the training settings that all trials of a study share; those that are searched stand at their defaults."""
+    """Give the training settings that all trials of a study share, of a request that leaves nothing open."""
     is_binary = request.head == BINARY
     return Training(
         max_epochs=request.max_epochs,
@@ -57,13 +128,20 @@ def fixed_training(request: HpoRequest) -> Training:
         offset=request.offset,
         blend=request.blend,
         init=request.init,
-        first_epoch=request.first_epoch,
+        first_epoch=int(request.first_epoch),
         schedule=COSINE if is_binary else FLAT,
         weight_average=0.0 if is_binary else WEIGHT_AVERAGE,
     )
 
 
 def variant_names(training: Training, architecture: Architecture) -> tuple[str, ...]:
-    """Name what tells a study from the usual one; ``none`` says nothing."""
-    head = NONE if architecture.head == BINARY else architecture.head
-    return head, training.offset, architecture.instance_norm, training.blend.replace(":", "")
+    """Name what tells a study from the usual one of its tier; ``none`` says nothing."""
+    is_usual = (architecture.head == DISTRIBUTION) == (architecture.n_static > 0)
+    line = DISTRIBUTION_LINEAR if architecture.head == DISTRIBUTION else NONE
+    offset = training.offset if training.offset != NONE else "no_offset"
+    return (
+        NONE if is_usual else architecture.head,
+        NONE if training.offset == line else offset,
+        architecture.instance_norm,
+        training.blend.replace(":", ""),
+    )

@@ -30,6 +30,8 @@ from search.study.values import (
 )
 
 Reader = Callable[[str, str], Any]
+AUTO = "auto"
+"""What a study that is there was made with, else the best that is known: see :mod:`search.study.recipe`."""
 counted: Reader = partial(whole_number, least=1)
 
 
@@ -94,13 +96,21 @@ class HpoRequest:
     )
     ticker: str = option("", "Symbol; empty is the source's own, ^GSPC for sample.")
     train_tickers: tuple[str, ...] = option(
-        "", "Further tickers whose training rows are trained on too, separated by commas.", tickers
+        AUTO,
+        "Further tickers whose rows are trained on too, separated by commas; auto is SPY, DIA, QQQ, ^DJI, ^IXIC where "
+        "the source has them and a distribution forecasts one of their kind; none is the ticker alone.",
+        tickers,
     )
-    tier: str = option("r25", "Feature set.", one_of("a25", "r25", "r33", "r55", "s33", "s40"))
+    tier: str = option(
+        AUTO,
+        "Feature set; auto is s40 (s33 without a ^VIX) for a distribution, r25 for a binary head.",
+        one_of(AUTO, "a25", "r25", "r33", "r55", "s33", "s40"),
+    )
     head: str = option(
-        "binary",
-        "binary, or distribution: how far the price goes, for every threshold and horizon at once; tier s40 or s33.",
-        one_of(*HEADS),
+        AUTO,
+        "distribution: how far the price goes, for every threshold and horizon at once; or binary, one bit a day. auto "
+        "is distribution, unless tier or offset are those of a binary head.",
+        one_of(AUTO, *HEADS),
     )
     accept: tuple[str, ...] = option(
         "",
@@ -130,9 +140,10 @@ class HpoRequest:
         partial(whole_number, least=0),
     )
     offset: str = option(
-        "none",
-        "Frozen baseline under the Transformer: none, logistic, boosting; of a distribution, distribution_linear.",
-        one_of(*OFFSETS),
+        AUTO,
+        "Frozen baseline under the Transformer: none, logistic, boosting; of a distribution none, distribution_linear. "
+        "auto is distribution_linear, or none of a binary head.",
+        one_of(AUTO, *OFFSETS),
     )
     instance_norm: str = option(
         "none",
@@ -140,12 +151,14 @@ class HpoRequest:
         one_of(*INSTANCE_NORMS),
     )
     blend: str = option("none", "none, or a baseline and its share in the logit of every model: boosting:0.5.", blended)
-    first_epoch: int = option(
-        0,
-        "First epoch that can be the best of a model with an offset: 0 is the model before it is trained, or 1.",
-        partial(whole_number, least=0, most=1),
+    first_epoch: str = option(
+        AUTO,
+        "First epoch that can be the best of a model with an offset: 0 is the model before it is trained; auto is 0.",
+        one_of(AUTO, "0", "1"),
     )
-    init: str = option("fan_in", "How weights start: fan_in, or normal (0.02 at any width).", one_of(*INITS))
+    init: str = option(
+        AUTO, "How weights start: fan_in, or normal (0.02 at any width); auto is fan_in.", one_of(AUTO, *INITS)
+    )
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
     storage: str = option("", "Optuna's store; empty is optuna.db beside MLflow's.")

@@ -220,7 +220,7 @@ def load_study(
 
 
 def _require_same(stored: Plan, plan: Plan, how: str) -> None:
-    different = stored.differences(plan.with_settings_of(stored))
+    different = stored.differences(plan.with_settings(stored.fixed_settings))
     if different:
         raise StoreError(
             f"study {plan.study} can only be {how} as it was made, got {'; '.join(different)}; repeat the first "
@@ -247,7 +247,7 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> tuple[str, Plan] | None
 def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     earlier = find_parent_run(client, plan)
-    plan = plan.with_settings_of(earlier[1]) if earlier else plan
+    plan = plan.with_settings(earlier[1].fixed_settings) if earlier else plan
     space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")

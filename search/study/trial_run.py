@@ -66,11 +66,14 @@ def resume_trial(study: Study, run_id: str, number: int, spec: Spec) -> RunWrite
 
 
 def log_epoch(writer: RunWriter, result: EpochResult) -> None:
-    """Log one epoch in one call."""
-    values = {
+    """Log one epoch in one call; of a model before it is trained, what it said of the validation days."""
+    trained = {
         "train/loss": result.train_loss,
         "train/learning_rate": result.learning_rate,
         "train/samples_per_second": result.samples_per_second,
+    }
+    values = {
+        **(trained if result.epoch else {}),
         "val/loss": result.validation.loss,
         "val/roc_auc": result.validation.roc_auc,
         "val/brier": result.validation.brier,

@@ -35,7 +35,7 @@ STUDIES = {
         *["--offset", "logistic", "--instance-norm", "revin", "--train-tickers", "BETA"],
     ],
 }
-FIRST = ["--init", "normal", "--first-epoch", "1"]
+FIRST = ["--init", "normal", "--first-epoch", "1", "--head", "binary"]
 """What the code of 2026-11-25 did and had no option for."""
 HELD = {
     "ATEN_CPU_CAPABILITY": "default",

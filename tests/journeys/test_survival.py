@@ -16,7 +16,21 @@ from tests.forking_commands import Popen, workers_of
 
 TRIALS, KILLS, UNDISTURBED = 24, 10, 10
 ATTEMPTS = int(os.environ.get("PATCHSCALE_ATTEMPTS", "3"))
-COMMAND = ["hpo", "--budget", "5K", "--trials", str(TRIALS), "--max-epochs", "3", "--workers", "2", "--pruner", "none"]
+COMMAND = [
+    "hpo",
+    "--budget",
+    "5K",
+    "--tier",
+    "r25",
+    "--trials",
+    str(TRIALS),
+    "--max-epochs",
+    "3",
+    "--workers",
+    "2",
+    "--pruner",
+    "none",
+]
 
 pytestmark = pytest.mark.slow
 
@@ -114,7 +128,19 @@ def test_four_workers_start_together_on_an_empty_directory_every_time(project, t
 @pytest.mark.lesson("L28")
 def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(home, project, monkeypatch):
     trials, epochs = 6, "12"
-    arguments = ["hpo", "--budget", "5K", "--max-epochs", epochs, "--patience", epochs, "--pruner", "none"]
+    arguments = [
+        "hpo",
+        "--budget",
+        "5K",
+        "--tier",
+        "r25",
+        "--max-epochs",
+        epochs,
+        "--patience",
+        epochs,
+        "--pruner",
+        "none",
+    ]
     arguments += ["--workers", "1", "--trials", str(trials)]
     process = start(project, home, *arguments, "--timeout", "8s")
     out, _ = process.communicate(timeout=1500)

@@ -32,7 +32,7 @@ SWITCHES = (
     "--disable-dev-shm-usage",
     "--window-size=1600,1200",
 )
-REQUEST = HpoRequest(budget="5K", max_epochs=1, patience=1)
+REQUEST = HpoRequest(budget="5K", max_epochs=1, patience=1, tier="r25")
 
 
 @pytest.fixture(scope="session")

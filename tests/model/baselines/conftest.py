@@ -34,7 +34,7 @@ def tiers(dataset: DatasetVersion) -> dict[str, DatasetVersion]:
     level = 1000 * (raw["high"] / raw["low"] - 1).rolling(10, min_periods=1).mean() + 5
     vix = raw.assign(open=level, high=level, low=level, close=level, adj_close=level)
     made = {}
-    for tier in ("a25", "r55"):
+    for tier in ("a25", "r55", "s33", "s40"):
         features = compute_tier(tier, adjusted(raw), {"^VIX": vix})
         frame = raw.join(features).iloc[tier_lookback(tier) :]
         made[tier] = replace(dataset, frame=frame, tier=tier, features=tuple(features.columns))

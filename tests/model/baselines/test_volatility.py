@@ -26,7 +26,14 @@ def test_inputs_follow_the_tier(dataset: DatasetVersion, tiers: dict[str, Datase
     assert names["volatility_logistic", "r25"] == ["log_atr_over_close_14"]
     assert names["volatility_logistic", "a25"] == ["log_realised_volatility_21"]
     assert names["har_logistic", "r25"] == names["har_logistic", "a25"] == har
-    assert names["har_logistic", "r55"] == [*har, f"log_{VIX}"]
+    assert names["har_logistic", "r55"] == [*har, f"log_{VIX}"] == names["har_logistic", "s40"]
+    assert names["volatility_logistic", "s40"] == [f"log_{VIX}"]
+    assert names["volatility_logistic", "s33"] == ["log_realised_volatility_21"]
+
+
+def test_a_tier_in_sigma_has_the_same_vix(tiers: dict[str, DatasetVersion]) -> None:
+    level, log = (BASELINES["volatility_logistic"].inputs(tiers[tier]) for tier in ("r55", "s40"))
+    pd.testing.assert_frame_equal(level.loc[log.index], log, rtol=1e-9)
 
 
 def test_har_from_bars_is_the_tiers_own(tiers: dict[str, DatasetVersion]) -> None:

@@ -33,7 +33,7 @@ from search.tracking.stores import open_storage, open_tracking
         (["--split", "2016-12-31/2014-12-31/2018-12-31"], "without overlap"),
         (["--workers", "0"], "workers must be auto or"),
         (["--instance-norm", "batch"], "instance_norm must be one of none, revin"),
-        (["--offset", "forest"], "offset must be one of none, logistic, boosting"),
+        (["--offset", "forest"], "offset must be one of auto, none, logistic, boosting"),
         (["--train-tickers", "^IXIC,^IXIC"], "train_tickers must be tickers, each once"),
         (["--train-tickers", "NOPE"], "got 'NOPE'"),
         (["--pruner", "hyperband"], "pruner must be one of median, none"),

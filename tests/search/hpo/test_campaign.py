@@ -19,7 +19,21 @@ from search.tracking.stores import open_storage, open_tracking
 from tests.search.conftest import REQUEST
 
 TIME_LIMIT_SECONDS = 1500
-COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1", "--trials", "2", "--max-epochs", "1", "--workers", "1"]
+COMMAND = [
+    "campaign",
+    "--budgets",
+    "5K,6K",
+    "--tier",
+    "r25",
+    "--horizons",
+    "1",
+    "--trials",
+    "2",
+    "--max-epochs",
+    "1",
+    "--workers",
+    "1",
+]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from search.tracking.stores import open_storage, open_tracking
 from tests.forking_commands import workers_of
 
-COMMAND = ["hpo", "--budget", "5K", "--trials", "8", "--max-epochs", "3", "--workers", "2"]
+COMMAND = ["hpo", "--budget", "5K", "--tier", "r25", "--trials", "8", "--max-epochs", "3", "--workers", "2"]
 TIME_LIMIT_SECONDS = 1500
 
 pytestmark = pytest.mark.slow

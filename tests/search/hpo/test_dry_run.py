@@ -16,7 +16,20 @@ from search.hpo.campaign import plan_campaign
 from search.study.request import HpoRequest
 from search.tracking.stores import open_storage, open_tracking
 
-COMMAND = ["campaign", "--budgets", "5K,6K", "--horizons", "1,3", "--trials", "4", "--max-epochs", "2", "--dry-run"]
+COMMAND = [
+    "campaign",
+    "--budgets",
+    "5K,6K",
+    "--tier",
+    "r25",
+    "--horizons",
+    "1,3",
+    "--trials",
+    "4",
+    "--max-epochs",
+    "2",
+    "--dry-run",
+]
 
 
 def run(capsys, *arguments):

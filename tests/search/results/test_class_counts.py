@@ -15,7 +15,9 @@ def test_too_few_days_of_either_class_are_said():
 def test_a_studys_counts_are_those_of_its_record(make_trained, command):
     study = make_trained(2, 1)
     assert validation_counts(study) == "days unknown", "nothing was logged of its data yet"
-    code, out, _ = command("hpo", "--budget", "5K", "--trials", "1", "--max-epochs", "1", "--patience", "1")
+    code, out, _ = command(
+        "hpo", "--budget", "5K", "--tier", "r25", "--trials", "1", "--max-epochs", "1", "--patience", "1"
+    )
     assert code == 0
     said = validation_counts(study)
     days, positive = (int(part.split()[0]) for part in said.split(", "))

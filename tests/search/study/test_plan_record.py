@@ -96,20 +96,10 @@ def test_a_study_keeps_the_settings_that_no_option_names(make_study, stores, pla
     study = make_study(2)
     held = json.loads(study.schedule.user_attrs[PLAN])
     settings = held["fixed_settings"].replace("beta2=0.95", "beta2=0.9").replace("stride=5", "stride=4")
-    plan = planned[0].with_settings_of(replace(planned[0], fixed_settings=settings))
+    plan = planned[0].with_settings(settings)
     assert plan.grid_hash != planned[0].grid_hash
     study.schedule.set_user_attr(PLAN, json.dumps(plan_params(plan)))
     continued = make_study(3).plan
     assert continued == plan == load_study(stores, plan.study).plan
     spec = continued.spec(continued.grid().architectures[0], {})
     assert (spec.training.beta2, spec.architecture.stride) == (0.9, 4)
-
-
-@pytest.mark.lesson("L36")
-@pytest.mark.parametrize(("name", "settled", "other"), [("init", "normal", "fan_in"), ("first_epoch", 1, 0)])
-def test_a_default_that_changed_is_no_wish_and_another_value_is(planned, name, settled, other):
-    """An old study goes on by the command that made it, which says nothing of what came later."""
-    old, new = replace(planned[0], **{name: settled}), replace(planned[0], **{name: other})
-    assert new.with_settings_of(old) == old and old.differences(new.with_settings_of(old)) == []
-    asked = replace(planned[0], **{name: settled})
-    assert new.differences(asked.with_settings_of(new)) == [f"{name} {other} there, {settled} here"]

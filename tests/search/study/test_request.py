@@ -7,7 +7,7 @@ import pytest
 from model.spec.budget import DEFAULT_TOLERANCE
 from pipeline.exceptions import InputError
 from search.space.axes import MIN_HEAD_DIM
-from search.study.request import HpoRequest
+from search.study.request import AUTO, HpoRequest
 
 FIELDS = {each.name: each for each in fields(HpoRequest)}
 
@@ -19,7 +19,12 @@ def test_what_is_written_out_for_speed_is_what_the_library_has():
     from search.study.pruner import PRUNERS
     from search.study.sampler import DEFAULT_SAMPLER, SAMPLERS
 
-    for name, choices in (("tier", TIERS), ("sampler", SAMPLERS), ("pruner", PRUNERS), ("offset", OFFSETS)):
+    for name, choices in (
+        ("tier", (AUTO, *TIERS)),
+        ("sampler", SAMPLERS),
+        ("pruner", PRUNERS),
+        ("offset", (AUTO, *OFFSETS)),
+    ):
         with pytest.raises(InputError) as refused:
             FIELDS[name].metadata["read"](name, "another")
         assert str(refused.value) == f"{name} must be one of {', '.join(choices)}, got 'another'"
