@@ -118,12 +118,12 @@ class Mixture:
         return (low_BHU + high_BHU) / 2
 
 
-def in_sigma(reach: float, horizon: int, log_sigma_B: Tensor) -> Tensor:
+def in_sigma(reach: float | Tensor, horizon: int, log_sigma_B: Tensor) -> Tensor:
     """Thresholds in the unit of Z, shape (windows,): a log return over the sigma of so many days.
 
     Parameters
     ----------
-    reach : float
+    reach : float or Tensor
         Log of the price that is asked about over the close: ``log(1 + threshold)``.
     horizon : int
         Days ahead.

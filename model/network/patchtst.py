@@ -21,8 +21,9 @@ from model.network.block import Block
 from model.network.distribution import Mixture
 from model.network.distribution_linear import DistributionLinear
 from model.network.dropout import Dropout
+from model.network.forecast import Forecast, blend_shift
 from model.network.initialise import initialise
-from model.network.question import Question, answer
+from model.network.question import Question
 from model.network.window_units import WindowUnits
 from model.spec.architecture import Architecture
 from model.spec.choices import DISTRIBUTION_LINEAR, FAN_IN, NONE, read_blend
@@ -56,7 +57,9 @@ class PatchTST(nn.Module):
     question : Question, optional
         What a distribution is asked; one day and 1 % if not given.
     blend : (BoostedBaseLogit or LogisticBaseLogit, float), optional
-        Baseline and its share in the logit that a trained model gives; training leaves it out.
+        Baseline and its share in the logit that a trained model gives; training leaves it out.  The baseline knows
+        the study's own question alone; of a distribution, what it moves there it moves for every question of the
+        day, see :class:`model.network.forecast.Forecast`.
 
     Examples
     --------
@@ -124,7 +127,7 @@ class PatchTST(nn.Module):
             for block in self.blocks:
                 block.compile(dynamic=False)
 
-    def forward(self, x_BTF: Tensor, base_logit_B: Tensor | None = None) -> Tensor:
+    def forward(self, x_BTF: Tensor, base_logit_B: Tensor | None = None, question: Question | None = None) -> Tensor:
         """Logits of shape (windows,).
 
         Parameters
@@ -133,8 +136,10 @@ class PatchTST(nn.Module):
             Raw features.
         base_logit_B : Tensor of shape (windows,), optional
             What is added instead of the model's own: in training, what was fitted without the window.
+        question : Question, optional
+            What a distribution is asked; the study's own if not given.
         """
-        return self.read_out(self._encode(x_BTF), x_BTF, base_logit_B)
+        return self.read_out(self._encode(x_BTF), x_BTF, base_logit_B, question)
 
     def mixture(self, x_BTF: Tensor) -> Mixture:
         """Predictive distribution of each window and horizon; of an architecture whose head is one."""
@@ -175,21 +180,32 @@ class PatchTST(nn.Module):
             z_BTF = (z_BTF - mean_B1F) / (variance_B1F + EPSILON).sqrt()
         return z_BTF.clamp(-STANDARD_DEVIATIONS_KEPT, STANDARD_DEVIATIONS_KEPT)
 
-    def read_out(self, tokens_BPD: Tensor, x_BTF: Tensor, base_logit_B: Tensor | None = None) -> Tensor:
+    def read_out(
+        self,
+        tokens_BPD: Tensor,
+        x_BTF: Tensor,
+        base_logit_B: Tensor | None = None,
+        question: Question | None = None,
+    ) -> Tensor:
         """Logits of shape (windows,) from what the blocks made of the tokens; arguments as of :meth:`forward`."""
-        logits_B = self._own_logits(tokens_BPD, x_BTF, base_logit_B)
+        if self.architecture.ahead:
+            return self.forecast(tokens_BPD, x_BTF).logits(question or self.question)
+        assert question in (None, self.question), "a binary head answers its own question alone"
+        logits_B = self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
+        if self.offset is not None:
+            logits_B = logits_B + (self.offset(x_BTF[:, -1]) if base_logit_B is None else base_logit_B)
         if self.blended is None or self.training:
             return logits_B
-        return torch.lerp(logits_B, self.blended(x_BTF[:, -1]), self.blend_share)
+        return logits_B + blend_shift(logits_B, self.blended(x_BTF[:, -1]), self.blend_share)
 
-    def _own_logits(self, tokens_BPD: Tensor, x_BTF: Tensor, base_logit_B: Tensor | None) -> Tensor:
-        if self.architecture.ahead:
-            log_sigma_B = self.units.log_sigma(x_BTF) if self.units else torch.zeros_like(x_BTF[:, -1, 0])
-            return answer(self._mixture(tokens_BPD, x_BTF), self.question, self.architecture.ahead, log_sigma_B)
-        logits_B = self.head(self.norm(tokens_BPD).flatten(1)).squeeze(1)
-        if self.offset is None:
-            return logits_B
-        return logits_B + (self.offset(x_BTF[:, -1]) if base_logit_B is None else base_logit_B)
+    def forecast(self, tokens_BPD: Tensor, x_BTF: Tensor) -> Forecast:
+        """Read off a distribution what it can be asked, from what the blocks made of the tokens of raw features."""
+        log_sigma_B = self.units.log_sigma(x_BTF) if self.units else torch.zeros_like(x_BTF[:, -1, 0])
+        mixture, ahead = self._mixture(tokens_BPD, x_BTF), self.architecture.ahead
+        own = Forecast(mixture=mixture, ahead=ahead, log_sigma_B=log_sigma_B)
+        if self.blended is None or self.training:
+            return own
+        return own.blended(self.question, self.blended(x_BTF[:, -1]), self.blend_share)
 
     def _mixture(self, tokens_BPD: Tensor, x_BTF: Tensor) -> Mixture:
         raw_BO = self.head(self.norm(tokens_BPD).flatten(1))

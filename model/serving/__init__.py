@@ -1,1 +1,1 @@
-"""What a registered model is: package_info, packaged; ensemble; fed with raw bars."""
+"""What a registered model is: package_info, packaged (belonging, same_series); ensemble; fed with raw bars."""

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.network.block import Block
+from model.network.forecast import Forecast
 from model.network.patchtst import PatchTST
+from model.network.question import Question
 from pipeline.exceptions import InputError
 
 AFFINE = ("attention_norm", "query_key_value", "attention_output", "feed_forward_norm", "expand", "contract")
@@ -103,14 +105,34 @@ class Ensemble:
         self._layers = [_Blocks.of(blocks) for blocks in zip(*(member.blocks for member in members), strict=True)]
 
     @torch.inference_mode()
-    def __call__(self, x_BTF: Tensor) -> Tensor:
-        """Logits of shape (members, windows) from raw features, as of :class:`model.network.patchtst.PatchTST`."""
+    def __call__(self, x_BTF: Tensor, question: Question | None = None) -> Tensor:
+        """Logits of shape (members, windows) from raw features, as of :class:`model.network.patchtst.PatchTST`.
+
+        Parameters
+        ----------
+        x_BTF : Tensor of shape (windows, days, features)
+            Raw features.
+        question : Question, optional
+            What distributions are asked; the study's own if not given.
+        """
+        tokens_MBPD = self._encode(x_BTF)
+        return torch.stack(
+            [
+                m.read_out(tokens_BPD, x_BTF, question=question)
+                for m, tokens_BPD in zip(self.members, tokens_MBPD, strict=True)
+            ]
+        )
+
+    @torch.inference_mode()
+    def forecasts(self, x_BTF: Tensor) -> list[Forecast]:
+        """Give what each member says, of an architecture whose head is a distribution."""
+        return [m.forecast(tokens, x_BTF) for m, tokens in zip(self.members, self._encode(x_BTF), strict=True)]
+
+    def _encode(self, x_BTF: Tensor) -> Tensor:
+        """Tokens after the blocks, shape (members, windows, tokens, d_model)."""
         embedded_MBPD = torch.stack([member.embed(x_BTF) for member in self.members])
         M, B, P, D = embedded_MBPD.shape
         tokens_MND = embedded_MBPD.view(M, B * P, D)
         for layer in self._layers:
             tokens_MND = layer(tokens_MND, P)
-        tokens_MBPD = tokens_MND.view(M, B, P, D)
-        return torch.stack(
-            [m.read_out(tokens_BPD, x_BTF) for m, tokens_BPD in zip(self.members, tokens_MBPD, strict=True)]
-        )
+        return tokens_MND.view(M, B, P, D)

@@ -20,28 +20,25 @@ import pandas as pd
 import torch
 
 from model.network.checkpoint import load_checkpoint, save_checkpoint
+from model.network.forecast import rise_quantiles
 from model.network.patchtst import PatchTST, predict_proba
+from model.network.question import Question, asked_target
+from model.serving.belonging import disagreement, other_features
 from model.serving.ensemble import Ensemble
 from model.serving.package_info import PackageFacts, facts_from_json
+from model.serving.same_series import require_same_series
 from model.spec.spec import Spec
 from pipeline.datasets.raw_bars import REQUIRED, check_raw_bars, raw_columns, raw_features
 from pipeline.exceptions import DataError, InputError, StoreError
 from pipeline.snapshots.snapshot import write_atomically
-from pipeline.tiers import find_tier, tier_code_version, tier_memory
+from pipeline.tiers import tier_memory
 
 PACKAGE = "package.json"
 FORMAT = 1
 DAYS = ("last", "all")
 LAST, ALL = DAYS
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BATCH = 512
-LEAST_COMMON, LEAST_AGREEMENT = 60, 0.98
-"""Days of training among the bars that tell whose they are, and the least rank correlation of returns there.
-
-In years of 250 days from 1999 to 2024, SPY, DIA, QQQ, ^DJI and ^IXIC reach at most 0.979 with a series of another
-index but QQQ with ^IXIC (up to 0.996), and ^DJI with its fund DIA 0.994 in the median; closes rounded to cents keep
-0.9997.
-"""
-
 Array = npt.NDArray[np.float64]
 
 
@@ -64,7 +61,7 @@ def write_package(directory: Path, *, members: Sequence[tuple[Spec, PatchTST]], 
     """
     if not members:
         raise InputError("a package must hold at least one model, got none")
-    problem = _disagreement([spec for spec, _ in members], facts)
+    problem = disagreement([spec for spec, _ in members], facts)
     if problem:
         raise InputError(f"a package must hold models of one kind, {problem}")
     tier_memory(facts.tier)
@@ -73,30 +70,6 @@ def write_package(directory: Path, *, members: Sequence[tuple[Spec, PatchTST]], 
         save_checkpoint(directory / name, spec, model)
     text = json.dumps({"format": FORMAT, "members": names, "facts": asdict(facts)}, indent=1)
     write_atomically(directory / PACKAGE, lambda part: part.write_text(text, encoding="utf-8"))
-
-
-def _disagreement(specs: Sequence[Spec], facts: PackageFacts) -> str:
-    """Say what does not belong together; empty if all does."""
-    first = specs[0]
-    for spec in specs:
-        for name in ("data", "target"):
-            if getattr(spec, name) != getattr(first, name):
-                return f"got members of different {name}: {getattr(first, name)} and {getattr(spec, name)}"
-        if spec.architecture.context_length != first.architecture.context_length:
-            lengths = (first.architecture.context_length, spec.architecture.context_length)
-            return f"got members of context lengths {lengths[0]} and {lengths[1]}"
-        if spec.architecture.n_features != len(facts.features):
-            return f"got {len(facts.features)} features for members of {spec.architecture.n_features}"
-    said = {
-        "ticker": (facts.ticker, first.data.ticker),
-        "tier": (facts.tier, first.data.tier),
-        "dataset": (facts.dataset, first.data.dataset),
-        "seeds": (facts.seeds, tuple(spec.seed for spec in specs)),
-    }
-    different = [
-        f"{name} {fact} in its facts and {own} in its members" for name, (fact, own) in said.items() if fact != own
-    ]
-    return f"got {different[0]}" if different else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +112,7 @@ class PackagedModel:
             raise StoreError(f"package {directory} must be of format {FORMAT} with at least one member, got {found}")
         loaded = [load_checkpoint(directory / name) for name in names]
         specs = tuple(spec for spec, _ in loaded)
-        problem = _disagreement(specs, facts) or _other_features(facts)
+        problem = disagreement(specs, facts) or other_features(facts)
         if problem:
             raise StoreError(f"package {directory} must hold what it was trained as, {problem}")
         return cls(members=tuple(model for _, model in loaded), specs=specs, facts=facts)
@@ -189,7 +162,7 @@ class PackagedModel:
         """
         facts = self.facts
         bars, further = check_raw_bars(frame, ticker=facts.ticker, tier=facts.tier, accepted=facts.accepted)
-        _require_same_series(bars, facts)
+        require_same_series(bars, facts)
         if len(bars) < self.required_days:
             raise DataError(
                 f"a forecast needs at least {self.required_days} sessions ({self.memory} until indicators forget where "
@@ -200,7 +173,13 @@ class PackagedModel:
         assert np.isfinite(x_DF).all(), "bars that keep the rules have finite features"
         return dates, x_DF
 
-    def predict(self, frame: pd.DataFrame, days: str = LAST) -> pd.DataFrame:
+    def predict(
+        self,
+        frame: pd.DataFrame,
+        days: str = LAST,
+        horizon: float | None = None,
+        threshold: float | None = None,
+    ) -> pd.DataFrame:
         """Forecast from raw bars.
 
         Parameters
@@ -209,73 +188,114 @@ class PackagedModel:
             Raw bars, see :mod:`pipeline.datasets.raw_bars`: at least :attr:`required_days` sessions.
         days : {"last", "all"}
             The last session, or every session with enough history before it.
+        horizon, threshold : float, optional
+            What a distribution is asked: the probability of a rise of so much within so many sessions.  The study's
+            own if not given, which is all that a binary head answers.
 
         Returns
         -------
         DataFrame
-            ``date``, ``probability``, ``horizon`` in sessions, ``threshold`` as a fraction.
+            ``date``, ``probability``, and what was asked: ``horizon`` in sessions, ``threshold`` as a fraction.
 
         Raises
         ------
         DataError
             If the frame breaks a rule or is too short.
         InputError
-            If ``days`` is something else.
+            If ``days`` is something else, or the model can't answer what is asked.
         """
+        asked = self.asked(horizon, threshold)
+        dates, x_DF = self._days(frame, days)
+        return pd.DataFrame(
+            {
+                "date": dates,
+                "probability": self.probabilities(x_DF, asked),
+                "horizon": asked.horizon,
+                "threshold": asked.threshold,
+            }
+        )
+
+    def quantiles(self, frame: pd.DataFrame, days: str = LAST, horizon: float | None = None) -> pd.DataFrame:
+        """Quantiles of how far the highest price rises within a horizon, from raw bars.
+
+        Parameters
+        ----------
+        frame, days, horizon
+            As of :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            ``date``, and a column a share of :data:`SHARES`: the rise, as a fraction of the close, that is not
+            exceeded with that probability.
+
+        Raises
+        ------
+        DataError
+            If the frame breaks a rule or is too short.
+        InputError
+            If ``days`` is something else, the model does not forecast the horizon, or its head is binary.
+        """
+        if not self.horizons:
+            raise InputError("quantiles must be asked of a distribution, got a binary head; take --head distribution")
+        asked = self.asked(horizon)
+        dates, x_DF = self._days(frame, days)
+        return pd.DataFrame(self.rise_quantiles(x_DF, asked), columns=list(SHARES)).assign(date=dates)
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Sessions ahead that a distribution forecasts; none of a binary head."""
+        return self.spec.architecture.ahead
+
+    def asked(self, horizon: float | None = None, threshold: float | None = None) -> Question:
+        """Read a question; what of it is not given is the study's own.
+
+        Raises
+        ------
+        InputError
+            If the model can't answer it.
+        """
+        target = asked_target(self.spec.target, self.horizons, horizon, threshold)
+        return Question(horizon=target.horizon, threshold=target.threshold)
+
+    def _days(self, frame: pd.DataFrame, days: str) -> tuple[pd.DatetimeIndex, npt.NDArray[np.float32]]:
+        """Days to forecast, and the features that their windows see."""
         if days not in DAYS:
             raise InputError(f"days must be one of {', '.join(DAYS)}, got {days!r}")
         dates, x_DF = self.features(frame)
         if days == LAST:
             dates, x_DF = dates[-self.context_length :], x_DF[-self.context_length :]
-        return pd.DataFrame(
-            {
-                "date": dates[self.context_length - 1 :],
-                "probability": self.probabilities(x_DF),
-                "horizon": self.spec.target.horizon,
-                "threshold": self.spec.target.threshold,
-            }
-        )
+        return dates[self.context_length - 1 :], x_DF
 
     @torch.inference_mode()
-    def probabilities(self, x_DF: npt.NDArray[np.float32]) -> Array:
-        """Mean probability of the members for every day with a whole window, shape (days - context + 1,)."""
-        x_NTF = torch.tensor(x_DF).unfold(0, self.context_length, 1).transpose(1, 2)
-        parts = [torch.cat([ensemble(part) for ensemble in self._ensembles]) for part in x_NTF.split(BATCH)]
+    def probabilities(self, x_DF: npt.NDArray[np.float32], asked: Question | None = None) -> Array:
+        """Mean probability of the members for every day with a whole window, shape (days - context + 1,).
+
+        Parameters
+        ----------
+        x_DF : ndarray of shape (days, features)
+            Of :meth:`features`.
+        asked : Question, optional
+            From :meth:`asked`; the study's own if not given.
+        """
+        parts = [torch.cat([ensemble(part, asked) for ensemble in self._ensembles]) for part in self._windows(x_DF)]
         return predict_proba(torch.cat(parts, dim=1)).mean(0).numpy()
+
+    @torch.inference_mode()
+    def rise_quantiles(self, x_DF: npt.NDArray[np.float32], asked: Question) -> Array:
+        """Quantiles of the members' mean distribution for every day with a whole window, shape (days, shares)."""
+        parts = [
+            rise_quantiles([each for e in self._ensembles for each in e.forecasts(part)], asked.horizon, SHARES)
+            for part in self._windows(x_DF)
+        ]
+        return torch.cat(parts).numpy()
+
+    def _windows(self, x_DF: npt.NDArray[np.float32]) -> tuple[torch.Tensor, ...]:
+        """Windows of all days with a whole one, in parts."""
+        return torch.tensor(x_DF).unfold(0, self.context_length, 1).transpose(1, 2).split(BATCH)
 
     @cached_property
     def _ensembles(self) -> list[Ensemble]:
         """Members of one architecture together."""
         kinds = dict.fromkeys(member.architecture for member in self.members)
         return [Ensemble([member for member in self.members if member.architecture == kind]) for kind in kinds]
-
-
-def _require_same_series(bars: pd.DataFrame, facts: PackageFacts) -> None:
-    """Refuse bars that move otherwise than the model's own did on the last days of its training."""
-    own = pd.Series(facts.closes, dtype=np.float64)
-    own.index = pd.DatetimeIndex(own.index)
-    both = pd.DataFrame({"own": own, "sent": bars["close"]}).dropna()
-    moves = np.log(both).diff().dropna().rank()
-    if len(moves) < LEAST_COMMON:
-        return
-    agreement = moves["own"].corr(moves["sent"])
-    if agreement < LEAST_AGREEMENT:
-        raise DataError(
-            f"bars must be of {facts.ticker}, got others: on the {len(moves)} days from {both.index[1].date()} that "
-            f"training knows too, their returns agree by {agreement:.2f} in rank, at least {LEAST_AGREEMENT:g} is the "
-            "same series; send the model's own ticker"
-        )
-
-
-def _other_features(facts: PackageFacts) -> str:
-    """How the features of the code that runs here differ from those trained on, in words; empty if they do not."""
-    names = tuple(feature.name for feature in find_tier(facts.tier))
-    if names != facts.features:
-        return f"got features {', '.join(names)} in this code and {', '.join(facts.features)} in the package"
-    here = tier_code_version(facts.tier)
-    if here != facts.tier_code:
-        return (
-            f"got feature code {here} here (TA-Lib among it) and {facts.tier_code} in training; "
-            "install the package's requirements and run the code that it carries"
-        )
-    return ""

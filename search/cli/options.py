@@ -35,16 +35,27 @@ def request_options(*names: str, **helps: str) -> Callable[[F], F]:
     return decorate
 
 
-def _option(name: str, text: str) -> Callable[[F], F]:
-    """Option of a field; an empty text stands for the default, as MLflow passes it."""
-    default, read = FIELDS[name]["default"], FIELDS[name]["read"]
+def question_options(function: F) -> F:
+    """Add what a model is asked, horizon and threshold: None where one is left out."""
+    texts = {
+        "threshold": "Rise as a fraction, 0.01 is 1 %; empty is the model's own, with --ticker 0.01.",
+        "horizon": "Sessions ahead; empty is the model's own, with --ticker 1.",
+    }
+    for name, text in texts.items():
+        function = _option(name, text, optional=True)(function)
+    return function
+
+
+def _option(name: str, text: str, *, optional: bool = False) -> Callable[[F], F]:
+    """Option of a field; an empty text stands for the default, as MLflow passes it, or for None."""
+    default, read = "" if optional else FIELDS[name]["default"], FIELDS[name]["read"]
     return click.option(
         "--" + name.replace("_", "-"),
         name,
         default=default,
         show_default=bool(default),
         help=text,
-        callback=lambda context, parameter, given: read(name, given or default),
+        callback=lambda context, parameter, given: None if optional and not given else read(name, given or default),
     )
 
 

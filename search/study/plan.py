@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from model.spec.architecture import Architecture
+from model.spec.architecture import NO_HORIZONS, Architecture
 from model.spec.budget import Budget
 from model.spec.spec import Data, Spec, Training, field_names, flatten, read_fields
 from pipeline.exceptions import InputError
@@ -19,6 +19,17 @@ from search.study.named_values import differing_values, read_values, write_value
 
 DATA_DIRECTORY = "data"
 SEVERAL_VALUES = ("search_ranges", "fixed_settings")
+
+
+def experiment_name(ticker: str, target: Target) -> str:
+    """Name the experiment and the registered model of a ticker and target.
+
+    Examples
+    --------
+    >>> experiment_name("SPY", Target(horizon=3))
+    'patchscale-SPY-h3'
+    """
+    return f"patchscale-{ticker}-{target.name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +96,13 @@ class Plan:
     @property
     def experiment(self) -> str:
         """MLflow experiment: one for each ticker and target, so that budgets compare in it."""
-        return f"patchscale-{self.data.ticker}-{self.target.name}"
+        return experiment_name(self.data.ticker, self.target)
+
+    @property
+    def ahead(self) -> tuple[int, ...]:
+        """Horizons that a distribution forecasts, in days; none for a binary head."""
+        horizons = read_values(self.fixed_settings).get("horizons", NO_HORIZONS)
+        return () if horizons == NO_HORIZONS else tuple(map(int, horizons.split()))
 
     def grid(self) -> Grid:
         """Architectures of the budget; asserts that they are the ones of the plan."""

@@ -1,1 +1,1 @@
-"""The newest session: newest_data → predict."""
+"""The newest session: newest_data, champion, drift → predict."""

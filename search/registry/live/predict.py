@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss
 
+from model.network.question import asked_target
 from model.serving.package_info import PackageFacts
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.drift import SHIFTED_FROM
@@ -20,16 +21,16 @@ from pipeline.splits.target import Target
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.text import difference_text, json_ready
 from search.registry.description import question
+from search.registry.live.champion import champion_for
+from search.registry.live.drift import DRIFT_DAYS, Drift, drifted_features, outside_features
 from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
 from search.registry.versions.versions import DATA_LAST, find_version, require_tag, version_name
+from search.study.plan import Plan
+from search.study.request import HpoRequest
 from search.study.study import load_study
 from search.tracking.stores import Stores, open_tracking
 from search.tracking.tags import STUDY
-
-DRIFT_DAYS = 250
-USUAL_SHARE = 0.05
-"""Of the stretches of training: a shift that more of them show is no news."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,33 +70,6 @@ class LiveRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drift:
-    """How far a feature moved from training.
-
-    Parameters
-    ----------
-    index : float
-        Population stability index of the last 250 sessions against the training rows.
-    as_much, of : int
-        Stretches of 250 sessions of training whose own index is at least that, of how many.
-    """
-
-    index: float
-    as_much: int
-    of: int
-
-    def text(self) -> str:
-        """Index, and how unusual it is.
-
-        Examples
-        --------
-        >>> Drift(index=2.46, as_much=3, of=22).text()
-        '2.46 (3 of 22)'
-        """
-        return f"{self.index:.2f} ({self.as_much} of {self.of})"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Live:
     """A forecast of the newest session.
 
@@ -104,9 +78,12 @@ class Live:
     version, question, date : str
         Which version, what it answers, and the session that it forecasts from.
     probability, base_rate : float
-        Of the event, and the share of positive days in training.
+        Of the event, and its share of the days of training.
     horizon, threshold
-        Of the target.
+        That are asked about.
+    quantiles : dict or None
+        Rise of the highest price within the horizon as a fraction of the close, by share of probability; None of a
+        binary head.
     record : LiveRecord
         On unseen days.
     drifted : dict
@@ -125,6 +102,7 @@ class Live:
     base_rate: float
     horizon: int
     threshold: float
+    quantiles: dict[str, float] | None
     record: LiveRecord
     drifted: dict[str, Drift]
     outside: dict[str, tuple[float, float, float]]
@@ -140,6 +118,8 @@ class Live:
         yield from (f"note: {remark}" for remark in self.remarks)
         yield f"{self.version}: {self.question}"
         yield f"{self.date}: probability {self.probability:.4f}, base rate of training {self.base_rate:.4f}"
+        if self.quantiles is not None:
+            yield f"{self.date}: {range_text(self.quantiles, self.horizon)}"
         yield f"record: {self.record.text()}"
         if self.drifted:
             shown = ", ".join(f"{name} {each.text()}" for name, each in self.drifted.items())
@@ -154,8 +134,61 @@ class Live:
             yield f"warning: inputs of this day outside their range in training: {shown}"
 
 
+def range_text(quantiles: Mapping[str, float], horizon: int) -> str:
+    """Say where the highest price will probably lie.
+
+    Examples
+    --------
+    >>> range_text({"0.05": -0.0012, "0.5": 0.0061, "0.95": 0.0243}, 3)
+    'with 90 % probability the highest price within 3 sessions is -0.12 % to +2.43 % from the close, median +0.61 %'
+    """
+    low, median, high = (f"{100 * quantiles[share]:+.2f} %" for share in ("0.05", "0.5", "0.95"))
+    days = "1 session" if horizon == 1 else f"{horizon} sessions"
+    return f"with 90 % probability the highest price within {days} is {low} to {high} from the close, median {median}"
+
+
+def predict_champion(
+    stores: Stores, ticker: str, *, horizon: int | None = None, threshold: float | None = None, **how: Any
+) -> Live:
+    """Forecast with the champion of a ticker that answers; it says which, where that is not the target's own.
+
+    Parameters
+    ----------
+    stores : Stores
+        Where the record is.
+    ticker : str
+        Whose champion.
+    horizon, threshold : optional
+        What is asked; what ``hpo`` asks if not given.
+    **how
+        As of :func:`predict_live`.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    usual = HpoRequest().target
+    target = Target(
+        horizon=usual.horizon if horizon is None else horizon,
+        threshold=usual.threshold if threshold is None else threshold,
+    )
+    champion = champion_for(stores, ticker, target)
+    found = predict_live(
+        stores, version_name(champion.version), horizon=target.horizon, threshold=target.threshold, **how
+    )
+    return replace(found, remarks=(champion.why, *found.remarks)) if champion.why else found
+
+
 def predict_live(
-    stores: Stores, text: str, *, source: str = "", offline: bool = False, today: date | None = None
+    stores: Stores,
+    text: str,
+    *,
+    horizon: int | None = None,
+    threshold: float | None = None,
+    source: str = "",
+    offline: bool = False,
+    today: date | None = None,
 ) -> Live:
     """Refresh the data of a version's ticker, and forecast from the newest session.
 
@@ -165,35 +198,59 @@ def predict_live(
         Where the record is.
     text : str
         The version, as a user writes it.
+    horizon, threshold : optional
+        What a distribution is asked; the study's own if not given.
     source, offline, today
         As in :func:`search.registry.live.newest_data.newest_dataset`.
 
     Raises
     ------
     InputError
-        If there is no such version.
+        If there is no such version, or it can't answer what is asked.
     """
     client = open_tracking(stores)
     version = find_version(client, text)
     study = load_study(stores, require_tag(version, STUDY), client=client)
     plan, root = study.plan, study.data_root
+    asked = asked_target(plan.target, plan.ahead, horizon, threshold)
     dataset, remarks = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
-    answer = ask_version(stores, version, raw_bars(root, dataset))
-    p, facts = answer.p, answer.facts
+    answer = ask_version(stores, version, raw_bars(root, dataset), asked=asked)
+    p, facts, trained_on = answer.p, answer.facts, study.load_data()[0]
+    base_rate = facts.base_rate if asked == plan.target else base_rate_of(asked, trained_on, plan, facts)
     since = pd.Timestamp(require_tag(version, DATA_LAST))
     return Live(
         version=version_name(version),
-        question=question(plan.data.ticker, plan.target),
+        question=question(plan.data.ticker, asked),
         date=str(p.index[-1].date()),
         probability=float(p.iloc[-1]),
-        base_rate=facts.base_rate,
-        horizon=plan.target.horizon,
-        threshold=plan.target.threshold,
-        record=live_record(p, dataset.frame, plan.target, plan.split, since=since, base_rate=facts.base_rate),
-        drifted=drifted_features(dataset, facts, study.load_data()[0]),
+        base_rate=base_rate,
+        horizon=asked.horizon,
+        threshold=asked.threshold,
+        quantiles={f"{share:g}": rise for share, rise in answer.quantiles.items()} or None,
+        record=live_record(p, dataset.frame, asked, plan.split, since=since, base_rate=base_rate),
+        drifted=drifted_features(dataset, facts, trained_on),
         outside=outside_features(dataset, facts),
         remarks=remarks,
     )
+
+
+def base_rate_of(asked: Target, trained_on: DatasetVersion, plan: Plan, facts: PackageFacts) -> float:
+    """Share of the days of training on which what is asked about happened.
+
+    Parameters
+    ----------
+    asked : Target
+        The question.
+    trained_on : DatasetVersion
+        That the version was trained on.
+    plan : Plan
+        Of its study.
+    facts : PackageFacts
+        Of the version: through which session its labels read prices.
+    """
+    known = trained_on.frame[trained_on.dates <= pd.Timestamp(facts.trained_through)]
+    labels = pd.Series(asked.labels(known), index=known.index).iloc[plan.context_length - 1 :]
+    return float(labels.loc[str(plan.split.train_start) :].mean())
 
 
 def live_record(
@@ -233,42 +290,3 @@ def live_record(
         base_rate_loss=float(log_loss(y_D, base_D, labels=[0, 1])),
         difference=paired_difference(y_D, p_D, base_D, horizon=target.horizon),
     )
-
-
-def drifted_features(dataset: DatasetVersion, facts: PackageFacts, trained_on: DatasetVersion) -> dict[str, Drift]:
-    """Find every feature that shifted from training to the last 250 sessions as few stretches of training did.
-
-    A year of a slow feature never looks like twenty: on SPY the index of 13 of 33 features reaches 0.25 in 2024,
-    of most of them in half of the training years too. What counts is an index that at most 5 % of them reach.
-
-    Parameters
-    ----------
-    dataset : DatasetVersion
-        Of the newest bars.
-    facts : PackageFacts
-        Of the version.
-    trained_on : DatasetVersion
-        That the version was trained on.
-    """
-    recent = dataset.frame.iloc[-DRIFT_DAYS:]
-    trained = trained_on.frame[trained_on.dates <= pd.Timestamp(facts.trained_through)]
-    found = {}
-    for name, reference in facts.references.items():
-        index = reference.stability_index(recent[name].to_numpy())
-        values = trained[name].to_numpy()
-        stretches = [values[i : i + DRIFT_DAYS] for i in range(0, len(values) - DRIFT_DAYS + 1, DRIFT_DAYS)]
-        own = [reference.stability_index(each) for each in stretches]
-        as_much = sum(each >= index for each in own)
-        if index >= SHIFTED_FROM and as_much <= USUAL_SHARE * len(own):
-            found[name] = Drift(index=index, as_much=as_much, of=len(own))
-    return dict(sorted(found.items(), key=lambda pair: -pair[1].index))
-
-
-def outside_features(dataset: DatasetVersion, facts: PackageFacts) -> dict[str, tuple[float, float, float]]:
-    """Features whose newest value is below or above every one in training: value, minimum, maximum."""
-    day = dataset.frame.iloc[-1]
-    return {
-        name: (float(day[name]), each.minimum, each.maximum)
-        for name, each in facts.references.items()
-        if not each.minimum <= day[name] <= each.maximum
-    }

@@ -10,6 +10,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import RecordError, describe_error
+from pipeline.splits.target import Target
 from search.registry.packaging.fresh_process import Answer, ask_fresh_process
 from search.registry.versions.versions import version_name
 from search.tracking.location import beside
@@ -19,8 +20,19 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 
-def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame) -> Answer:
+def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame, *, asked: Target | None = None) -> Answer:
     """Forecast every day of raw bars that has enough history, in a process of its own.
+
+    Parameters
+    ----------
+    stores : Stores
+        Where the record is.
+    version : ModelVersion
+        The version.
+    bars : DataFrame
+        Raw bars, see :func:`pipeline.datasets.raw_bars.raw_bars`.
+    asked : Target, optional
+        What is asked; the study's own if not given.
 
     Raises
     ------
@@ -36,7 +48,7 @@ def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame) -> An
             path = mlflow.artifacts.download_artifacts(
                 source if found is None else str(found), dst_path=directory, tracking_uri=stores.tracking_uri
             )
-            return ask_fresh_process(path, bars, stores.tracking_uri)
+            return ask_fresh_process(path, bars, stores.tracking_uri, asked=asked)
         except (MlflowException, OSError, RecordError) as error:
             raise RecordError(
                 f"{name} must load as MLflow serves it, got {describe_error(error)}; register it again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ import pandas as pd
 
 from model.serving.package_info import PackageFacts, facts_from_json
 from pipeline.exceptions import RecordError
+from pipeline.splits.target import Target
 from search.registry.packaging.mlflow_model import clean_environment
 
 TOLERANCE = 1e-6
@@ -22,21 +24,28 @@ TIMEOUT = 300
 PROBE = """
 import dataclasses, json, pathlib, sys
 import mlflow, pandas as pd
-uri, bars, first, last, answer = sys.argv[1:]
+uri, bars, first, last, asked, answer = sys.argv[1:]
+asked = json.loads(asked)
 loaded = mlflow.pyfunc.load_model(uri)
 frame = pd.read_parquet(bars)
 frame = frame[frame["date"] <= last]
 start = int((frame["date"] < first).sum()) + 1 - loaded.metadata.metadata["required_days"]
-forecasts = loaded.predict(frame.iloc[max(start, 0):], params={"days": "all"})
-facts = dataclasses.asdict(loaded.unwrap_python_model().package.facts)
+forecasts = loaded.predict(frame.iloc[max(start, 0):], params={"days": "all", **asked})
+package = loaded.unwrap_python_model().package
+facts = dataclasses.asdict(package.facts)
+quantiles = []
+if asked and getattr(package, "horizons", ()):
+    newest = frame.iloc[-package.required_days:]
+    quantiles = list(package.quantiles(newest, horizon=asked["horizon"]).drop(columns="date").iloc[-1].items())
 import model, pipeline
 roots = [pathlib.Path(package.__file__).parents[1] for package in (model, pipeline)]
 strange = [str(root) for root in roots if not (root.parent / "MLmodel").exists()]
 said = {"forecasts": forecasts.to_dict("list"), "facts": facts, "strange": strange, "modules": sorted(sys.modules)}
+said["quantiles"] = quantiles
 with open(answer, "w", encoding="utf-8") as file:
     json.dump(said, file)
 """
-"""Forecasts of the days that are asked for, from no more bars than they need."""
+"""Forecasts of the days that are asked for, from no more bars than they need, and the last day's quantiles."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,15 +60,24 @@ class Answer:
         What the model was made from.
     modules : tuple of str
         That the process had loaded in the end.
+    quantiles : mapping
+        Rise of the highest price within the asked horizon by share of probability, from the last day; none of a
+        binary head, or where no question was asked.
     """
 
     p: pd.Series
     facts: PackageFacts
     modules: tuple[str, ...]
+    quantiles: Mapping[float, float]
 
 
 def ask_fresh_process(
-    model_uri: str, frame: pd.DataFrame, tracking_uri: str, *, span: tuple[pd.Timestamp, pd.Timestamp] | None = None
+    model_uri: str,
+    frame: pd.DataFrame,
+    tracking_uri: str,
+    *,
+    span: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+    asked: Target | None = None,
 ) -> Answer:
     """Load a logged model in a process of its own, far from this code, as a server would, and let it forecast.
 
@@ -73,19 +91,23 @@ def ask_fresh_process(
         Of the tracking store.
     span : (Timestamp, Timestamp), optional
         First and last day to forecast; every day of the bars if not given.
+    asked : Target, optional
+        Horizon and threshold that are asked about; the study's own if not given.
 
     Raises
     ------
     RecordError
-        If the process fails, or runs other code than the model carries.
+        If the process fails, runs other code than the model carries, or answers another question.
     """
     days = span or (frame["date"].min(), frame["date"].max())
-    said = _run(model_uri, frame, days, tracking_uri)
+    said = _run(model_uri, frame, days, tracking_uri, asked)
     if said["strange"]:
         raise RecordError(
             f"a packaged model must run the code that it carries, it ran that of {said['strange'][0]}; log it again"
         )
     forecasts = said["forecasts"]
+    if asked is not None:
+        _require_question(forecasts, asked)
     p = pd.Series(forecasts["probability"], index=pd.DatetimeIndex(forecasts["date"]), name="p", dtype="float64")
     try:
         facts = facts_from_json(said["facts"])
@@ -93,18 +115,35 @@ def ask_fresh_process(
         raise RecordError(
             f"packaged model {model_uri} must hold facts that this version of patchscale reads, got {error!r}"
         ) from error
-    return Answer(p=p, facts=facts, modules=tuple(said["modules"]))
+    quantiles = {float(share): float(rise) for share, rise in said["quantiles"]}
+    return Answer(p=p, facts=facts, modules=tuple(said["modules"]), quantiles=quantiles)
+
+
+def _require_question(forecasts: dict[str, list[Any]], asked: Target) -> None:
+    """Refuse an answer to another question: an older package leaves out parameters that it does not know."""
+    answered = set(zip(forecasts["horizon"], forecasts["threshold"], strict=True))
+    if answered != {(asked.horizon, asked.threshold)}:
+        said = ", ".join(f"horizon {horizon} and threshold {threshold:g}" for horizon, threshold in sorted(answered))
+        raise RecordError(
+            f"a packaged model must answer what it is asked, horizon {asked.horizon} and threshold "
+            f"{asked.threshold:g}, it answers {said or 'nothing'}"
+        )
 
 
 def _run(
-    model_uri: str, frame: pd.DataFrame, days: tuple[pd.Timestamp, pd.Timestamp], tracking_uri: str
+    model_uri: str,
+    frame: pd.DataFrame,
+    days: tuple[pd.Timestamp, pd.Timestamp],
+    tracking_uri: str,
+    asked: Target | None = None,
 ) -> dict[str, Any]:
     with TemporaryDirectory() as elsewhere:
         bars, answer = Path(elsewhere) / "bars.parquet", Path(elsewhere) / "answer.json"
         frame.to_parquet(bars, index=False)
+        question = {} if asked is None else {"horizon": asked.horizon, "threshold": asked.threshold}
         try:
             done = subprocess.run(
-                [sys.executable, "-c", PROBE, model_uri, str(bars), *map(str, days), str(answer)],
+                [sys.executable, "-c", PROBE, model_uri, str(bars), *map(str, days), json.dumps(question), str(answer)],
                 cwd=elsewhere,
                 env=clean_environment(tracking_uri),
                 capture_output=True,

@@ -52,8 +52,9 @@ def requirements() -> list[str]:
 
 
 def signature() -> ModelSignature:
-    """Columns out, and the parameter ``days``.
+    """Columns out, and the parameters ``days``, ``horizon`` and ``threshold``, of which the last two may be left out.
 
+    A horizon is a double: MLflow takes a whole number for it too, and would refuse the reverse with a dump of the data.
     The columns that come in are not in it: MLflow would leave out those that it does not name, one of tickers among
     them, convert others by rules of its own, and answer with a dump of all data. The package reads them, and says
     in words what is wrong; their names are in the model's metadata.
@@ -64,8 +65,12 @@ def signature() -> ModelSignature:
         ColSpec(DataType.long, "horizon"),
         ColSpec(DataType.double, "threshold"),
     ]
-    days = ParamSpec("days", DataType.string, LAST)
-    return ModelSignature(outputs=Schema(forecast), params=ParamSchema([days]))
+    params = [
+        ParamSpec("days", DataType.string, LAST),
+        ParamSpec("horizon", DataType.double, None),
+        ParamSpec("threshold", DataType.double, None),
+    ]
+    return ModelSignature(outputs=Schema(forecast), params=ParamSchema(params))
 
 
 def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Mapping[str, str] | None = None) -> str:

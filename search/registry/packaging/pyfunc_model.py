@@ -53,6 +53,8 @@ class ServedModel(PythonModel):
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Forecast the last day, or with ``params={"days": "all"}`` every day with enough history.
 
+        ``horizon`` and ``threshold`` among the params are a question to a distribution; without them the study's own.
+
         Raises
         ------
         BrokenRule
@@ -60,7 +62,10 @@ class ServedModel(PythonModel):
         """
         try:
             frame = model_input if isinstance(model_input, pd.DataFrame) else pd.DataFrame(model_input)
-            forecasts = self.package.predict(frame, days=(params or {}).get("days", LAST))
+            asked = params or {}
+            forecasts = self.package.predict(
+                frame, days=asked.get("days", LAST), horizon=asked.get("horizon"), threshold=asked.get("threshold")
+            )
         except InputError as error:
             raise BrokenRule(str(error)) from error
         except Exception as error:

@@ -7,20 +7,23 @@ FOUND = SimpleNamespace(to_dict=lambda: {"probability": 0.25}, lines=lambda: ite
 
 
 @pytest.mark.parametrize(
-    ("typed", "text"),
+    ("typed", "called", "text", "horizon", "threshold"),
     [
-        (("m/3",), "m/3"),
-        (("--ticker", "SPY"), "patchscale-SPY-h1@champion"),
-        (("--ticker", "SPY", "--horizon", "5", "--threshold", "0.02"), "patchscale-SPY-h5-t0.02@champion"),
+        (("m/3",), "predict_live", "m/3", None, None),
+        (("m/3", "--horizon", "", "--threshold", ""), "predict_live", "m/3", None, None),
+        (("m/3", "--horizon", "3", "--threshold", "0"), "predict_live", "m/3", 3, 0.0),
+        (("--ticker", "SPY"), "predict_champion", "SPY", None, None),
+        (("--ticker", "SPY", "--horizon", "5", "--threshold", "0.02"), "predict_champion", "SPY", 5, 0.02),
     ],
 )
-def test_the_model_is_the_version_or_the_ticker_s_champion(record, command, typed, text):
-    calls = record("search.registry.live.predict.predict_live", FOUND)
+def test_a_version_or_the_ticker_s_champion_is_asked(record, command, typed, called, text, horizon, threshold):
+    calls = record(f"search.registry.live.predict.{called}", FOUND)
     assert command("predict", *typed, "--source", "sample", "--offline") == (0, "first\nsecond\n", "")
     (((_, asked), named),) = calls
-    assert (asked, named) == (text, {"source": "sample", "offline": True})
+    question = {"horizon": horizon, "threshold": threshold}
+    assert (asked, named) == (text, {**question, "source": "sample", "offline": True})
     assert json.loads(command("predict", *typed, "--json")[1]) == {"probability": 0.25}
-    assert calls[1][1] == {"source": "", "offline": False}
+    assert calls[1][1] == {**question, "source": "", "offline": False}
 
 
 @pytest.mark.lesson("L34")

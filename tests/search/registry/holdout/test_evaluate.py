@@ -68,7 +68,7 @@ def test_what_is_evaluated_and_predicted_is_what_the_carried_code_says(shop, stu
     first = find_version(study.client, f"{MODEL}/1")
     shutil.copytree(first.source.removeprefix("file://"), tmp_path / "altered")
     source = tmp_path / "altered" / "code" / "model" / "serving" / "packaged.py"
-    said = '"probability": self.probabilities(x_DF)'
+    said = '"probability": self.probabilities(x_DF, asked)'
     assert said in source.read_text()
     source.write_text(source.read_text().replace(said, f"{said} * 1e-3 + 0.125"))
     study.client.create_model_version(MODEL, str(tmp_path / "altered"), first.run_id, tags=first.tags)

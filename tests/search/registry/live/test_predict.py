@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.serving.package_info import package_facts
 from pipeline.splits.target import Target
-from search.registry.live.predict import LiveRecord, drifted_features, live_record, outside_features
+from search.registry.live.predict import LiveRecord, live_record
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -79,27 +78,6 @@ def test_no_day_is_no_record():
     assert LiveRecord(n_days=0, n_sealed=0).text() == "no unseen day yet"
 
 
-def test_drift_names_features_that_moved_and_values_never_seen(planned):
-    plan, dataset, _ = planned
-    spec = plan.spec(plan.grid().architectures[0], {})
-    rows = np.arange(1000, 3000)
-    facts = package_facts([spec], dataset, rows, n_epochs=[1])
-    frame = dataset.frame.copy()
-    name = dataset.features[3]
-    frame.iloc[-250:, frame.columns.get_loc(name)] = frame[name].max() + 1
-    moved = replace(dataset, frame=frame)
-    drifted = drifted_features(moved, facts, dataset)
-    worst = drifted[name]
-    assert next(iter(drifted)) == name and worst.index > 5 and (worst.as_much, worst.of) == (0, 12)
-    indices = [each.index for each in drifted.values()]
-    assert indices == sorted(indices, reverse=True) and indices[-1] >= 0.25
-    assert all(each.as_much <= 0.05 * each.of for each in drifted.values()), "what training shows too is no news"
-    slow = facts.references["close_over_sma_200"].stability_index(frame["close_over_sma_200"].to_numpy()[-250:])
-    assert slow >= 0.25 and "close_over_sma_200" not in drifted, "a year of a slow feature never looks like twenty"
-    value, low, high = outside_features(moved, facts)[name]
-    assert value == frame[name].iloc[-1] > high > low
-
-
 def test_the_command_forecasts_the_newest_session(shop, command):
     code, out, err = command("predict", f"{MODEL}/2")
     assert code == 0, err
@@ -120,6 +98,11 @@ def test_the_champion_is_found_by_ticker(shop, command):
     assert "an alias of patchscale-^GSPC-h1 must be one of challenger, got 'champion'" in err
     command("promote", f"{MODEL}/1", "--force", "test")
     assert f"{MODEL}/1: Will" in command("predict", "--ticker", "^GSPC", "--offline")[1]
+    own = ("--horizon", "1", "--threshold", "0.01")
+    assert f"{MODEL}/1: Will" in command("predict", "--ticker", "^GSPC", "--offline", *own)[1]
+    code, out, err = command("predict", "--ticker", "^GSPC", "--horizon", "3")
+    assert (code, out, err.count("\n")) == (2, "", 1), "a binary head answers nothing else"
+    assert "got 'patchscale-^GSPC-h3'" in err and "a study with --head distribution makes a model that" in err
 
 
 @pytest.mark.parametrize(
@@ -130,6 +113,15 @@ def test_the_champion_is_found_by_ticker(shop, command):
         (("--ticker", "SPY"), "got 'patchscale-SPY-h1'"),
         (("--ticker", "SPY", "--horizon", "0"), "horizon must be a whole number"),
         (("--ticker", "SPY", "--threshold", "x"), "threshold must be a fraction"),
+        (("--ticker", "SPY", "--threshold", "-0.01"), "threshold must be a rise of the price"),
+        ((f"{MODEL}/1", "--threshold", "-0.01"), "threshold must be a rise of the price"),
+        ((f"{MODEL}/1", "--horizon", "1.5"), "horizon must be a whole number"),
+        (
+            (f"{MODEL}/1", "--horizon", "3"),
+            "a model with a binary head answers its own question alone, horizon 1 and threshold 0.01, got horizon 3 "
+            "and threshold 0.01; leave both out, or ask a model of --head distribution",
+        ),
+        ((f"{MODEL}/1", "--threshold", "0.02"), "got horizon 1 and threshold 0.02; leave both out"),
         ((f"{MODEL}/1", "--source", "bloomberg"), "source must be one of"),
     ],
 )

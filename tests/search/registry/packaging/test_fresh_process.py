@@ -88,7 +88,7 @@ def alter(form: Path) -> None:
     source = form / "code" / "model" / "serving" / "packaged.py"
     before = source.read_text()
     after = before.replace(
-        '"probability": self.probabilities(x_DF)', '"probability": 0 * self.probabilities(x_DF) + 0.125'
+        '"probability": self.probabilities(x_DF, asked)', '"probability": 0 * self.probabilities(x_DF, asked) + 0.125'
     )
     assert after != before
     source.write_text(after)

@@ -62,7 +62,8 @@ def test_the_metadata_names_every_column_in_and_the_signature_every_column_out(l
     assert form.metadata["columns"] == columns
     assert form.signature.inputs is None, "MLflow would leave out what it does not name, and dump all data in errors"
     assert form.signature.outputs.input_names() == ["date", "probability", "horizon", "threshold"]
-    assert [(p.name, p.default) for p in form.signature.params.params] == [("days", "last")]
+    params = [(p.name, p.default) for p in form.signature.params.params]
+    assert params == [("days", "last"), ("horizon", None), ("threshold", None)]
 
 
 def test_requirements_are_pinned_to_what_is_installed(logged):
