@@ -92,7 +92,7 @@ def members(market):
                 target=Target(horizon=2, threshold=0.02),
                 split=parse_split("2012-12-31/2014-12-31/2016-12-31", dataset.dates),
                 architecture=shape,
-                training=Training(**training),
+                training=Training(**{"init": "normal", **training}),
                 budget="10K",
                 tolerance=0.5,
                 seed=seed,

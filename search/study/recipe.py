@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.spec.architecture import BINARY, DISTRIBUTION, NO_HORIZONS, Architecture
 from model.spec.choices import COSINE, DISTRIBUTION_LINEAR, FAN_IN, FLAT, NONE, OFFSETS
@@ -12,8 +12,10 @@ from pipeline.exceptions import InputError
 from pipeline.sources import Source
 from pipeline.tiers import TIERS, find_tier, n_static
 from search.space.axes import SMALL_BUDGET
-from search.study.plan import Plan
 from search.study.request import AUTO, HpoRequest
+
+if TYPE_CHECKING:
+    from search.study.plan import Plan
 
 VIX = "^VIX"
 POOLED = ("SPY", "DIA", "QQQ", "^DJI", "^IXIC")

@@ -53,7 +53,7 @@ def measure(run: Run = subprocess.run) -> dict[str, object]:
     with TemporaryDirectory() as name:
         directory = Path(name)
         _make_bars(directory)
-        grids = {budget: _grid(run, directory, budget) for budget in BUDGETS}
+        grids = {budget: _grid(run, directory, budget, "--head", "binary") for budget in BUDGETS}
         grids["custom"] = _grid(run, directory, *CUSTOM)
         for study, arguments in STUDIES.items():
             _said(run, directory, "hpo", *arguments, "--study", study, "--workers", "1", *FIRST)
