@@ -61,7 +61,7 @@ def test_the_planted_market_has_the_edge_that_it_says():
 
 @pytest.fixture
 def search(stores, home):
-    """Search an edge of some strength as a user would, four trials of 20K: its study and the true probabilities."""
+    """Search an edge of some strength as a user of the first recipe would: its study and the true probabilities."""
 
     def run(strength, n_trials):
         bars, p = planted_market(strength)
@@ -69,7 +69,7 @@ def search(stores, home):
         bars.to_csv(home / "bars" / "EDGE.csv", index=False)
         axes = {"d_model": (16, 32), "n_layers": (1, 2), "n_heads": (2,), "ff_ratio": (2, 4), "tolerance": 0.5}
         data = {"source": "csv:bars?adjusted=yes", "ticker": "EDGE"}
-        request = HpoRequest(**{"budget": "20K", "max_epochs": 40, "patience": 8, "tier": "r25", **axes, **data})
+        request = HpoRequest(budget="20K", max_epochs=40, patience=8, tier="r25", init="normal", **axes, **data)
         plan, dataset = make_plan(request, root=home / "data")
         study = open_or_create_study(stores, plan, trials=n_trials, data_root=home / "data", pruner="none")
         said = {"report": lambda event: None, "should_stop": lambda: False}
