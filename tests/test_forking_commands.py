@@ -71,6 +71,19 @@ print(*(server._process.pid for server in Popen.server._started.values()), flush
 time.sleep(1500)
 """
 HANG_SECONDS = 1500
+IS_SHARED = "PYTEST_XDIST_WORKER" in os.environ
+"""Whether other tests ran in this process: their open files and threads would be compared with."""
+
+
+alone = pytest.mark.skipif(IS_SHARED, reason="run in a process of its own")
+
+
+@pytest.mark.skipif(not IS_SHARED, reason="this process has no other tests")
+def test_all_of_it_holds_in_a_process_of_its_own():
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(command, cwd=PROJECT, env=own, capture_output=True, text=True, timeout=HANG_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +145,7 @@ def wait_until(happened):
         time.sleep(0.02)
 
 
+@alone
 @pytest.mark.parametrize(
     "changed",
     [{}, {"start_new_session": True, "env": {"PYTHONUNBUFFERED": "1"}}, {"cwd": "/", "stderr": subprocess.STDOUT}],
@@ -144,6 +158,7 @@ def test_it_finds_what_a_started_one_finds(start, changed):
     assert (code, out.splitlines()[1:], err) == (forked_code, forked_out.splitlines()[1:], forked_err)
 
 
+@alone
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -157,12 +172,14 @@ def test_it_ends_as_a_started_one_ends(start, arguments):
     assert started == forked
 
 
+@alone
 def test_an_error_that_nobody_caught_is_shown(start):
     for code, out, err in answers(start, "raise"):
         assert (code, out) == (1, "at exit\n")
         assert err.startswith("Traceback") and err.endswith("ValueError: wrong\n")
 
 
+@alone
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_signals_end_it(start, number):
     ends = []
@@ -175,11 +192,13 @@ def test_signals_end_it(start, number):
     assert ends[0] == ends[1] and ends[0][0] == -number
 
 
+@alone
 def test_it_draws_anew(start):
     drawn = [out for _ in range(2) for _, out, _ in answers(start, "draw")]
     assert len({word for line in drawn for word in line.splitlines()[0].split()}) == 8
 
 
+@alone
 def test_its_worker_is_its_child_with_pipes_descriptors_and_environment_of_its_own(start):
     for code, out, err in answers(start, "lead"):
         says, ended, _ = out.splitlines()
@@ -188,6 +207,7 @@ def test_its_worker_is_its_child_with_pipes_descriptors_and_environment_of_its_o
         assert (code, ended, err) == (0, "7", "")
 
 
+@alone
 def test_workers_of_a_killed_command_hear_of_it_and_its_server_ends(start, servers):
     with start(Popen, "lead", "wait") as process:
         parent, *_, worker, _ = process.stdout.readline().split()
@@ -199,11 +219,13 @@ def test_workers_of_a_killed_command_hear_of_it_and_its_server_ends(start, serve
     assert process.returncode == -signal.SIGKILL
 
 
+@alone
 def test_other_programs_are_started(start, tmp_path):
     done = run([sys.executable, "-c", "print(1)"], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "1\n")
 
 
+@alone
 def test_a_server_ends_with_its_session_however_that_ends(tree):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", OUTLIVED, str(tree)]
@@ -214,6 +236,7 @@ def test_a_server_ends_with_its_session_however_that_ends(tree):
         wait_until(lambda: gone(server))
 
 
+@alone
 def test_a_tree_that_can_not_be_imported_is_named(tmp_path):
     with pytest.raises(ChildProcessError, match=f"pipeline of {tmp_path} was asked for|No module named 'pipeline'"):
         Servers(imported=())({"PYTHONPATH": str(tmp_path)})

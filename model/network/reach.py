@@ -31,7 +31,7 @@ class Reach:
 
     Examples
     --------
-    >>> reach = Reach.of(Mixture.of(torch.zeros(1, 36)), (1, 2, 3, 5), torch.tensor([math.log(0.01)]), 2)
+    >>> reach = Reach.of(Mixture.of(torch.zeros(1, 36)), (1, 2, 3, 5), torch.tensor([0.01]).log(), 2)
     >>> [round(each, 4) for each in reach.quantiles([0.05, 0.5, 0.95])[0].tolist()]
     [-0.0034, 0.0076, 0.0297]
     """

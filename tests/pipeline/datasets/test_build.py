@@ -11,7 +11,7 @@ from pipeline.exceptions import DataError, InputError
 from pipeline.snapshots.snapshot import load_snapshot, save_snapshot
 from pipeline.sources import Download
 from pipeline.splits.target import Target
-from pipeline.tiers import TIERS, find_tier, tier_lookback
+from pipeline.tiers import TIERS, auxiliary_tickers, find_tier, tier_lookback
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -21,7 +21,7 @@ def test_a_version_holds_bars_then_features(tmp_path, save, bars, vix, tier):
     assert len(dataset.frame) == len(bars) - tier_lookback(tier)
     assert dataset.dates.is_monotonic_increasing
     assert np.isfinite(dataset.feature_matrix).all() and dataset.feature_matrix.dtype == np.float32
-    assert set(dataset.snapshots) == ({"SPY"} if tier in ("a25", "r25") else {"SPY", "^VIX"})
+    assert set(dataset.snapshots) == {"SPY", *auxiliary_tickers(tier)}
 
 
 def test_building_again_gives_the_same_version(tmp_path, save, bars):
