@@ -18,6 +18,9 @@ from pipeline.sources.sample import SampleSource
 from pipeline.splits.splits import parse_split
 from pipeline.splits.target import Target
 from tests.forking_commands import SERVERS
+from tests.servers.fixtures import machine, postgres, storage_url, tracking_server
+
+__all__ = ["machine", "postgres", "storage_url", "tracking_server"]
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
@@ -34,7 +37,9 @@ settings.register_profile(
 )
 settings.load_profile("patchscale")
 
-COSTLY = ("made", "browser", "launch", "cloned")
+COSTLY = ("made", "browser", "launch", "cloned", "postgres")
+ON_SERVERS = "tests/servers/"
+"""Directory of the tests that share PostgreSQL and MLflow's server."""
 
 
 def pytest_itemcollected(item):
@@ -48,6 +53,18 @@ def pytest_collection_modifyitems(config, items):
     """A worker takes the slow ones first, so that none is left alone with one at the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """What is tested on servers runs in one process, so that they are started once; else a file goes to a process."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileOrServers(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return ON_SERVERS if nodeid.startswith(ON_SERVERS) else super()._split_scope(nodeid)
+
+    return ByFileOrServers(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish():

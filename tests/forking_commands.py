@@ -20,6 +20,7 @@ import importlib
 import json
 import os
 import pkgutil
+import platform
 import runpy
 import signal
 import socket
@@ -43,6 +44,8 @@ ALSO_IMPORTED = (
     *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *("optuna.storages._rdb.storage", "pyarrow.parquet", "rich.console", "sklearn.ensemble", "sklearn.linear_model"),
 )
+HOST = "TESTED_HOST"
+"""Variable that gives a command another host name, as if it ran on another machine."""
 READY = b"ready"
 LARGEST_REQUEST = 2**17
 STANDARD_STREAMS = 3
@@ -304,6 +307,8 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], NoR
         stream.reconfigure(line_buffering=at_once, write_through=unbuffered)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
+    if HOST in os.environ:
+        socket.gethostname = platform.node = lambda: os.environ[HOST]
     return lambda: _run(request["module"])
 
 

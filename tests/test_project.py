@@ -41,7 +41,8 @@ def test_the_three_lists_of_dependencies_are_in_step(project, pins, conda):
     for name, requirement in requirements.items():
         assert conda[name] == pins[name], name
         assert requirement.specifier.contains(pins[name]), name
-    for requirement in map(Requirement, project["optional-dependencies"]["test"]):
+    extras = (each for extra in project["optional-dependencies"].values() for each in extra)
+    for requirement in map(Requirement, extras):
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement.name
     assert pins["torch"] == "2.13.0"
 
@@ -93,7 +94,7 @@ def test_tests_mirror_the_source():
         wanted.add(mirror)
         if not face and has_code(path) and not mirror.exists():
             missing.append(str(path.relative_to(ROOT)))
-    elsewhere = (tests, *(tests / name for name in ("journeys", "golden", "benchmarks")))
+    elsewhere = (tests, *(tests / name for name in ("journeys", "golden", "benchmarks", "servers")))
     found = {path for path in tests.rglob("test_*.py") if path.parent not in elsewhere}
     assert missing == [], "source files without a test file"
     assert sorted(str(path.relative_to(ROOT)) for path in found - wanted) == [], "test files without a source file"

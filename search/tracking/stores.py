@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 RECORD_DIRECTORY = "mlruns"
+STORAGE_VARIABLE = "PATCHSCALE_STORAGE"
 TRACKING_FILE = "mlflow.db"
 STORAGE_FILE = "optuna.db"
 SERVERS = ("postgresql", "mysql", "mssql")
@@ -60,8 +61,8 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     """Fill in what the user left open, without touching anything.
 
     The tracking store is the given one, else ``MLFLOW_TRACKING_URI``, else
-    ``mlruns/mlflow.db`` here; Optuna's storage is the given one, else ``optuna.db``
-    beside an embedded tracking store, else in ``mlruns``.
+    ``mlruns/mlflow.db`` here; Optuna's storage is the given one, else ``PATCHSCALE_STORAGE``,
+    else ``optuna.db`` beside an embedded tracking store, else in ``mlruns``.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     database = database_of(tracking_uri)
     if database is not None:
         home, tracking_uri = database.parent, uri_of(database)
-    storage = storage or uri_of(home / STORAGE_FILE)
+    storage = storage or os.environ.get(STORAGE_VARIABLE, "") or uri_of(home / STORAGE_FILE)
     _require_shared("storage", storage, SERVERS)
     database = database_of(storage)
     return Stores(tracking_uri=tracking_uri, storage_uri=uri_of(database) if database else storage, home=home)
