@@ -116,10 +116,17 @@ def start(tree, servers, tmp_path, monkeypatch):
 
     def begin(way, *arguments, **changed):
         environment_ = {**environment, **changed.pop("env", {})}
-        given = {"cwd": tmp_path, "env": environment_, "text": True, **piped, **changed}
+        own = {"preexec_fn": _hear_signals} if way is subprocess.Popen else {}
+        given = {"cwd": tmp_path, "env": environment_, "text": True, **piped, **own, **changed}
         return way([sys.executable, "-m", "search", *arguments], **given)
 
     return begin
+
+
+def _hear_signals():
+    """A suite that runs in the background ignores some, and what it starts would too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def answers(start, *arguments, said="", **changed):

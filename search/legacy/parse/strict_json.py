@@ -151,7 +151,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(text: str) -> int | str:
-    return int(text) if len(text) <= MAX_DIGITS else text
+    return int(text) if len(text.removeprefix("-")) <= MAX_DIGITS else text
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole)

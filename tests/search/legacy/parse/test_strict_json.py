@@ -5,10 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exceptions import InputError
-from search.legacy.parse.strict_json import NotAListError, entry_lines, list_entries, parse_json
+from search.legacy.parse.strict_json import MAX_DIGITS, NotAListError, entry_lines, list_entries, parse_json
 
+FIRST_ABSURD = 10**MAX_DIGITS
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(1 - FIRST_ABSURD, FIRST_ABSURD - 1)
+    | st.floats(allow_nan=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -53,6 +58,8 @@ def test_what_is_refused(text, words):
 def test_a_number_of_absurd_length_stays_text():
     digits = "9" * 10_000
     assert parse_json(f"[{digits}]", "x.json") == [digits]
+    kept = [FIRST_ABSURD - 1, 1 - FIRST_ABSURD, str(FIRST_ABSURD), str(-FIRST_ABSURD)]
+    assert parse_json(f"[{', '.join(map(str, kept))}]", "x.json") == kept
 
 
 def parts_of(text, length):
