@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -27,10 +25,10 @@ from model.training.trainer import predict_rows
 from pipeline.datasets.raw_bars import raw_bars
 from search.registry.packaging.mlflow_model import clean_environment, log_package, save_form
 from search.registry.packaging.pyfunc_model import BrokenRule
+from tests.served import JSON, body, post, serve
 
 NAME = "patchscale-^GSPC-h2-t0.02"
 SAME = 1e-6
-JSON = "application/json"
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +48,6 @@ def case(market, members, tmp_path_factory):
     return PackagedModel.load(directory), directory, frame.assign(date=frame["date"].dt.strftime("%Y-%m-%d")), offline
 
 
-def body(frame: pd.DataFrame, **params: object) -> bytes:
-    data = {"columns": list(frame.columns), "data": frame.to_numpy(dtype=object).tolist()}
-    return json.dumps({"dataframe_split": data, **({"params": params} if params else {})}).encode()
-
-
 @pytest.fixture(scope="module")
 def server(case, tmp_path_factory, template):
     """``mlflow models serve`` of a registered model by its alias: its address."""
@@ -67,50 +60,14 @@ def server(case, tmp_path_factory, template):
     client.create_registered_model(NAME)
     version = client.create_model_version(NAME, logged.artifact_location, run.info.run_id, model_id=logged.model_id)
     client.set_registered_model_alias(NAME, "champion", version.version)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = clean_environment(uri)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    command = f"mlflow models serve -m models:/{NAME}@champion --env-manager local --port {port}"
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command.split(), cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        _wait_until_up(port, process, home / "server.log")
-        yield f"http://127.0.0.1:{port}/invocations"
-        assert process.poll() is None, "the server must live on"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 1500
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"the server must come up, it says: {log.read_text()[-2000:]}")
+    with serve(f"models:/{NAME}@champion", uri, home) as address:
+        yield address
 
 
 @pytest.fixture
 def ask(server):
     """Post to the server: status and answer."""
-
-    def post(data: bytes, content_type: str = JSON):
-        request = urllib.request.Request(server, data=data, headers={"Content-Type": content_type})
-        try:
-            with urllib.request.urlopen(request, timeout=1500) as answer:
-                return answer.status, json.loads(answer.read())["predictions"]
-        except urllib.error.HTTPError as error:
-            text = error.read().decode()
-            return error.code, json.loads(text)["message"] if text.startswith("{") else text
-
-    return post
+    return partial(post, server)
 
 
 def _at(frame: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
