@@ -79,14 +79,18 @@ def full_years(dates: pd.DatetimeIndex, calendar: str | None) -> list[int]:
 def _ends(dates: pd.DatetimeIndex, calendar: str | None) -> dict[int, tuple[pd.Timestamp, pd.Timestamp]]:
     """First and last day that each year of a series should have."""
     years = range(dates[0].year, dates[-1].year + 1)
-    found = {}
-    if calendar is not None:
-        earliest, latest = trusted_days(calendar)
-        for year in years:
-            if earliest <= pd.Timestamp(year, 1, 1) and pd.Timestamp(year, 12, 31) <= latest:
-                days = sessions(calendar, date(year, 1, 1), date(year, 12, 31))
-                found[year] = (days[0], days[-1])
+    found = {} if calendar is None else _calendar_ends(calendar, years)
     return {**_own_ends(dates, years), **found} if len(found) < len(years) else found
+
+
+def _calendar_ends(calendar: str, years: range) -> dict[int, tuple[pd.Timestamp, pd.Timestamp]]:
+    """First and last session of each year that lies within the days for which an exchange's calendar is trusted."""
+    earliest, latest = trusted_days(calendar)
+    whole = [year for year in years if earliest <= pd.Timestamp(year, 1, 1) and pd.Timestamp(year, 12, 31) <= latest]
+    if not whole:
+        return {}
+    days = sessions(calendar, date(whole[0], 1, 1), date(whole[-1], 12, 31))
+    return {int(year): (own[0], own[-1]) for year, own in days.groupby(days.year).items()}
 
 
 def _own_ends(dates: pd.DatetimeIndex, years: range) -> dict[int, tuple[pd.Timestamp, pd.Timestamp]]:
