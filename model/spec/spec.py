@@ -100,8 +100,9 @@ class Training:
     schedule : str
         What follows: ``cosine``, to zero at the end of the last epoch; or ``flat``, the peak rate throughout.
     width_rates : str
-        ``none``; or ``fan_in``: matrices inside the blocks learn at the rate times 64 over their inputs, so that one
-        rate serves all widths (muP: Yang et al., 2022, "Tensor Programs V", table 8).
+        ``none``; or ``fan_in``: matrices inside the blocks learn at the rate times 64 over their inputs, the head at
+        the rate times 64 over the width, so that one rate serves all widths (muP: Yang et al., 2022, "Tensor
+        Programs V", table 3).
     init : str
         How weights start: ``fan_in``, with a standard deviation of one over the root of a matrix's inputs; or
         ``normal``, 0.02 whatever the width.  Either way the outputs of residual branches are divided by the root of

@@ -7,14 +7,15 @@ import math
 import torch
 from torch import nn
 
+from model.network.patchtst import PatchTST
 from model.spec.choices import FLAT, NONE
 from model.spec.spec import Training
 
 BASE_WIDTH = 64
-"""Inputs of a matrix that learns at the spec's rate itself, where rates follow the width."""
+"""Inputs, of a head a token, of a matrix that learns at the spec's rate itself, where rates follow the width."""
 
 
-def make_optimizer(model: nn.Module, training: Training) -> torch.optim.AdamW:
+def make_optimizer(model: PatchTST, training: Training) -> torch.optim.AdamW:
     """AdamW that decays weight matrices only: no norm, bias or position."""
     named = list(model.named_parameters())
     device = named[0][1].device
@@ -22,7 +23,9 @@ def make_optimizer(model: nn.Module, training: Training) -> torch.optim.AdamW:
     groups: dict[tuple[float, float], list[nn.Parameter]] = {(training.weight_decay, 1.0): [], (0.0, 1.0): []}
     for name, parameter in named:
         decay = 0.0 if parameter.ndim < 2 or "positions" in name else training.weight_decay
-        groups.setdefault((decay, rate_share(name, parameter, training)), []).append(parameter)
+        groups.setdefault((decay, rate_share(name, parameter, training, model.architecture.n_tokens)), []).append(
+            parameter
+        )
     return torch.optim.AdamW(
         [
             {"params": parameters, "weight_decay": decay, "lr": _rate(share * training.learning_rate, device)}
@@ -42,14 +45,18 @@ def _rate(rate: float, device: torch.device) -> float | torch.Tensor:
     return torch.tensor(rate, device=device) if device.type == "cuda" else rate
 
 
-def rate_share(name: str, parameter: nn.Parameter, training: Training) -> float:
-    """Share of the learning rate that a parameter learns at: less the wider the matrices inside the blocks are.
+def rate_share(name: str, parameter: nn.Parameter, training: Training, n_tokens: int) -> float:
+    """Share of the learning rate that a parameter learns at: less the wider what it reads is.
 
-    With Adam, a matrix inside the network moves what goes through it in proportion to its inputs; at a rate
-    proportional to one over them all widths move alike (muP: Yang et al., 2022, "Tensor Programs V", table 8).
+    With Adam, a matrix moves what goes through it in proportion to its inputs; at a rate proportional to one over
+    them all widths move alike.  That holds inside the blocks and for the head, which reads every token (muP: Yang et
+    al., 2022, "Tensor Programs V", table 3); what reads features has as many inputs at any width.
     """
-    inside = name.startswith("blocks.") and parameter.ndim >= 2
-    return BASE_WIDTH / parameter.shape[1] if inside and training.width_rates != NONE else 1.0
+    if training.width_rates == NONE or parameter.ndim < 2:
+        return 1.0
+    if name.startswith("blocks."):
+        return BASE_WIDTH / parameter.shape[1]
+    return BASE_WIDTH * n_tokens / parameter.shape[1] if name == "head.weight" else 1.0
 
 
 def make_schedule(

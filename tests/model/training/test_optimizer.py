@@ -69,8 +69,9 @@ def test_schedule_rises_over_the_warm_up_then_falls_to_near_zero(total: int, fra
     assert schedule.get_last_lr()[0] == pytest.approx(0.0 if cosine else 0.5)
 
 
-def _moved_by_steps(width: int, width_rates: str) -> float:
-    """How far three steps move what the blocks add to their tokens, as a share of what they added before."""
+def _moved_by_steps(width: int, width_rates: str) -> tuple[float, float]:
+    """How far three steps move what the blocks add to their tokens, as a share of what they added before; and the logit
+    that the head, which starts at zero, gives."""
     torch.manual_seed(0)
     model = PatchTST(Architecture(n_features=10, d_model=width, n_layers=2, n_heads=4, d_ff=2 * width))
     generator = torch.Generator().manual_seed(1)
@@ -90,29 +91,35 @@ def _moved_by_steps(width: int, width_rates: str) -> float:
         optimizer.zero_grad()
         functional.binary_cross_entropy_with_logits(model(x_BTF), y_B).backward()
         optimizer.step()
-    return float((added() - before).std() / before.std())
+    logits = model(x_BTF).detach() - model.head.bias.detach()
+    return float((added() - before).std() / before.std()), float(logits.square().mean().sqrt())
 
 
 @pytest.mark.slow
 @pytest.mark.lesson("L48")
 def test_with_rates_by_width_every_width_moves_alike_and_without_them_wide_ones_run_away() -> None:
     """The coordinate check of muP (Yang et al., 2022, appendix D.1)."""
-    alike = [_moved_by_steps(width, "fan_in") for width in (64, 128, 256)]
-    apart = [_moved_by_steps(width, "none") for width in (64, 128, 256)]
+    (alike, logits_alike), (apart, logits_apart) = (
+        zip(*(_moved_by_steps(width, rates) for width in (64, 128, 256)), strict=True) for rates in ("fan_in", "none")
+    )
     assert max(alike) / min(alike) < 1.5
-    assert apart == sorted(apart) and apart[-1] / apart[0] > 2
+    assert list(apart) == sorted(apart) and apart[-1] / apart[0] > 2
     assert alike[0] == pytest.approx(apart[0], rel=0.3)
+    assert logits_alike[0] == pytest.approx(logits_apart[0], rel=0.1)
+    assert logits_apart[-1] / logits_apart[0] > 3 > 2 > logits_alike[-1] / logits_alike[0]
 
 
 @pytest.mark.lesson("L6")
-def test_only_matrices_inside_the_blocks_learn_by_their_inputs(spec: Spec, windows: Windows) -> None:
+def test_matrices_inside_the_blocks_and_the_head_learn_by_their_inputs(spec: Spec, windows: Windows) -> None:
     model = build_model(spec, windows)
     training = Training(learning_rate=0.1, width_rates="fan_in")
     names = {id(p): name for name, p in model.named_parameters()}
     for group in make_optimizer(model, training).param_groups:
         for parameter in group["params"]:
-            inside = names[id(parameter)].startswith("blocks.") and parameter.ndim == 2
-            assert group["lr"] == pytest.approx(0.1 * (64 / parameter.shape[1] if inside else 1.0))
+            name, is_matrix = names[id(parameter)], parameter.ndim == 2
+            inputs = model.architecture.d_model if name == "head.weight" else parameter.shape[-1]
+            by_inputs = is_matrix and (name.startswith("blocks.") or name == "head.weight")
+            assert group["lr"] == pytest.approx(0.1 * (64 / inputs if by_inputs else 1.0)), name
 
 
 @pytest.mark.lesson("L6")
