@@ -34,6 +34,10 @@ class StoreError(InputError):
     """A tracking store, scheduling store or file can't be reached or read."""
 
 
+class LostLeaseError(StoreError):
+    """Another command took over what this one worked on: it stops, and writes nothing more."""
+
+
 class RecordError(PatchscaleError):
     """What MLflow holds of a run is not what was run."""
 

@@ -16,7 +16,7 @@ from search.results.influence import Influence, influence_of, influence_of_study
 from search.results.trial_runs import read_trial, recorded_trials
 from search.study.life_cycle import recorded_studies
 from search.study.study import PLAN, RUN_ID, Study, load_study
-from search.tracking.locks import is_locked
+from search.tracking.lease import is_held
 from search.tracking.reader import find_run, find_runs, matching
 from search.tracking.stores import Stores, open_storage, open_tracking
 from search.tracking.tags import FINISHED, ROLE, RUNNING, STUDY, TRIAL_ROLE
@@ -48,7 +48,7 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
 
 
 def _state(stores: Stores, study: Study) -> dict[str, Any]:
-    running = is_locked(stores, study.plan.study)
+    running = is_held(stores, study.plan.study)
     trials = study.schedule.get_trials(deepcopy=False)
     recorded = recorded_trials(study)
     audit = audit_study(study, running=running, recorded=recorded)

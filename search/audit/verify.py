@@ -85,7 +85,7 @@ def _stale_runs(stores: Stores) -> Finding:
     database = stores.tracking_database
     if database is not None and not database.exists():
         return True, "runs: none yet"
-    from search.tracking.locks import is_locked
+    from search.tracking.lease import is_held
     from search.tracking.reader import find_experiments, find_runs, matching
     from search.tracking.tags import RUNNING, STUDY
 
@@ -96,7 +96,7 @@ def _stale_runs(stores: Stores) -> Finding:
     except PatchscaleError as error:
         return False, f"runs: {error}"
     held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)] for r in running}
-    stale = [run_id[:8] for run_id, names in held.items() if not any(is_locked(stores, name) for name in names)]
+    stale = [run_id[:8] for run_id, names in held.items() if not any(is_held(stores, name) for name in names)]
     if stale:
         named = ", ".join(stale)
         return False, f"runs: {len(stale)} say RUNNING though nobody works on them ({named}); repeat their hpo"

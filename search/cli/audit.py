@@ -28,7 +28,7 @@ def audit(stores: Stores, study: str, as_json: bool) -> None:
     from search.audit.imported import audit_imported, imported_in_words
     from search.audit.text import audit_in_words
     from search.study.study import load_study
-    from search.tracking.locks import is_locked
+    from search.tracking.lease import is_held
     from search.tracking.stores import open_tracking
 
     try:
@@ -39,6 +39,6 @@ def audit(stores: Stores, study: str, as_json: bool) -> None:
             raise
         click.echo(json.dumps(imported, indent=2) if as_json else "\n".join(imported_in_words(imported)))
         sys.exit(1 if imported["missing"] else 0)
-    found = audit_study(opened, running=is_locked(stores, study))
+    found = audit_study(opened, running=is_held(stores, study))
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else "\n".join(audit_in_words(found)))
     sys.exit(1 if found.missing else 0)

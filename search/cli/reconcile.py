@@ -24,11 +24,11 @@ def reconcile(stores: Stores, study: str) -> None:
     from search.study.reconcile import reconcile as repair
     from search.study.restore import NOT_REPAIRED, restore
     from search.study.study import load_study
-    from search.tracking.locks import brief_lock
+    from search.tracking.lease import brief_lease
     from search.tracking.stores import open_tracking
 
     client = open_tracking(stores, migrate=True)
-    with brief_lock(stores, study):
+    with brief_lease(stores, study):
         opened, done = restore(load_study(stores, study, client=client, repair=True))
         done += [*close_stale_launchers(opened.client), *repair(opened)]
         left = list(disagreements(opened.schedule.get_trials(deepcopy=False), recorded_trials(opened), running=False))

@@ -38,11 +38,11 @@ def rollback(stores: Stores, model: str, to: str) -> None:
     number = whole_number("to", to, 1) if to else None
     from search.registry.versions.aliases import roll_back
     from search.registry.versions.versions import find_model
-    from search.tracking.locks import WAIT, registry_lock
+    from search.tracking.lease import WAIT, registry_lease
 
     client = open_tracking(stores)
     find_model(client, model)
-    with registry_lock(stores, model, wait=WAIT):
+    with registry_lease(stores, model, wait=WAIT):
         before, move = roll_back(client, model, number)
     shown = "none" if before is None else f"{before}; patchscale promote brings it back"
     click.echo(f"champion of {model} is now {move.version} again, before: {shown}")

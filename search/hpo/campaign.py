@@ -25,7 +25,7 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
 from search.study.restore import restore
 from search.study.study import Study
-from search.tracking.locks import brief_lock, campaign_lock
+from search.tracking.lease import brief_lease, campaign_lease
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage
 from search.tracking.tags import NOTE
@@ -98,7 +98,7 @@ def run_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence
     cells = plan_campaign(request, budgets, horizons)
     launcher = Launcher.from_environment()
     stores = open_stores(request)
-    with Signals(), campaign_lock(stores, [cell.plan.study for cell in cells]):
+    with Signals(), campaign_lease(stores, [cell.plan.study for cell in cells]):
         studies = queue(stores, cells)
         campaign = Campaign(stores, cells, studies, launched=launcher is not None)
         if launcher is not None:
@@ -126,7 +126,7 @@ def queue(stores: Stores, cells: Sequence[Cell]) -> list[Study]:
     opened: dict[str, Study] = {}
     for cell in sorted(cells, key=lambda cell: cell.plan.study not in existing):
         name = cell.plan.study
-        with brief_lock(stores, name):
+        with brief_lease(stores, name):
             opened[name], restored = restore(open_study(stores, cell.request, cell.plan))
             for line in restored:
                 make_console().print(f"reconciled: {line}", markup=False)

@@ -17,7 +17,7 @@ from search.study.request import HpoRequest
 from search.study.sampler import require_sampler
 from search.study.stored_plan import stored_plan
 from search.study.study import Study, open_or_create_study
-from search.tracking.locks import WAIT, study_lock
+from search.tracking.lease import WAIT, study_lease
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -109,13 +109,14 @@ def work_on(
     launched : bool
         Whether ``mlflow run`` started this process.
     """
-    with Signals() as signals, study_lock(stores, plan.study, wait=WAIT) as lock:
+    with Signals() as signals, study_lease(stores, plan.study, wait=WAIT) as lease:
         study = open_study(stores, request, plan)
         workforce = Workforce(
             stores=stores,
             n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
             device=request.device,
-            lock=lock,
+            lock=lease.handle,
+            lease=lease,
             launched=launched,
             timeout=request.timeout,
         )

@@ -23,7 +23,7 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
 from search.study.study import TARGET_TRIALS
 from search.study.values import NAME_LENGTH, NAME_LETTERS
-from search.tracking.locks import brief_lock
+from search.tracking.lease import brief_lease
 
 FORCED, SOURCE = "imported", "imported.trial"
 DIMENSIONS = ("d_model", "n_layers", "n_heads", "d_ff")
@@ -95,7 +95,7 @@ def queue_continuation(continuation: Continuation) -> list[str]:
     """Make the study, or open it, and queue what it does not hold yet; say what was done and how to go on."""
     request, plan = continuation.request, continuation.plan
     stores = open_stores(request)
-    with brief_lock(stores, plan.study):
+    with brief_lease(stores, plan.study):
         study = open_study(stores, request, plan)
         held = {trial.user_attrs.get(SOURCE) for trial in study.schedule.get_trials(deepcopy=False)}
         new = [(source, params) for source, params in continuation.settings if source not in held]

@@ -86,7 +86,7 @@ def work_on_study(
         If its data are not there, or if trials keep failing.
     """
     study, restored = restore(study)
-    with _open_run(study, launcher, signals) as outcome:
+    with _open_run(study, workforce, launcher, signals) as outcome:
         for line in [*restored, *close_stale_launchers(study.client), *reconcile(study)]:
             console.print(f"reconciled: {line}", markup=False)
         dataset, pooled = study.load_data()
@@ -117,8 +117,13 @@ def work_on_study(
 
 
 @contextmanager
-def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iterator[dict[str, str]]:
-    """Keep the study's run RUNNING inside, and end it as what is given inside says, with its results, outside."""
+def _open_run(
+    study: Study, workforce: Workforce, launcher: Launcher | None, signals: Signals
+) -> Iterator[dict[str, str]]:
+    """Keep the study's run RUNNING inside, and end it as what is given inside says, with its results, outside.
+
+    If another command took the study over, it is left alone: only the launcher ends.
+    """
     study.client.update_run(study.run_id, status="RUNNING")
     outcome = {"status": "KILLED", "state": "interrupted"}
     study.schedule.set_user_attr(STOPPED, "")
@@ -132,14 +137,21 @@ def _open_run(study: Study, launcher: Launcher | None, signals: Signals) -> Iter
         raise
     finally:
         signals.only_note()
-        study.schedule.set_user_attr(WORKED, study.schedule.user_attrs.get(WORKED, 0.0) + time.monotonic() - began)
         try:
-            reconcile(study)
-            close_study(study, outcome["state"])
+            workforce.require_lease()
+            _end_run(study, outcome, time.monotonic() - began)
         finally:
-            RunWriter(study.client, study.run_id).end(outcome["status"], outcome["state"])
             if launcher is not None:
                 launcher.end(outcome["status"], outcome["state"])
+
+
+def _end_run(study: Study, outcome: dict[str, str], seconds: float) -> None:
+    study.schedule.set_user_attr(WORKED, study.schedule.user_attrs.get(WORKED, 0.0) + seconds)
+    try:
+        reconcile(study)
+        close_study(study, outcome["state"])
+    finally:
+        RunWriter(study.client, study.run_id).end(outcome["status"], outcome["state"])
 
 
 def close_study(study: Study, state: str) -> None:

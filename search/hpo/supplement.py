@@ -18,7 +18,7 @@ from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
 from search.study.restore import restore
 from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
-from search.tracking.locks import WAIT, is_locked, study_lock
+from search.tracking.lease import WAIT, is_held, study_lease
 from search.tracking.stores import Stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -88,7 +88,7 @@ def run_supplement(
     """
     n_workers = count_workers(workers, str(choose_device(device).type))
     load_study(stores, name, repair=True)
-    with Signals() as signals, study_lock(stores, name, wait=WAIT) as lock:
+    with Signals() as signals, study_lease(stores, name, wait=WAIT) as lease:
         study, restored = restore(load_study(stores, name, repair=True))
         for line in [*restored, *reconcile(study)]:
             console.print(f"reconciled: {line}", markup=False)
@@ -98,7 +98,7 @@ def run_supplement(
         if not shortfall.missing:
             return 0
         until = queue_shortfall(study, shortfall)
-        workforce = Workforce(stores=stores, n_workers=n_workers, device=device, lock=lock)
+        workforce = Workforce(stores=stores, n_workers=n_workers, device=device, lock=lease.handle, lease=lease)
         ending = work_on_study(study, workforce, console, signals, until=until)
         left = find_shortfall(study, where).missing
     console.print(f"still missing: {_labels(left)}" if left else "nothing is missing any more", markup=False)
@@ -110,7 +110,7 @@ def run_supplement(
 def dry_run_in_words(stores: Stores, name: str, where: Sequence[str]) -> list[str]:
     """Say what :func:`run_supplement` would queue, one line each."""
     study = load_study(stores, name)
-    return shortfall_in_words(study, find_shortfall(study, where, running=is_locked(stores, name)))
+    return shortfall_in_words(study, find_shortfall(study, where, running=is_held(stores, name)))
 
 
 def queue_shortfall(study: Study, shortfall: Shortfall) -> int:

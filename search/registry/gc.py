@@ -15,7 +15,7 @@ from search.results.card import update_card
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study, load_study
 from search.tracking.artifacts import CHECKPOINT, DELETED, checkpoint_bytes, delete_checkpoint
-from search.tracking.locks import brief_lock
+from search.tracking.lease import brief_lease
 from search.tracking.stores import Stores
 from search.tracking.tags import REGISTRATION_ROLE, RUNNING
 
@@ -35,7 +35,7 @@ def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Co
     if dry_run:
         _print_plan(console, losing_checkpoints(study, keep), leftover_states(study))
         return
-    with brief_lock(stores, f"{name}.{REGISTRATION_ROLE}"), brief_lock(stores, name):
+    with brief_lease(stores, f"{name}.{REGISTRATION_ROLE}"), brief_lease(stores, name):
         losing, states = losing_checkpoints(study, keep), leftover_states(study)
         freed = 0
         for trial, size in losing:

@@ -12,7 +12,7 @@ from search.registry.gate.decision import ask_gate, collect_track_record, decide
 from search.registry.gate.gate import unknown_gate
 from search.registry.versions.aliases import CHAMPION, champion_of
 from search.registry.versions.versions import find_version, parse_version, require_tag, version_name
-from search.tracking.locks import WAIT, registry_lock
+from search.tracking.lease import WAIT, registry_lease
 from search.tracking.stores import Stores, open_tracking
 from search.tracking.tags import STUDY, TRIAL_NUMBER
 
@@ -52,7 +52,7 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
     """
     client = open_tracking(stores)
     find_version(client, text)
-    with registry_lock(stores, parse_version(text)[0], wait=WAIT):
+    with registry_lease(stores, parse_version(text)[0], wait=WAIT):
         version = find_version(client, text)
         if CHAMPION in version.aliases:
             console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)

@@ -24,7 +24,7 @@ from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_R
 from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
 from search.study.study import Study
-from search.tracking.locks import WAIT, brief_lock, registry_lock
+from search.tracking.lease import WAIT, brief_lease, registry_lease
 from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
@@ -79,7 +79,7 @@ def register(stores: Stores, name: str, request: RegisterRequest, console: Conso
     tier_memory(study.plan.data.tier)
     best = choose_trial(study, number)
     choose_device(request.device)
-    with brief_lock(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
+    with brief_lease(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
         close_stale(study, REGISTRATION_ROLE)
         run_name = f"register {best.trial.number:03d} {best.spec.architecture.label}"
         with study.start_run(run_name, role=REGISTRATION_ROLE) as writer:
@@ -102,7 +102,7 @@ def _register(
         markup=False,
     )
     store_track_record(client, run_id, track_record)
-    with registry_lock(stores, model, wait=WAIT):
+    with registry_lease(stores, model, wait=WAIT):
         _ensure_model(study)
         gate = ask_gate(stores, client, model, track_record)
         log_gate(client, run_id, gate)

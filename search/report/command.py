@@ -31,7 +31,7 @@ from search.report.statistics.measure import measure
 from search.scaling import Scaling, scaling_of
 from search.study.study import Study
 from search.tracking.artifacts import replace_artifacts
-from search.tracking.locks import brief_lock, store_lock
+from search.tracking.lease import brief_lease, store_lease
 from search.tracking.stores import Stores
 from search.trial.baselines import log_baselines
 
@@ -94,7 +94,7 @@ def write_report(
     say(f"measuring, {n_resamples:,} resamples")
     report = make_report(all_inputs, n_resamples=n_resamples, scaling=_scaling(studies))
     directory = stores.home / "reports" / names[0]
-    with store_lock(stores, f"{names[0]}.{FOLDER}"):
+    with store_lease(stores, f"{names[0]}.{FOLDER}"):
         page = report.write(directory)
         replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
     return page
@@ -144,7 +144,7 @@ def _scaling(studies: Sequence[Study]) -> Scaling | str | None:
 
 def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> StudyInputs:
     """Read the page's own study; baselines that are missing are logged first, as patchscale baselines would."""
-    with brief_lock(stores, f"{study.plan.study}.baselines"):
+    with brief_lease(stores, f"{study.plan.study}.baselines"):
         inputs = read_study_inputs(study)
         require_trials(inputs)
         if not inputs.baselines.names:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import StoreError
+from search.tracking.lease import store_lease
 from search.tracking.location import artifact_folder
-from search.tracking.locks import store_lock
 from search.tracking.reader import find_experiment, find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.stores import Stores
 from search.tracking.tags import ROLE, STUDY, STUDY_ROLE
@@ -63,7 +63,7 @@ def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -
     StoreError
         If it was deleted.
     """
-    with store_lock(stores):
+    with store_lease(stores):
         existing = client.get_experiment_by_name(name)
         if existing is None:
             location = stores.artifact_location

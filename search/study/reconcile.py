@@ -16,11 +16,11 @@ MAX_RETRIES = 2
 FIXED_PARAMS = "fixed_params"
 
 
-def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
+def reconcile(study: Study, alive: Collection[int] = (), gone: Collection[int] = ()) -> list[str]:
     """Close what a crash left open and queue its trials again.
 
-    The caller holds the study's lock, so nothing that is RUNNING is alive but
-    what it names, and what gives signs of life on another machine.
+    The caller holds the study, so nothing that is RUNNING is alive but what it names and, where other machines do
+    not see who holds it, what gives signs of life on one.
 
     Parameters
     ----------
@@ -28,13 +28,15 @@ def reconcile(study: Study, alive: Collection[int] = ()) -> list[str]:
         To repair.
     alive : collection of int
         Numbers of the trials that workers of the caller run.
+    gone : collection of int
+        Numbers of those whose workers it saw end.
 
     Returns
     -------
     list of str
         What was done, one line each; empty if the stores agreed.
     """
-    alive = {*alive, *alive_elsewhere(study.schedule)}
+    alive = {*alive, *alive_elsewhere(study.schedule)} - {*gone}
     trials = study.schedule.get_trials(deepcopy=False)
     running = [t for t in trials if t.state == TrialState.RUNNING and t.number not in alive]
     done = [_close_trial(study, trial) for trial in running]

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 import pandas as pd
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from model.metrics import evaluate
@@ -27,8 +28,8 @@ from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import PatchscaleError, describe_error
 from search.results.attention import ENTROPY
-from search.space.ranks import TRAINING
-from search.study.heartbeat import ask, beating
+from search.study.heartbeat import beating
+from search.study.next_trial import ask, reuse_result, trial_spec
 from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, spec_attributes, start_trial, trial_result
 from search.tracking.artifacts import DISTRIBUTION
@@ -49,8 +50,15 @@ class Pruned(Exception):
     """The trial is not worth going on with."""
 
 
+class Closed(Exception):
+    """Somebody else ended the trial: its run is not ours any more."""
+
+
 class TrialRunner:
     """Run trials of one study in this process.
+
+    Whoever takes a study over ends the trials that it finds RUNNING.  So nothing is written to a run before the
+    schedule has said that its trial is still open; else the trial is left alone, and so is its run.
 
     Parameters
     ----------
@@ -63,7 +71,7 @@ class TrialRunner:
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     report : callable
-        Receives one dictionary an event: started, epoch, finished, reused, pruned, failed, interrupted.
+        Receives one dictionary an event: started, epoch, finished, reused, pruned, failed, interrupted, closed.
     should_stop : callable
         Asked after every epoch.
     """
@@ -88,10 +96,19 @@ class TrialRunner:
 
     def run_next(self) -> None:
         """Ask the schedule for a trial, train it, and tell both stores how it ended."""
-        trial = ask(self.study.schedule, self.space.distributions())
+        self._begin(ask(self.study.schedule, self.space.distributions()))
+
+    def run(self, storage_id: int) -> None:
+        """Do so with the trial of this id in the schedule, which somebody asked for."""
+        self._begin(optuna.Trial(self.study.schedule, storage_id))
+
+    def _begin(self, trial: optuna.Trial) -> None:
         self.report({"event": "started", "number": trial.number})
         with beating(self.study.schedule, trial):
-            self._run(trial)
+            try:
+                self._run(trial)
+            except (Closed, UpdateFinishedTrialError):
+                self.report({"event": "closed", "number": trial.number})
 
     def _run(self, trial: optuna.Trial) -> None:
         record: RunWriter | None = None
@@ -103,15 +120,20 @@ class TrialRunner:
             value = self._train(trial, spec, record)
         except Pruned:
             assert record is not None
+            self._require_open(trial)
             record.interrupt("pruned")
             self.study.training_state(record.run_id).unlink(missing_ok=True)
             self._end(trial, "pruned", TrialState.PRUNED)
         except Interrupted:
             assert record is not None
+            self._require_open(trial)
             record.interrupt()
             trial.set_user_attr("stopped_by", "user")
             self._end(trial, "interrupted", TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            raise
         except Exception as error:
+            self._require_open(trial)
             if record is not None:
                 record.fail(error)
                 self.study.training_state(record.run_id).unlink(missing_ok=True)
@@ -119,6 +141,10 @@ class TrialRunner:
         else:
             self.study.schedule.tell(trial, value)
             self.report({**trial.user_attrs["result"], "event": "finished", "number": trial.number})
+
+    def _require_open(self, trial: optuna.Trial) -> None:
+        if self.study.schedule._storage.get_trial(trial._trial_id).state != TrialState.RUNNING:
+            raise Closed
 
     def _end(self, trial: optuna.Trial, end: str, state: TrialState, **facts: str) -> None:
         """Tell the schedule, then whoever listens, how a trial ended that has no result."""
@@ -129,18 +155,13 @@ class TrialRunner:
 
     def _reuse(self, trial: optuna.Trial, spec: Spec) -> bool:
         """Take over the result of an earlier trial of the same spec, if there is one."""
-        name = spec.hash
-        earlier = next((each for each in self.study.finished() if each.user_attrs.get("spec_hash") == name), None)
-        if earlier is None:
-            return False
-        trial.set_user_attr("end", "reused")
-        trial.set_user_attr("reuses", earlier.number)
-        self.study.schedule.tell(trial, earlier.value)
-        self.report({"event": "reused", "number": trial.number, "earlier": earlier.number})
-        return True
+        event = reuse_result(self.study, trial.number, trial._trial_id, spec.hash)
+        if event is not None:
+            self.report(event)
+        return event is not None
 
     def _spec(self, trial: optuna.Trial) -> Spec:
-        spec = self.study.plan.spec(self.space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
+        spec = trial_spec(self.study, self.space, trial.params)
         for name, value in spec_attributes(spec).items():
             trial.set_user_attr(name, value)
         return spec
@@ -191,11 +212,12 @@ class TrialRunner:
             table = distribution_table(model, windows, self.dataset, windows.rows.validation)
             figures |= crps_figures(table, spec.target.horizon)
         result = trial_result(spec, asdict(evaluation), epochs=trainer.epoch, seconds=trainer.seconds)
-        trial.set_user_attr("result", result)
+        note = evaluation_note(asdict(evaluation), remarks=trial_remarks(figures))
         with TemporaryDirectory() as directory:
             write_artifacts(Path(directory), spec, model, validation, table)
-            note = evaluation_note(asdict(evaluation), remarks=trial_remarks(figures))
-            record.conclude(evaluation, figures, Path(directory), note=note)
+            record.log_files(Path(directory))
+        trial.set_user_attr("result", result)  # refused if the trial is not open any more
+        record.conclude(evaluation, figures, note=note)
         state.unlink(missing_ok=True)
         return evaluation.loss
 
@@ -214,12 +236,12 @@ class TrialRunner:
     def _after_epoch(
         self, trial: optuna.Trial, trainer: Trainer, record: RunWriter, result: EpochResult, state: Path
     ) -> None:
+        trial.report(result.validation.loss, result.epoch)  # refused if the trial is not open any more
         log_epoch(record, result)
         state.parent.mkdir(parents=True, exist_ok=True)
         save_training(state, trainer)
         most = trainer.spec.training.max_epochs
         self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": most})
-        trial.report(result.validation.loss, result.epoch)
         if self.should_stop():
             raise Interrupted
         if "forced" not in trial.user_attrs and trial.should_prune():

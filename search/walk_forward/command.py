@@ -11,7 +11,7 @@ from pipeline.exceptions import PatchscaleError, describe_error
 from search.results.holdout import holdout_in_words
 from search.study.reconcile import close_stale
 from search.study.study import Study
-from search.tracking.locks import study_lock
+from search.tracking.lease import study_lease
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, WALK_FORWARD_ROLE
 from search.walk_forward.load import load_walk_forward
@@ -78,9 +78,9 @@ def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Conso
     device = request.device if n_workers == 1 and subjects[0].spec is not None else "cpu"
     data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0
-    with Signals() as signals, study_lock(stores, f"{study.plan.study}.walkforward") as lock:
+    with Signals() as signals, study_lease(stores, f"{study.plan.study}.walkforward") as lease:
         close_stale(study, WALK_FORWARD_ROLE)
-        workforce = Workforce(stores=stores, n_workers=n_workers, device=request.device, lock=lock)
+        workforce = Workforce(stores=stores, n_workers=n_workers, device=request.device, lock=lease.handle, lease=lease)
         with WalkProgress(console) as progress:
             for subject in subjects:
                 n_failed += not _walk(study, subject, data, request, workforce, progress, signals, console)

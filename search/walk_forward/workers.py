@@ -84,7 +84,7 @@ class JobPool(WorkerPool):
             heard = self.next_event()
             assert heard is not None, "without a time limit something is heard"
             worker, event = heard
-            if event != {"event": "ready"} and worker in working:
+            if (event is None or event["event"] != "ready") and worker in working:
                 job = working.pop(worker)
                 outcome = self._outcome(worker, job, event)
                 give(worker)

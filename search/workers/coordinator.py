@@ -1,4 +1,4 @@
-"""The coordinator: hands out one trial at a time to worker processes until the target is met."""
+"""The coordinator: the one that asks for trials and hands them out until the target is met, wherever they run."""
 
 from __future__ import annotations
 
@@ -10,50 +10,69 @@ from collections.abc import Collection
 from types import FrameType
 
 from pipeline.exceptions import StudyError
+from search.study.next_trial import NextTrial, Proposer
 from search.study.reconcile import reconcile
 from search.study.study import Study
-from search.workers.pool import Event, Worker, WorkerPool, Workforce
+from search.workers.engine import DONE, GONE, Engine, Event, Hand
+from search.workers.local import LocalEngine
+from search.workers.pool import Workforce
 from search.workers.progress import StudyProgress
 from search.workers.signals import handled_by
-from search.workers.worker import RUN, STOP
+from search.workers.single_thread import single_thread
 
 SAME_ERRORS_IN_A_ROW = 3
 ERRORS_IN_A_ROW = 10
 SECOND_SIGNAL_AFTER_SECONDS = 2.0
 POLL_SECONDS = 0.5
+LEASE_SECONDS = 5.0
+"""How often the lease is looked at while hands work."""
 
 
 class Coordinator:
     """Run a study's remaining trials.
 
+    It alone asks the schedule, so it knows which trials run: no more are handed out than are missing, and none whose
+    spec is finished or at work.
+
     Parameters
     ----------
     study : Study
-        Open, and locked by the caller.
+        Open, and held by the caller.
     workforce : Workforce
         Who works, and how long.
     progress : StudyProgress
         Shows events.
     until : int, optional
         Finished trials at which to stop; the study's target if None.
+    engine : Engine, optional
+        Where trials run; worker processes of this machine if None.
     """
 
     def __init__(
-        self, study: Study, workforce: Workforce, progress: StudyProgress, *, until: int | None = None
+        self,
+        study: Study,
+        workforce: Workforce,
+        progress: StudyProgress,
+        *,
+        until: int | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.study, self.workforce, self.progress = study, workforce, progress
         self.until = study.target_trials if until is None else until
-        name = study.plan.study
-        self.pool = WorkerPool("search.workers.worker", name, workforce, f"{name}.log")
-        self._busy: dict[Worker, int | None] = {}
-        """Workers that were given a trial which has not ended, each with its number as soon as it has said it."""
-        self._ready: list[Worker] = []
+        self.engine = LocalEngine(study.plan.study, workforce) if engine is None else engine
+        self._proposer = Proposer(study)
+        self._busy: dict[Hand, NextTrial] = {}
+        """Hands with a trial that has not ended."""
+        self._ready: dict[Hand, str] = {}
+        """Hands without one, with the name of their machine."""
+        self._hosts: dict[Hand, str] = {}
+        self._twins: list[NextTrial] = []
+        """Trials whose spec is at work in another: they take over its result, or run if it has none."""
         self.finished = len(study.finished())
         self.stopped_by: int | None = None
         self.timed_out = False
         self._deadline = None if workforce.timeout is None else time.monotonic() + workforce.timeout
-        self._stopped_at = 0.0
-        self._lost_trial = False
+        self._stopped_at = self._looked_at = 0.0
         self._errors: list[str] = []
         self._parent = os.getppid() if workforce.launched else None
 
@@ -69,86 +88,113 @@ class Coordinator:
         ------
         StudyError
             If three trials in a row end with the same error.
+        LostLeaseError
+            If another command took the study over.
         """
-        with handled_by(self._on_signal), self.pool:
+        with handled_by(self._on_signal), single_thread(), self.engine:
             while self._remaining() > 0 and self.stopped_by is None:
-                self._run_workers()
+                self._run_hands()
                 self._repair()
         return self._remaining() <= 0
 
-    def _run_workers(self) -> None:
+    def _run_hands(self) -> None:
         self._start()
-        while self.pool.workers:
+        while self.engine.hands:
             self._notice_end()
-            heard = self.pool.next_event(POLL_SECONDS)
-            if heard is None:
-                continue
-            worker, event = heard
-            if event is None:
-                self._on_exit(worker)
-            else:
-                self._on_event(worker, event)
-            self._recover_lost_trial()
-            self._hand_out()
-            self._start()
+            self._keep_lease()
+            for hand, event in self.engine.events(POLL_SECONDS):
+                self._on_event(hand, event)
+                self._hand_out()
+                self._start()
 
-    def _repair(self, alive: Collection[int] = ()) -> None:
-        for line in reconcile(self.study, alive=alive):
+    def _repair(self, *gone: int) -> None:
+        """Close and queue again what runs in no hand, and will not."""
+        self.workforce.require_lease()
+        for line in reconcile(self.study, alive=self._at_work(), gone=gone):
             self.progress.say(line)
         self.finished = self.progress.finished = len(self.study.finished())
+
+    def _at_work(self) -> Collection[int]:
+        return {each.number for each in (*self._busy.values(), *self._twins)}
 
     def _remaining(self) -> int:
         return self.until - self.finished
 
     def _start(self) -> None:
-        while self.stopped_by is None and len(self.pool.workers) < min(self.workforce.n_workers, self._remaining()):
-            self.pool.start()
+        wanted = min(self.workforce.n_workers, self._remaining()) - len(self.engine.hands)
+        if self.stopped_by is None and wanted > 0:
+            self.engine.start(wanted)
 
-    def _on_event(self, worker: Worker, event: Event) -> None:
+    def _on_event(self, hand: Hand, event: Event) -> None:
         kind = event["event"]
+        if kind in GONE:
+            self._on_exit(hand, event)
+            return
         self.progress.event(event)
-        if kind == "started":
-            self._busy[worker] = event["number"]
-        if kind in ("finished", "reused", "pruned", "failed", "interrupted"):
-            self._busy.pop(worker, None)
+        if kind == "ready":
+            self._hosts[hand] = self._ready[hand] = event["host"]
+        if kind in (*DONE, "interrupted"):
+            self._busy.pop(hand, None)
         if kind == "finished":
             self.finished += 1
             self._errors.clear()
         if kind == "failed":
             self._count_error(event["error"])
-        if kind in ("ready", "finished", "reused", "pruned", "failed"):
-            self._ready.append(worker)
+        if kind in DONE:
+            self._ready[hand] = self._hosts[hand]
 
     def _hand_out(self) -> None:
-        """Give trials to idle workers, one after the other has said which it got.
-
-        Two that ask at the same moment can be given the same queued trial:
-        SQLite has no row locks.
-        """
-        while self._ready and None not in self._busy.values():
-            worker = self._ready.pop(0)
-            if self.stopped_by is None and len(self._busy) < self._remaining():
-                self._busy[worker] = None
-                worker.order(RUN)
+        """Give each hand that is free a trial, or let it go if there is none for it."""
+        while self._ready:
+            hand, host = next(iter(self._ready.items()))
+            del self._ready[hand]
+            found = self._next(host)
+            if found is None:
+                self.engine.dismiss(hand)
             else:
-                worker.order(STOP)
+                self._busy[hand] = found
+                self.engine.run(hand, found.storage_id)
 
-    def _on_exit(self, worker: Worker) -> None:
-        self._ready = [other for other in self._ready if other is not worker]
-        code, busy, log = worker.process.returncode, worker in self._busy, self.pool.log_path
-        self._busy.pop(worker, None)
-        if (code == 0 and not busy) or self.stopped_by is not None:
+    def _next(self, host: str) -> NextTrial | None:
+        """Take a trial to run on this machine; None if as many run as are missing."""
+        self._settle_twins()
+        while self.stopped_by is None and len(self._busy) < self._remaining():
+            self.workforce.require_lease()
+            specs = {each.spec_hash for each in self._busy.values()}
+            free = next((twin for twin in self._twins if twin.spec_hash not in specs), None)
+            if free is not None:
+                self._twins.remove(free)
+                self._proposer.move(free, host)
+                return free
+            found = self._proposer.ask(host)
+            if self._reuse(found):
+                continue
+            if found.spec_hash is None or found.spec_hash not in specs:
+                return found
+            self._twins.append(found)
+        return None
+
+    def _settle_twins(self) -> None:
+        """Give trials that waited for another of the same spec its result, if that has one now."""
+        self._twins = [twin for twin in self._twins if not self._reuse(twin)]
+
+    def _reuse(self, trial: NextTrial) -> bool:
+        event = self._proposer.reuse(trial)
+        if event is not None:
+            self.progress.event(event)
+        return event is not None
+
+    def _on_exit(self, hand: Hand, event: Event) -> None:
+        """Queue the trial of a hand that is gone again."""
+        self._ready.pop(hand, None)
+        self._hosts.pop(hand, None)
+        lost = self._busy.pop(hand, None)
+        if (event["event"] == "left" and lost is None) or self.stopped_by is not None:
             return
-        self.progress.say(f"a worker ended unasked with exit code {code}; its messages are in {log}")
-        self._lost_trial = self._lost_trial or busy
-        self._count_error(f"worker exit code {code}, see {log}")
-
-    def _recover_lost_trial(self) -> None:
-        """Queue the trial of a dead worker again, once every living worker has said which trial it runs."""
-        alive = [number for number in self._busy.values() if number is not None]
-        if self._lost_trial and len(alive) == len(self._busy):
-            self._lost_trial = False
-            self._repair(alive)
+        self.progress.say(f"a worker ended unasked: {event['error']}")
+        if lost is not None:
+            self._repair(lost.number)
+        self._count_error(event["error"])
 
     def _count_error(self, error: str) -> None:
         self._errors.append(re.sub(r"[0-9a-f]{8,}|[\d.]+(e[+-]?\d+)?", "#", error))
@@ -164,12 +210,16 @@ class Coordinator:
             self._stop(number)
             self.progress.say("stopping after the current epochs; once more stops at once")
         elif time.monotonic() - self._stopped_at > SECOND_SIGNAL_AFTER_SECONDS:
-            self.pool.kill()
+            self.engine.kill()
 
     def _stop(self, number: int) -> None:
         self.stopped_by, self._stopped_at = number, time.monotonic()
-        for worker in self.pool.workers:
-            worker.order(STOP)
+        self.engine.stop()
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self._looked_at > LEASE_SECONDS:
+            self.workforce.require_lease()
+            self._looked_at = time.monotonic()
 
     def _notice_end(self) -> None:
         """Stop when the ``mlflow run`` that started us is gone, or the time is up."""

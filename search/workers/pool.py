@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from search.tracking.lease import Lease
 from search.tracking.stores import Stores
 
 LAUNCHER_VARIABLES = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_URI")
@@ -33,9 +34,11 @@ class Workforce:
         Processes, one thread each: on a CPU that is faster than threads in one.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
-    lock : int
+    lock : int, optional
         File descriptor of the lock that the caller holds. Workers hold it too: what is RUNNING after it is free is
-        stale.
+        stale. None if a server holds it.
+    lease : Lease, optional
+        That the caller holds, of which ``lock`` is.
     launched : bool
         Whether ``mlflow run`` started this process, so that its end is ours.
     timeout : float, optional
@@ -45,9 +48,21 @@ class Workforce:
     stores: Stores
     n_workers: int
     device: str
-    lock: int
+    lock: int | None
+    lease: Lease | None = None
     launched: bool = False
     timeout: float | None = None
+
+    def require_lease(self) -> None:
+        """Make sure that the caller still holds what is worked on, if that is known.
+
+        Raises
+        ------
+        LostLeaseError
+            If another command took it over.
+        """
+        if self.lease is not None:
+            self.lease.require()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +125,7 @@ class WorkerPool:
                 stderr=log,
                 encoding="utf-8",
                 env={**kept, **OWN_VARIABLES, "PYTHONPATH": packages},
-                pass_fds=(self.workforce.lock,),
+                pass_fds=() if self.workforce.lock is None else (self.workforce.lock,),
                 start_new_session=True,
             )
         worker = Worker(process)

@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from search.study.study import Study
 
 RUN, STOP = "run", "stop"
+"""Orders: the first is a field, whose value is a trial's id in the schedule."""
 
 
 class Orders:
@@ -85,7 +87,7 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
     tracking_uri, storage_uri, home, study_name, device = arguments
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
     do = prepare(load_study(stores, study_name), device, orders)
-    orders.report({"event": "ready"})
+    orders.report({"event": "ready", "host": socket.gethostname()})
     while (order := orders.take()) != STOP:
         do(order)
         if orders.stop.is_set():
@@ -99,7 +101,7 @@ def _run_trials(study: Study, device: str, orders: Orders) -> Callable[[Any], No
     runner = TrialRunner(
         study, dataset, pooled=pooled, device=device, report=orders.report, should_stop=orders.stop.is_set
     )
-    return lambda order: runner.run_next()
+    return lambda order: runner.run(order[RUN])
 
 
 if __name__ == "__main__":

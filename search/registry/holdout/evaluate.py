@@ -19,7 +19,7 @@ from search.results.holdout import count_openings, count_version_openings, recor
 from search.study.reconcile import close_stale
 from search.study.study import Study, load_study
 from search.tracking.artifacts import read_artifact
-from search.tracking.locks import WAIT, registry_lock
+from search.tracking.lease import WAIT, registry_lease
 from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_tracking
@@ -49,7 +49,7 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
     client = open_tracking(stores)
     version = find_version(client, text)
     study = load_study(stores, require_tag(version, STUDY), client=client)
-    with registry_lock(stores, parse_version(text)[0], wait=WAIT):
+    with registry_lease(stores, parse_version(text)[0], wait=WAIT):
         close_stale(study, TEST_ROLE)
         earlier = _earlier(study, version)
         if earlier is not None and not again:

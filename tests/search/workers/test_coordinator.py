@@ -1,52 +1,169 @@
-import subprocess
-import sys
+from collections import deque
 
 import pytest
 from optuna.trial import TrialState
 
-from pipeline.exceptions import StudyError
-from search.space.ranks import SearchSpace
+from pipeline.exceptions import LostLeaseError, StudyError
+from search.study.heartbeat import HOST
 from search.study.study import open_or_create_study
+from search.tracking.lease import Lease
+from search.trial.runner import TrialRunner
 from search.workers.coordinator import SAME_ERRORS_IN_A_ROW, Coordinator
-from search.workers.pool import Worker, Workforce
+from search.workers.pool import Workforce
 from search.workers.progress import StudyProgress, make_console
 
 
+class PlayedEngine:
+    """Hands in this process: each begins its trial when it is given one, and ends it when it is its turn.
+
+    ``lose`` numbers the trials with which a hand is lost, ``told`` what it was asked for.
+    """
+
+    def __init__(self, study, dataset, lose=()):
+        self.study, self.dataset, self.lose = study, dataset, set(lose)
+        self.hands, self.running, self.said, self.told, self.most = [], {}, deque(), [], 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *cause):
+        self.hands.clear()
+
+    def start(self, count):
+        for _ in range(count):
+            hand = object()
+            self.hands.append(hand)
+            self.said.append((hand, {"event": "ready", "host": f"host-{len(self.told) % 2}"}))
+            self.told.append("start")
+
+    def run(self, hand, trial):
+        assert hand not in self.running, "a hand runs one trial at a time"
+        self.running[hand] = trial
+        self.most = max(self.most, len(self.running))
+        self.told.append(trial)
+
+    def dismiss(self, hand):
+        self.hands.remove(hand)
+        self.said.append((hand, {"event": "left", "error": ""}))
+
+    def events(self, timeout):
+        if not self.said and self.running:
+            hand, storage_id = next(iter(self.running.items()))
+            del self.running[hand]
+            number = self.study.schedule._storage.get_trial(storage_id).number
+            if number in self.lose:
+                self.hands.remove(hand)
+                return [(hand, {"event": "lost", "error": f"trial {number} took its hand with it"})]
+            TrialRunner(
+                self.study,
+                self.dataset,
+                device="cpu",
+                report=lambda event: self.said.append((hand, event)),
+                should_stop=lambda: False,
+            ).run(storage_id)
+        return [self.said.popleft()] if self.said else []
+
+    def stop(self):
+        self.told.append("stop")
+
+    def kill(self):
+        self.told.append("kill")
+
+
 @pytest.fixture
-def coordinator(stores, planned):
+def study(stores, planned):
     plan, _, root = planned
-    study = open_or_create_study(stores, plan, trials=8, data_root=root)
-    progress = StudyProgress(make_console(), finished=0, target=8)
-    return Coordinator(study, Workforce(stores=stores, n_workers=2, device="cpu", lock=0), progress)
+    return open_or_create_study(stores, plan, trials=8, data_root=root)
 
 
 @pytest.fixture
-def process():
-    dead = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE, text=True)
-    dead.communicate()
-    return dead
+def make(study, stores, planned):
+    def coordinator(n_workers=2, lease=None, until=None, **played):
+        workforce = Workforce(stores=stores, n_workers=n_workers, device="cpu", lock=0, lease=lease)
+        progress = StudyProgress(make_console(), finished=0, target=8)
+        engine = PlayedEngine(study, planned[1], **played)
+        return Coordinator(study, workforce, progress, until=until, engine=engine)
+
+    return coordinator
 
 
-def test_a_worker_killed_before_it_said_which_trial_it_runs_loses_none(coordinator, process):
-    distributions = SearchSpace(coordinator.study.plan.grid()).distributions()
-    lost, living = (coordinator.study.schedule.ask(distributions) for _ in range(2))
-    dead, other = Worker(process), Worker(process)
-    coordinator._busy = {dead: None, other: None}
-    coordinator._on_exit(dead)
-    coordinator._recover_lost_trial()
-    states = [t.state for t in coordinator.study.schedule.trials[:2]]
-    assert states == [TrialState.RUNNING, TrialState.RUNNING]
-    coordinator._busy[other] = living.number
-    coordinator._recover_lost_trial()
-    trials = coordinator.study.schedule.trials
-    assert [t.state for t in trials[:2]] == [TrialState.FAIL, TrialState.RUNNING]
-    assert [t.user_attrs["retry_of"] for t in trials if "retry_of" in t.user_attrs] == [lost.number]
+@pytest.fixture
+def coordinator(make):
+    return make()
 
 
-def test_it_can_stop_before_the_target(coordinator):
-    shorter = Coordinator(coordinator.study, coordinator.workforce, coordinator.progress, until=0)
-    assert shorter.run()
-    assert coordinator._remaining() == 8
+def states(study):
+    return [trial.state for trial in study.schedule.trials]
+
+
+@pytest.mark.lesson("L29")
+def test_a_hand_that_is_lost_loses_no_trial_and_the_others_are_left_alone(make, study):
+    lost = make(lose=[1], n_workers=3)
+    assert lost.run()
+    assert len(study.finished()) == 8 == states(study).count(TrialState.COMPLETE)
+    assert states(study)[1] == TrialState.FAIL and TrialState.RUNNING not in states(study)
+    retries = [t for t in study.schedule.trials if t.user_attrs.get("retry_of") == 1]
+    assert [(t.state, t.user_attrs["forced"]) for t in retries] == [(TrialState.COMPLETE, "extreme")]
+    assert sum("interrupted" in t.user_attrs.get("end", "") for t in study.schedule.trials) == 1
+
+
+@pytest.mark.parametrize("n_workers", [1, 3, 8, 20])
+def test_no_more_trials_run_than_are_missing(make, study, n_workers):
+    worked = make(n_workers=n_workers)
+    assert worked.run()
+    assert len(study.finished()) == len(study.schedule.trials) == 8
+    assert worked.engine.most <= min(n_workers, 8)
+    assert worked.run() and len(study.schedule.trials) == 8, "there is nothing left to do"
+
+
+@pytest.mark.lesson("L31")
+@pytest.mark.parametrize("n_workers", [1, 2, 5])
+def test_a_spec_that_is_at_work_is_not_handed_out_again(make, study, n_workers):
+    queued = study.schedule.trials[0].system_attrs["fixed_params"]
+    for _ in range(2):
+        study.schedule.enqueue_trial(queued, user_attrs={"forced": "twin"})
+    worked = make(n_workers=n_workers, until=6)
+    assert worked.run()
+    specs = [t.user_attrs["spec_hash"] for t in study.finished()]
+    assert len(specs) == len(set(specs)) == 6
+    again = [t for t in study.schedule.trials if t.user_attrs.get("forced") == "twin" and t.state.is_finished()]
+    assert all(t.user_attrs["reuses"] == 0 and t.value == study.finished()[0].value for t in again)
+
+
+@pytest.mark.lesson("L31")
+def test_a_twin_runs_itself_when_the_other_has_no_result(make, study):
+    first = study.schedule.trials[0]
+    study.schedule._storage.set_trial_user_attr(first._trial_id, "retries", 2)
+    params = first.system_attrs["fixed_params"]
+    twin = study.schedule.trials[1]
+    study.schedule._storage.set_trial_system_attr(twin._trial_id, "fixed_params", params)
+    worked = make(lose=[0], until=1)
+    assert worked.run()
+    (finished,) = study.finished()
+    assert finished.number == 1 and states(study)[0] == TrialState.FAIL
+    assert finished.user_attrs[HOST]
+
+
+def test_a_trial_says_where_it_runs_from_the_first_moment(make, study):
+    worked = make(n_workers=1, until=7)
+    written = study.schedule._storage._backend
+
+    def check(function):
+        def look(*arguments, **names):
+            running = [t for t in written.get_all_trials(study.schedule._study_id) if t.state == TrialState.RUNNING]
+            assert all(t.user_attrs.get(HOST) for t in running)
+            return function(*arguments, **names)
+
+        return look
+
+    for name in ("set_trial_state_values", "_set_trial_param", "set_trial_user_attr"):
+        setattr(written, name, check(getattr(written, name)))
+    assert worked.run()
+
+
+def test_it_can_stop_before_the_target(make):
+    assert make(until=0).run()
+    assert make()._remaining() == 8
 
 
 def test_errors_are_alike_whatever_their_numbers(coordinator):
@@ -58,11 +175,12 @@ def test_errors_are_alike_whatever_their_numbers(coordinator):
         coordinator._count_error("TrainingError: loss must be finite, got nan at step 7 with learning rate 1.5e-3")
 
 
-def test_workers_ask_one_after_the_other(coordinator, process):
-    first, second = Worker(process), Worker(process)
-    coordinator._ready = [first, second]
-    coordinator._hand_out()
-    assert list(coordinator._busy) == [first]
-    coordinator._on_event(first, {"event": "started", "number": 0})
-    coordinator._hand_out()
-    assert second in coordinator._busy
+@pytest.mark.lesson("L40")
+def test_nothing_is_asked_for_once_another_command_has_the_study(make, study, monkeypatch):
+    def lost(lease):
+        raise LostLeaseError("taken over")
+
+    monkeypatch.setattr(Lease, "require", lost)
+    with pytest.raises(LostLeaseError):
+        make(lease=Lease()).run()
+    assert states(study) == [TrialState.WAITING] * 6

@@ -1,0 +1,261 @@
+"""Locks of a PostgreSQL server: held by a session of its own, seen from every machine, and freed with it.
+
+Who holds one stands in the session's ``application_name``, which every role may read in ``pg_stat_activity`` and which
+goes with the session: a table of holders would outlive them, and would have to be made by somebody who may.  The server
+is told to ask for signs of life of the connection, so that a power cut frees the lock within a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pipeline.exceptions import LostLeaseError, StoreError, describe_error
+from search.tracking.locks import BRIEF, WAIT, Holder, acquire
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+POSTGRESQL = "postgresql"
+LONGEST_NAME = 63
+"""Letters of a name that PostgreSQL keeps."""
+LONG = "long"
+CONNECT_SECONDS = 10
+RECONNECT_SECONDS = 1.0
+NAMED = re.compile(rf"patchscale (\d+)@(\S*) ([0-9a-f]+) ({BRIEF}|{LONG})")
+SETTINGS = {
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "50000",
+    "idle_session_timeout": "0",
+    "statement_timeout": "0",
+}
+"""Of the session: a holder whose machine is gone is noticed after 50 seconds, one that waits is not thrown out."""
+SETTLE = f"""
+SELECT set_config(name, value, false) FROM (VALUES {", ".join(map(str, SETTINGS.items()))}) AS wanted (name, value)
+WHERE EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = wanted.name)
+"""
+DRIVERS = ("psycopg", "psycopg2")
+"""Of which the parameters are known that bound the time of connecting and notice a server that is gone."""
+CLIENT = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+HOLDERS = """
+SELECT (held.classid::bigint << 32) | held.objid::bigint, session.application_name
+FROM pg_locks AS held LEFT JOIN pg_stat_activity AS session USING (pid)
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+class AdvisoryLock:
+    """Names that one session of a PostgreSQL server holds.
+
+    Parameters
+    ----------
+    uri : str
+        Of the database.
+    names : mapping
+        What is held, each with how a message calls it: see :func:`search.tracking.locks.owned`.
+    brief : bool
+        Whether others wait for it.
+    """
+
+    def __init__(self, uri: str, names: Mapping[str, str], *, brief: bool) -> None:
+        self._uri, self._names, self._brief = uri, names, brief
+        self._connection: Connection | None = None
+
+    def take(self, wait: float) -> None:
+        """Take every name, as soon as brief holders are done.
+
+        Raises
+        ------
+        StoreError
+            If one is held for long, or the server can't be reached.
+        """
+        self._connection = connect(self._uri)
+        self._introduce()
+        for name, what in self._names.items():
+            acquire(partial(self._try, name), partial(self._holder, name), what, wait)
+
+    def require(self) -> None:
+        """Make sure that the names are still held; where the server ended the session, take them again.
+
+        Raises
+        ------
+        LostLeaseError
+            If somebody else took one meanwhile.
+        StoreError
+            If the server can't be reached for ten minutes.
+        """
+        if self._connection is not None and _answers(self._connection):
+            return
+        self.free()
+        self._connection = _reconnect(self._uri)
+        self._introduce()
+        for name, what in self._names.items():
+            if not self._try(name):
+                raise LostLeaseError(
+                    f"a study is worked on by one command at a time, got {what} {self._holder(name)}, which took it "
+                    "over while this one had no connection; this command stops and leaves it alone"
+                )
+
+    def free(self) -> None:
+        """Give the names up, with the session."""
+        if self._connection is not None:
+            _close(self._connection)
+            self._connection = None
+
+    def _introduce(self) -> None:
+        """Say who holds what is taken next, by the server's clock."""
+        (now,) = self._ask("SELECT extract(epoch FROM clock_timestamp())::bigint")[0]
+        self._ask("SELECT set_config('application_name', :name, false)", name=application_name(int(now), self._brief))
+
+    def _try(self, name: str) -> bool:
+        return bool(self._ask("SELECT pg_try_advisory_lock(:key)", key=key_of(name))[0][0])
+
+    def _holder(self, name: str) -> Holder:
+        assert self._connection is not None
+        return holders_on(self._connection, [name]).get(name, Holder(brief=True))
+
+    def _ask(self, query: str, **values: Any) -> Sequence[Any]:
+        assert self._connection is not None
+        return _ask(self._connection, query, **values)
+
+
+def read_holders(uri: str, names: Iterable[str]) -> dict[str, Holder]:
+    """Who holds which of these names; those that are free are left out.
+
+    Raises
+    ------
+    StoreError
+        If the server can't be reached.
+    """
+    connection = connect(uri)
+    try:
+        return holders_on(connection, names)
+    finally:
+        _close(connection)
+
+
+def holders_on(connection: Connection, names: Iterable[str]) -> dict[str, Holder]:
+    """Say the same, asked by a session that is there."""
+    held = {int(key): read_name(name or "") for key, name in _ask(connection, HOLDERS)}
+    return {name: held[key_of(name)] for name in names if key_of(name) in held}
+
+
+def key_of(name: str) -> int:
+    """Key of a name: PostgreSQL's advisory locks are whole numbers of 64 bits.
+
+    Examples
+    --------
+    >>> key_of("SPY-2M-h1")
+    6139103393393093236
+    """
+    return int.from_bytes(hashlib.sha256(f"patchscale:{name}".encode()).digest()[:8], signed=True)
+
+
+def application_name(since: int, brief: bool) -> str:
+    """Name of a session, from which :func:`read_name` reads its holder.
+
+    Examples
+    --------
+    >>> read_name(application_name(1764152229, True)).since
+    1764152229
+    """
+    before, after = f"patchscale {os.getpid()}@", f" {since:x} {BRIEF if brief else LONG}"
+    return f"{before}{socket.gethostname()[: LONGEST_NAME - len(before) - len(after)]}{after}"
+
+
+def read_name(name: str) -> Holder:
+    """Read who a session says it is; nothing is known of one that says it otherwise.
+
+    Examples
+    --------
+    >>> str(read_name("patchscale 12@east 6926f0e5 long")), str(read_name("psql"))
+    ('12 on east since 2025-11-26 12:24:37 UTC', 'unknown')
+    """
+    found = NAMED.fullmatch(name)
+    if found is None:
+        return Holder()
+    pid, host, since, kind = found.groups()
+    return Holder(pid=pid, host=host, since=int(since, 16), brief=kind == BRIEF)
+
+
+def connect(uri: str) -> Connection:
+    """Open a session of its own, that the server gives up once this machine is gone.
+
+    Raises
+    ------
+    StoreError
+        If the server can't be reached.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        engine = create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        known = CLIENT if engine.dialect.driver in DRIVERS else {}
+        if known:
+            engine = create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=known)
+        connection = engine.connect()
+        _ask(connection, SETTLE)
+        return connection
+    except (SQLAlchemyError, ImportError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreError(
+            f"storage must be a store that can be reached, got {describe_error(cause)}; check it"
+        ) from None
+
+
+def _reconnect(uri: str) -> Connection:
+    """Open the session again, as soon as the server is there."""
+    return _patiently(lambda: connect(uri))
+
+
+def _patiently(open_it: Callable[[], Connection]) -> Connection:
+    started, said = time.monotonic(), False
+    while True:
+        try:
+            return open_it()
+        except StoreError as error:
+            if time.monotonic() - started > WAIT:
+                raise
+            if not said:
+                print(f"note: {error}; waiting for it", file=sys.stderr, flush=True)
+                said = True
+            time.sleep(RECONNECT_SECONDS)
+
+
+def _answers(connection: Connection) -> bool:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        _ask(connection, "SELECT 1")
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def _ask(connection: Connection, query: str, **values: Any) -> Sequence[Any]:
+    from sqlalchemy import text
+
+    return connection.execute(text(query), values).all()
+
+
+def _close(connection: Connection) -> None:
+    connection.invalidate()
+    connection.close()
