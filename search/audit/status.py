@@ -16,7 +16,8 @@ from search.results.influence import Influence, influence_of, influence_of_study
 from search.results.trial_runs import read_trial, recorded_trials
 from search.study.life_cycle import recorded_studies
 from search.study.study import PLAN, RUN_ID, Study, load_study
-from search.tracking.lease import is_held
+from search.tracking.lease import holders, is_seen_everywhere
+from search.tracking.locks import Holder
 from search.tracking.reader import find_run, find_runs, matching
 from search.tracking.stores import Stores, open_storage, open_tracking
 from search.tracking.tags import FINISHED, ROLE, RUNNING, STUDY, TRIAL_ROLE
@@ -37,18 +38,19 @@ def study_states(stores: Stores) -> list[dict[str, Any]]:
     client, storage = open_tracking(stores), open_storage(stores)
     recorded = recorded_studies(client)
     names = sorted(s.study_name for s in optuna.get_all_study_summaries(storage) if {PLAN, RUN_ID} <= set(s.user_attrs))
-    states = []
+    held, states = holders(stores, names), []
     for name in names:
         try:
-            states.append(_state(stores, load_study(stores, name, client=client, storage=storage)))
+            study = load_study(stores, name, client=client, storage=storage)
+            states.append(_state(study, held.get(name), everywhere=is_seen_everywhere(stores)))
         except PatchscaleError as error:
             states.append({"study": name, "state": "unreadable", "reason": str(error), "issues": [str(error)]})
     lost = [_without_schedule(client, run) for name, run in sorted(recorded.items()) if name not in names]
     return states + lost + legacy_states(client)
 
 
-def _state(stores: Stores, study: Study) -> dict[str, Any]:
-    running = is_held(stores, study.plan.study)
+def _state(study: Study, holder: Holder | None, *, everywhere: bool) -> dict[str, Any]:
+    running = holder is not None
     trials = study.schedule.get_trials(deepcopy=False)
     recorded = recorded_trials(study)
     audit = audit_study(study, running=running, recorded=recorded)
@@ -66,6 +68,7 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
         "finished": audit.finished,
         "target": audit.target,
         **_progress(audit, trials, running=running, stopped=study.schedule.user_attrs.get(STOPPED)),
+        **({} if holder is None else {"held_by": str(holder), "host": holder.host}),
         "workers": workers,
         "seconds_left": seconds_left(finished, audit.target - audit.finished, workers),
         "failed": audit.failed,
@@ -75,7 +78,7 @@ def _state(stores: Stores, study: Study) -> dict[str, Any]:
         "base_rate_loss": result.get("base_rate_loss"),
         "best_skill": result.get("skill"),
         "best_roc_auc": result.get("roc_auc"),
-        "issues": issues_in_words(audit) + _left_running(study, trials, running=running),
+        "issues": issues_in_words(audit) + _left_running(study, trials, running, everywhere),
         **_said(influence_of_study(study, recorded)),
         "record_schema": study.record_schema,
         "run_id": study.run_id,
@@ -135,10 +138,13 @@ def seconds_left(finished: list[FrozenTrial], remaining: int, workers: int) -> f
     return max(remaining, 0) * median(seconds) / workers if seconds and workers else None
 
 
-def _left_running(study: Study, trials: list[FrozenTrial], *, running: bool) -> list[str]:
-    """Notice a run that a crash left RUNNING; from here, it could also be at work on another machine."""
+def _left_running(study: Study, trials: list[FrozenTrial], running: bool, everywhere: bool) -> list[str]:
+    """Notice a run that a crash left RUNNING.
+
+    Where a lease is not seen from everywhere, it could also be at work on another machine.
+    """
     tried = any(trial.state != TrialState.WAITING for trial in trials)
     run = find_run(study.client, study.run_id)
     if running or not tried or run is None or run.info.status != RUNNING:
         return []
-    return ["says RUNNING, but no command on this machine works on it: repeat its hpo"]
+    return [f"says RUNNING, but no command{'' if everywhere else ' on this machine'} works on it: repeat its hpo"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -103,9 +104,13 @@ def state_in_words(state: dict[str, Any]) -> str:
     'running, 1 h 7 min left'
     >>> state_in_words({"state": "stopped", "stopped_by": "timeout", "finished": 31, "target": 50})
     'stopped by timeout, 31/50'
+    >>> state_in_words({"state": "running", "host": "somewhere-else"})
+    'running on somewhere-else, time left unknown'
     """
     word = str(state["state"])
     if word == "running":
+        host = state.get("host", "")
+        word += f" on {host}" if host not in ("", socket.gethostname()) else ""
         left = state.get("seconds_left")
         return f"{word}, time left {UNKNOWN}" if left is None else f"{word}, {duration_text(left)} left"
     if word == "stopped":

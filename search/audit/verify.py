@@ -85,7 +85,7 @@ def _stale_runs(stores: Stores) -> Finding:
     database = stores.tracking_database
     if database is not None and not database.exists():
         return True, "runs: none yet"
-    from search.tracking.lease import is_held
+    from search.tracking.lease import holders
     from search.tracking.reader import find_experiments, find_runs, matching
     from search.tracking.tags import RUNNING, STUDY
 
@@ -93,10 +93,11 @@ def _stale_runs(stores: Stores) -> Finding:
         client = open_tracking(stores)
         found = find_runs(client, find_experiments(client), matching({}, status=RUNNING))
         running = [run for run in found if run.data.tags.get(STUDY)]
+        parts = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)] for r in running}
+        held = holders(stores, {name for names in parts.values() for name in names})
     except PatchscaleError as error:
         return False, f"runs: {error}"
-    held = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)] for r in running}
-    stale = [run_id[:8] for run_id, names in held.items() if not any(is_held(stores, name) for name in names)]
+    stale = [run_id[:8] for run_id, names in parts.items() if not any(name in held for name in names)]
     if stale:
         named = ", ".join(stale)
         return False, f"runs: {len(stale)} say RUNNING though nobody works on them ({named}); repeat their hpo"

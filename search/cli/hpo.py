@@ -9,6 +9,8 @@ import click
 
 from search.cli.options import FIELDS, request_options
 from search.study.request import HpoRequest
+from search.tracking.lease import refuse_if_held
+from search.tracking.stores import resolve_stores
 
 
 @click.command()
@@ -19,6 +21,8 @@ def hpo(**options: Any) -> None:
     The same command again resumes.
     """
     request = HpoRequest(**options)
+    if request.study:  # whoever is refused learns it before torch and MLflow are loaded
+        refuse_if_held(resolve_stores(request.tracking_uri, request.storage), request.study)
     from search.hpo.command import run_study
 
     sys.exit(run_study(request))

@@ -17,7 +17,7 @@ from search.study.request import HpoRequest
 from search.study.sampler import require_sampler
 from search.study.stored_plan import stored_plan
 from search.study.study import Study, open_or_create_study
-from search.tracking.lease import WAIT, study_lease
+from search.tracking.lease import WAIT, refuse_if_held, study_lease
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -42,11 +42,12 @@ def run_study(request: HpoRequest) -> int:
     """
     require_runnable(request)
     launcher = Launcher.from_environment()
-    stored = (
-        stored_plan(resolve_stores(request.tracking_uri, request.storage), request.study) if request.study else None
-    )
-    asked = as_the_study_has_it(request, stored) if stored else request
+    asked, stores = request, resolve_stores(request.tracking_uri, request.storage)
+    if request.study:
+        stored = stored_plan(stores, request.study)
+        asked = as_the_study_has_it(request, stored) if stored else request
     plan, _ = make_plan(asked, root=Path(DATA_DIRECTORY).absolute())
+    refuse_if_held(stores, plan.study)
     ending = work_on(open_stores(request), request, plan, launcher=launcher, launched=launcher is not None)
     if ending.complete:
         return 0

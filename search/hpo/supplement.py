@@ -18,7 +18,7 @@ from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
 from search.study.restore import restore
 from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
-from search.tracking.lease import WAIT, is_held, study_lease
+from search.tracking.lease import WAIT, is_held, refuse_if_held, study_lease
 from search.tracking.stores import Stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -87,6 +87,7 @@ def run_supplement(
         If there is no such study, somebody works on it, or its trials keep failing.
     """
     n_workers = count_workers(workers, str(choose_device(device).type))
+    refuse_if_held(stores, name)
     load_study(stores, name, repair=True)
     with Signals() as signals, study_lease(stores, name, wait=WAIT) as lease:
         study, restored = restore(load_study(stores, name, repair=True))

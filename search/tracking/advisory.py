@@ -162,7 +162,7 @@ def key_of(name: str) -> int:
     Examples
     --------
     >>> key_of("SPY-2M-h1")
-    6139103393393093236
+    3469247972409773816
     """
     return int.from_bytes(hashlib.sha256(f"patchscale:{name}".encode()).digest()[:8], signed=True)
 

@@ -1,0 +1,166 @@
+"""A lease on PostgreSQL: one command a study whatever the machine, known to all, and free when its holder is gone."""
+
+import os
+import re
+import signal
+import socket
+import sys
+import time
+
+import pytest
+
+from pipeline.exceptions import LostLeaseError, StoreError
+from search.study.heartbeat import alive_elsewhere
+from search.study.study import load_study
+from search.tracking.lease import (
+    brief_lease,
+    campaign_lease,
+    holders,
+    is_held,
+    refuse_if_held,
+    registry_lease,
+    store_lease,
+    study_lease,
+)
+from search.tracking.stores import resolve_stores
+
+HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none", "--study"]
+HOLD = """
+import sys
+from search.tracking.lease import study_lease
+from search.tracking.stores import resolve_stores
+with study_lease(resolve_stores(), sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read() or __import__("time").sleep(1500)
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.lesson("L40")]
+
+
+@pytest.fixture
+def stores(storage_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return resolve_stores(storage=storage_url)
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 1500
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_who_holds_a_study_is_known_and_nobody_else_may_work_on_it(stores):
+    assert holders(stores, ["s"]) == {}
+    with study_lease(stores, "s") as lease:
+        assert lease.handle is None, "there is nothing for workers to inherit"
+        lease.require()
+        (holder,) = holders(stores, ["s", "other"]).values()
+        assert (holder.pid, holder.host, holder.brief) == (str(os.getpid()), socket.gethostname(), False)
+        assert abs(holder.since - time.time()) < 1500
+        whole = rf"study s in use by process {os.getpid()} on {socket.gethostname()} since 2\d{{3}}-\S+ \S+ UTC; wait"
+        for refused in (study_lease, brief_lease):
+            with pytest.raises(StoreError, match=whole), refused(stores, "s"):
+                pass
+        with pytest.raises(StoreError, match=whole):
+            refuse_if_held(stores, "s")
+        with study_lease(stores, "other"), brief_lease(stores, "s.baselines"):
+            assert len(holders(stores, ["s", "other", "s.baselines"])) == 3
+    assert holders(stores, ["s"]) == {}
+    with study_lease(stores, "s"):
+        pass
+
+
+def test_campaign_registry_and_what_studies_share_are_held_likewise(stores):
+    with campaign_lease(stores, ["s", "t"]), registry_lease(stores, "m"), store_lease(stores):
+        with pytest.raises(StoreError, match="study t in the campaign of process"), campaign_lease(stores, ["u", "t"]):
+            pass
+        with pytest.raises(StoreError, match=r"m\.registry in use"), registry_lease(stores, "m", wait=0.1):
+            pass
+        assert not is_held(stores, "s") and not is_held(stores, "u.campaign")
+        assert [each.brief for each in holders(stores, ["s.campaign", "m.registry"]).values()] == [False, True]
+
+
+def test_a_database_that_restarts_does_not_free_a_study_for_good_and_a_takeover_is_noticed(stores, postgres):
+    with study_lease(stores, "s") as lease:
+        postgres.restart()
+        lease.require()
+        assert is_held(stores, "s")
+        postgres.terminate(stores.storage_uri.rpartition("/")[2])
+        assert not is_held(stores, "s")
+        with study_lease(stores, "s"):
+            with pytest.raises(LostLeaseError, match=f"in use by process {os.getpid()} on .*took it over"):
+                lease.require()
+
+
+def test_a_holder_that_is_killed_frees_its_study_at_once(stores, machine):
+    east = machine("east")
+    process = east.start_program([sys.executable, "-c", HOLD, "s"])
+    assert process.stdout.readline() == "held\n"
+    (holder,) = holders(stores, ["s"]).values()
+    assert (holder.pid, holder.host) == (str(process.pid), "east")
+    with pytest.raises(StoreError, match=f"process {process.pid} on east since"), study_lease(stores, "s"):
+        pass
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not is_held(stores, "s"))
+    with study_lease(stores, "s"):
+        pass
+
+
+def test_a_server_gives_up_a_session_whose_machine_is_gone_and_none_that_only_waits(stores, postgres):
+    with study_lease(stores, "s"):
+        shown = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'patchscale %%'"
+        assert postgres.ask(shown), "every role reads who holds what"
+    from search.tracking.advisory import _ask, connect
+
+    connection = connect(stores.storage_uri)
+    query = "SELECT name, setting::int FROM pg_settings WHERE name LIKE 'tcp_keep%' OR name = 'idle_session_timeout'"
+    told = dict(tuple(row) for row in _ask(connection, query))
+    connection.close()
+    silent = told["tcp_keepalives_idle"] + told["tcp_keepalives_interval"] * told["tcp_keepalives_count"]
+    assert 0 < silent <= 60 and told["idle_session_timeout"] == 0
+
+
+def test_two_machines_at_once_work_on_a_study_one_after_the_other(machine, storage_url, monkeypatch):
+    machines = [machine("east"), machine("west")]
+    command = [*HPO, "together", "--trials", "7", "--max-epochs", "2"]
+    started = [each.start(*command) for each in machines]
+    said = [process.communicate(timeout=1500)[0] for process in started]
+    codes = [process.returncode for process in started]
+    assert sorted(codes) == [0, 2], said
+    first, second = (machines[codes.index(code)] for code in (0, 2))
+    refused = said[codes.index(2)]
+    whole = rf"study together in use by process \d+ on {first.host} since \S+ \S+ UTC; wait for it, or stop it"
+    assert re.search(whole, refused) and len(refused.splitlines()) == 1, refused
+    again = second.run(*command)
+    assert "7/7 trials done" in again
+    monkeypatch.chdir(second.directory)
+    study = load_study(resolve_stores(second.environment["MLFLOW_TRACKING_URI"], storage_url), "together")
+    states = [trial.state.name for trial in study.schedule.trials]
+    assert states == ["COMPLETE"] * 7, "the target exactly, and nothing doubled"
+    statuses = [run.info.status for run in study.runs("trial")]
+    assert statuses == ["FINISHED"] * 7
+    assert study.client.get_run(study.run_id).info.status == "FINISHED"
+    assert alive_elsewhere(study.schedule) == set()
+
+
+def test_what_only_looks_sees_who_works_from_every_machine_and_advises_nothing_that_harms(machine, storage_url, monkeypatch):
+    east, west = machine("east"), machine("west")
+    working = east.start(*HPO, "seen", "--trials", "6", "--max-epochs", "400", "--patience", "400")
+    for line in working.stdout:
+        if "trials done" in line:
+            break
+    refused = west.run(*HPO, "seen", "--trials", "6", code=2)
+    assert "on east since" in refused and len(refused.splitlines()) == 1, refused
+    assert "on east since" in west.run("supplement", "seen", code=2)
+    assert "on east since" in west.run("reconcile", "seen", code=2)
+    (row,) = [line for line in west.run("status").splitlines() if line.strip().startswith("seen ")]
+    assert "running on east" in row and "repeat" not in row
+    assert "repeat" not in west.run("audit", "seen", code=None)
+    monkeypatch.chdir(west.directory)
+    study = load_study(resolve_stores(west.environment["MLFLOW_TRACKING_URI"], storage_url), "seen")
+    (line,) = [line for line in west.run("verify", code=None).splitlines() if "runs: " in line]
+    running = [run.info.run_id[:8] for run in study.runs(status="RUNNING")]
+    assert study.run_id[:8] in running and not any(run_id in line for run_id in running), line
+    assert working.poll() is None
