@@ -150,9 +150,10 @@ def in_use(what: str, holder: Holder) -> StoreError:
     holder : Holder
         Who holds it.
     """
+    place = str(holder).removeprefix(holder.pid or "unknown").strip()
     return StoreError(
-        f"a study is worked on by one command at a time, got {what} {holder}; wait for it, or stop it and repeat this "
-        "command"
+        f"a study is worked on by one command at a time, got {what} {holder.pid or 'unknown'}; wait for it, or stop it "
+        f"and repeat this command{place and f' ({place})'}"
     )
 
 

@@ -16,7 +16,9 @@ from tests.forking_commands import run as run_forked
 PROJECT = Path(__file__).resolve().parents[2]
 OTHERS = ("MLFLOW_", "PATCHSCALE_", "PG")
 """Beginnings of the variables of whoever runs the tests, which no machine has."""
-NAMED = "import os, socket, platform\nsocket.gethostname = platform.node = lambda: os.environ['{}']\n"
+NAMED = "import os, socket, platform\nown = socket.gethostname()\n"
+NAMED += "socket.gethostname = platform.node = lambda: os.environ.get('{}', own)\n"
+"""A server of forked commands loads this once, for machines and for others."""
 
 
 class Machine:
