@@ -7,13 +7,18 @@ are assertions.
 
 from __future__ import annotations
 
+from pipeline.redaction import redacted
+
 LONGEST = 500
 
 
 class PatchscaleError(Exception):
-    """Base class of every error that a user can act upon."""
+    """Base class of every error that a user can act upon; its message holds no secret."""
 
     exit_code = 1
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(redacted(each) if isinstance(each, str) else each for each in said))
 
 
 class InputError(PatchscaleError, ValueError):
@@ -51,8 +56,8 @@ class StudyError(PatchscaleError):
 
 
 def describe_error(error: BaseException) -> str:
-    """One line: type and message, without the statement that a database was asked."""
-    return shortened(f"{type(error).__name__}: {error}".partition("[SQL:")[0], LONGEST)
+    """One line: type and message, without secrets and without the statement that a database was asked."""
+    return shortened(redacted(f"{type(error).__name__}: {error}".partition("[SQL:")[0]), LONGEST)
 
 
 def shortened(text: str, most: int) -> str:

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from pipeline.datasets.dataset import load_dataset
 from pipeline.exceptions import PatchscaleError
+from pipeline.redaction import redacted
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
 from search.tracking.database import database_of
 from search.tracking.stores import Stores, open_storage, open_tracking
@@ -65,20 +66,20 @@ def _environment() -> Finding:
 
 
 def _store(name: str, uri: str, connect: Callable[[], object]) -> Finding:
-    path = database_of(uri)
+    path, shown = database_of(uri), redacted(uri)
     if path is not None and not path.exists():
-        return True, f"{name}: {uri} not made yet"
+        return True, f"{name}: {shown} not made yet"
     try:
         if path is not None:
             with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
                 answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
             connection.close()
             if answer != "ok":
-                return False, f"{name}: {uri} is damaged: {answer}"
+                return False, f"{name}: {shown} is damaged: {answer}"
         connect()
     except (PatchscaleError, sqlite3.DatabaseError) as error:
         return False, f"{name}: {error}"
-    return True, f"{name}: {uri} whole"
+    return True, f"{name}: {shown} whole"
 
 
 def _stale_runs(stores: Stores) -> Finding:

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from pipeline.exceptions import PatchscaleError, describe_error
+from pipeline.redaction import redact_tracebacks, redacted
 from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.campaign import campaign
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake ends with one line and its exit code."""
     settle_streams()
     settle_warnings()
+    redact_tracebacks()
     foreign = leave_out_foreign()
     if foreign:
         click.echo(f"note: {', '.join(foreign)} of another project changes nothing here", err=True)
@@ -92,7 +94,7 @@ def _refuse(message: str, code: int) -> NoReturn:
         with suppress(Exception):
             launcher = Launcher.from_environment()
             if launcher is not None:
-                launcher.refuse(command, message)
+                launcher.refuse(command, redacted(message))
     _end(message, code)
 
 
@@ -107,5 +109,5 @@ def _is_of_the_machine(error: BaseException | None) -> bool:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {redacted(message)}", err=True)
     sys.exit(code)

@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 import click
 
 from search.study.request import HpoRequest
+from search.tracking.address import PASSWORD_FILE, STORAGE_VARIABLE, has_secret
 from search.tracking.stores import resolve_stores
 
+ADDRESSES = {"storage": STORAGE_VARIABLE, "tracking_uri": "MLFLOW_TRACKING_URI"}
+"""Options that name a store, with the variable that does so without being read by others."""
 FIELDS = {each.name: each.metadata for each in fields(HpoRequest)}
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -49,14 +52,31 @@ def question_options(function: F) -> F:
 def _option(name: str, text: str, *, optional: bool = False) -> Callable[[F], F]:
     """Option of a field; an empty text stands for the default, as MLflow passes it, or for None."""
     default, read = "" if optional else FIELDS[name]["default"], FIELDS[name]["read"]
+
+    def value(context: click.Context, parameter: click.Parameter, given: str) -> Any:
+        if name in ADDRESSES:
+            _warn_of_secret(name, given)
+        return None if optional and not given else read(name, given or default)
+
     return click.option(
         "--" + name.replace("_", "-"),
         name,
         default=default,
         show_default=bool(default),
         help=text,
-        callback=lambda context, parameter, given: None if optional and not given else read(name, given or default),
+        callback=value,
     )
+
+
+def _warn_of_secret(name: str, address: str) -> None:
+    """Say that everybody on this machine reads a password that stands on a command line."""
+    if has_secret(address):
+        option, variable = name.replace("_", "-"), ADDRESSES[name]
+        click.echo(
+            f"note: everybody on this machine can read the password in --{option}; give it in {variable}, or leave it "
+            f"to {PASSWORD_FILE}",
+            err=True,
+        )
 
 
 def store_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -8,8 +8,10 @@ import sys
 import click
 
 from pipeline.exceptions import InputError
+from pipeline.redaction import redacted
 from search.cli.options import request_options, store_options
 from search.study.values import whole_number
+from search.tracking.address import with_driver
 from search.tracking.stores import Stores, open_tracking, prepare_home, resolve_stores
 
 MAX_PORT = 65535
@@ -42,10 +44,11 @@ def ui(host: str, port: str, allow_remote: bool, tracking_uri: str) -> None:
         )
     prepare_home(stores)
     open_tracking(stores)
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {**os.environ, **settings, "MLFLOW_BACKEND_STORE_URI": with_driver(stores.tracking_uri)}
     server = ["--host", host, "--port", str(number), "--workers", "1", "--no-serve-artifacts"]
-    click.echo(f"serving {stores.tracking_uri} on http://{host}:{number} (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", stores.tracking_uri, *server]
+    click.echo(f"serving {redacted(stores.tracking_uri)} on http://{host}:{number} (Ctrl-C ends it)")
+    command = [sys.executable, "-m", "mlflow", "ui", *server]
     sys.stdout.flush()
     os.execvpe(sys.executable, command, environment)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError, PatchscaleError, describe_error
+from pipeline.redaction import redacted_traceback
 from search.audit.status import study_states
 from search.audit.status_table import figure_text
 from search.hpo.command import open_stores, open_study, require_runnable, work_on
@@ -97,6 +98,8 @@ def run_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence
     """
     cells = plan_campaign(request, budgets, horizons)
     launcher = Launcher.from_environment()
+    if launcher is not None:
+        launcher.require_no_secret("campaign", request.tracking_uri, request.storage)
     stores = open_stores(request)
     with Signals(), campaign_lease(stores, [cell.plan.study for cell in cells]):
         studies = queue(stores, cells)
@@ -197,7 +200,7 @@ class Campaign:
             self.failures[name] = f"failed: {describe_error(error)}"
             self._say(f"study {name} {self.failures[name]}; the campaign goes on")
             if not isinstance(error, PatchscaleError):
-                traceback.print_exc()
+                print(redacted_traceback(error), end="", file=sys.stderr, flush=True)
             return None
         if not ending.complete and ending.signal is None:
             self.failures[name] = "stopped by timeout" if ending.timed_out else "ended incomplete"

@@ -42,6 +42,8 @@ def run_study(request: HpoRequest) -> int:
     """
     require_runnable(request)
     launcher = Launcher.from_environment()
+    if launcher is not None:
+        launcher.require_no_secret("hpo", request.tracking_uri, request.storage)
     asked, stores = request, resolve_stores(request.tracking_uri, request.storage)
     if request.study:
         stored = stored_plan(stores, request.study)

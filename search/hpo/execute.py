@@ -20,6 +20,7 @@ from search.results.trials_table import trials_table
 from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.study.study import STOPPED, WORKED, Study
+from search.tracking.address import server_address
 from search.tracking.board import board_link, save_board
 from search.tracking.run import RunWriter
 from search.tracking.tags import NOTE
@@ -188,8 +189,10 @@ def _print_summary(console: Console, study: Study) -> None:
     finished = table[table["state"] == "finished"]
     if len(finished):
         console.print(_summary(finished, study))
-    console.print("Compare the trials: start the UI with `make ui` or `patchscale ui`, then open", markup=False)
-    console.print(board_link(study.experiment_id, study.plan.study), markup=False, soft_wrap=True)
+    uri = str(study.client.tracking_uri)
+    first = "" if server_address(uri) else "start the UI with `make ui` or `patchscale ui`, then "
+    console.print(f"Compare the trials: {first}open", markup=False)
+    console.print(board_link(study.experiment_id, study.plan.study, uri), markup=False, soft_wrap=True)
 
 
 def _summary(finished: pd.DataFrame, study: Study) -> Table:

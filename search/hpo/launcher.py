@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import StoreError, describe_error
+from search.tracking.address import PASSWORD_FILE, STORAGE_VARIABLE, has_secret
 from search.tracking.locks import is_alive
 from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
-from search.tracking.run import RunWriter
+from search.tracking.run import RunWriter, forget_params
 from search.tracking.stores import open_tracking, resolve_stores
 from search.tracking.tags import LAUNCHER_ROLE, NOTE, ROLE, RUNNING, STUDY
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PID, HOST = "launcher.pid", "launcher.host"
 PROJECT, ENTRY_POINT = "mlflow.project.", "mlflow.project.entryPoint"
 ENTRY_POINTS = ("hpo", "campaign")
+ADDRESSES = ("storage", "tracking_uri")
+"""Params of a launcher's run that are addresses."""
 LONGEST_NAME = 200
 
 
@@ -72,6 +75,25 @@ class Launcher:
         """Name the run for the command that was refused before there was a study, and say why on its page."""
         RunWriter(self.client, self.run_id).set_tags({ROLE: LAUNCHER_ROLE, NOTE: f"**Refused**: {message}"})
         self.client.update_run(self.run_id, name=f"mlflow run: {command} refused")
+
+    def require_no_secret(self, command: str, *addresses: str) -> None:
+        """Refuse what ``mlflow run`` has recorded as a param of its run although it holds a password.
+
+        Raises
+        ------
+        StoreError
+            Saying how the password gets here unrecorded.
+        """
+        if not any(map(has_secret, addresses)):
+            return
+        error = StoreError(
+            f"an address that mlflow run is given must hold no password, since it is recorded as a param, got one on "
+            f"run {self.run_id[:8]}; change the password, delete that run, and give the new one in "
+            f"{STORAGE_VARIABLE} (MLFLOW_TRACKING_URI for MLflow's store) or in {PASSWORD_FILE}"
+        )
+        forget_params(self.client, self.run_id, ADDRESSES)
+        self.refuse(command, str(error))
+        raise error
 
     def end(self, status: str, state: str) -> None:
         """End the run as the study ended."""

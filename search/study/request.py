@@ -161,7 +161,7 @@ class HpoRequest:
     )
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
-    storage: str = option("", "Optuna's store; empty is optuna.db beside MLflow's.")
+    storage: str = option("", "Optuna's store; empty is PATCHSCALE_STORAGE or optuna.db beside MLflow's.")
     device: str = option("auto", "auto, cpu or cuda.", known_device)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from search.tracking.address import server_address
 from search.tracking.reader import matching
 from search.tracking.tags import LAUNCHER_ROLE, REGISTRATION_ROLE, ROLE, STUDY, STUDY_ROLE, TEST_ROLE, WALK_FORWARD_ROLE
 
@@ -50,12 +51,13 @@ def board_key(study: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", study).strip("_")
 
 
-def board_link(experiment_id: str, study: str, address: str = UI_ADDRESS) -> str:
-    """Link that opens the board of one study's trials and baselines, in the MLflow UI at ``address``.
+def board_link(experiment_id: str, study: str, tracking_uri: str = "") -> str:
+    """Link that opens the board of one study's trials and baselines, in a server's UI or that of ``patchscale ui``.
 
     Filter and order stand in the board, not in the link: MLflow ignores a
     shared view when the address holds either.
     """
+    address = server_address(tracking_uri) or UI_ADDRESS
     return (
         f"{address}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART"
         f"&viewStateShareKey={board_key(study)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from model.evaluation import Evaluation, undefined_reasons
 from pipeline.exceptions import RecordError, describe_error
+from pipeline.redaction import HIDDEN, redacted, redacted_traceback
 from search.tracking.artifacts import digest_tags
 from search.tracking.provenance import code_tags, library_tags, user_tags
 from search.tracking.tags import (
@@ -145,7 +145,7 @@ class RunWriter:
             self.run_id,
             metrics=[Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)],
             params=[Param(name, value) for name, value in (params or {}).items()],
-            tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
+            tags=[RunTag(name, redacted(str(value))) for name, value in (tags or {}).items()],
         )
 
     def log_curves(self, curves: Mapping[str, Mapping[int, float]]) -> None:
@@ -197,7 +197,7 @@ class RunWriter:
 
     def fail(self, error: BaseException) -> None:
         """End the run FAILED with the traceback as an artifact."""
-        self.client.log_text(self.run_id, "".join(traceback.format_exception(error)), "traceback.txt")
+        self.client.log_text(self.run_id, redacted_traceback(error), "traceback.txt")
         self.end(FAILED, describe_error(error))
 
     def stop(self, error: BaseException) -> None:
@@ -210,7 +210,7 @@ class RunWriter:
     def end(self, status: str, reason: str = "", end_time: int | None = None) -> None:
         """End the run; the reason, if there is one, is a tag.  Somebody else's ended at ``end_time``."""
         if reason:
-            self.client.set_tag(self.run_id, REASON, reason)
+            self.set_tags({REASON: reason})
         self.client.set_terminated(self.run_id, status, end_time=end_time)
 
     def __enter__(self) -> RunWriter:
@@ -223,6 +223,18 @@ class RunWriter:
             self.end(FINISHED, "complete")
         else:
             self.stop(error)
+
+
+def forget_params(client: MlflowClient, run_id: str, names: Sequence[str]) -> None:
+    """Write over params of a run that should never have been recorded, where the store is a database of ours."""
+    store = client._tracking_client.store
+    if not hasattr(store, "ManagedSessionMaker"):
+        return
+    from mlflow.store.tracking.dbmodels.models import SqlParam
+
+    with store.ManagedSessionMaker(read_only=False) as session:
+        held = session.query(SqlParam).filter(SqlParam.run_uuid == run_id, SqlParam.key.in_(names))
+        held.update({SqlParam.value: HIDDEN}, synchronize_session=False)
 
 
 def compare_params(held: Mapping[str, str], logged: Mapping[str, str]) -> str:

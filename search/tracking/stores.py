@@ -7,11 +7,21 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.exceptions import StoreError, describe_error
+from pipeline.redaction import keep_secret, keep_secret_variables, secrets_of
+from search.tracking.address import (
+    STORAGE_VARIABLE,
+    connect_options,
+    for_optuna,
+    reach,
+    require_driver,
+    require_readable,
+    with_driver,
+)
 from search.tracking.database import SQLITE as SQLITE
 from search.tracking.database import database_of, prepare_storage, prepare_tracking, remove_misread, uri_of
 from search.tracking.location import ARTIFACTS, follow_database
@@ -21,12 +31,10 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 RECORD_DIRECTORY = "mlruns"
-STORAGE_VARIABLE = "PATCHSCALE_STORAGE"
 TRACKING_FILE = "mlflow.db"
 STORAGE_FILE = "optuna.db"
 SERVERS = ("postgresql", "mysql", "mssql")
 MEMORY = (":memory:", "mode=memory")
-SQLITE_TIMEOUT_SECONDS = 60
 HEARTBEAT_SECONDS, HEARTBEAT_GRACE_SECONDS = 60, 180
 
 
@@ -37,14 +45,18 @@ class Stores:
     Parameters
     ----------
     tracking_uri, storage_uri : str
-        Of MLflow and of Optuna.
+        Of MLflow and of Optuna; a password in one is in no message from here on.
     home : Path
         Directory for what lies beside them: locks, and artifacts of an embedded store.
     """
 
-    tracking_uri: str
-    storage_uri: str
+    tracking_uri: str = field(repr=False)
+    storage_uri: str = field(repr=False)
     home: Path
+
+    def __post_init__(self) -> None:
+        keep_secret_variables()
+        keep_secret(*secrets_of(self.tracking_uri), *secrets_of(self.storage_uri))
 
     @property
     def artifact_location(self) -> str | None:
@@ -125,12 +137,17 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
     from mlflow import MlflowClient
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
+    require_driver("tracking_uri", stores.tracking_uri)
+
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they raise
     try:
         if database is not None:
             prepare_tracking(database, migrate=migrate)
-        client = MlflowClient(tracking_uri=stores.tracking_uri, registry_uri=stores.tracking_uri)
+        uri = with_driver(stores.tracking_uri)
+        if not uri.startswith((SQLITE, "http")):
+            reach(uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         _artifact_repos_cache.clear()  # of stores that lay elsewhere when this process opened them
         if database is not None:
@@ -154,15 +171,16 @@ def open_storage(stores: Stores) -> RDBStorage:
     database = _require_directory("storage", stores.storage_uri)
     import optuna
 
+    require_driver("storage", stores.storage_uri)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_TIMEOUT_SECONDS}} if database is not None else {}
+    options = connect_options(stores.storage_uri)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             if database is not None:
                 prepare_storage(database)
             return optuna.storages.RDBStorage(
-                stores.storage_uri,
+                for_optuna(stores.storage_uri),
                 engine_kwargs=options,
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=HEARTBEAT_GRACE_SECONDS,
@@ -177,10 +195,12 @@ def _require_shared(option: str, uri: str, schemes: Sequence[str]) -> None:
     """Refuse a store that lives in one process, or is of a kind that nobody here opens."""
     embedded = uri.startswith(SQLITE) and uri != SQLITE and "?" not in uri
     if any(mark in uri for mark in MEMORY) or not (embedded or uri.partition(":")[0].partition("+")[0] in schemes):
+        shown = "no address" if "@" in uri and "://" not in uri else uri
         raise StoreError(
             f"{option} must be a store that every process can open, {SQLITE}FILE or one of {', '.join(schemes)}, got "
-            f"{uri}; leave --{option.replace('_', '-')} out for the one under {RECORD_DIRECTORY}"
+            f"{shown}; leave --{option.replace('_', '-')} out for the one under {RECORD_DIRECTORY}"
         )
+    require_readable(option, uri)
 
 
 def _require_directory(option: str, uri: str) -> Path | None:

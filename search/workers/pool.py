@@ -98,8 +98,8 @@ class WorkerPool:
 
     def __init__(self, module: str, study_name: str, workforce: Workforce, log_name: str) -> None:
         stores = workforce.stores
-        uris = (stores.tracking_uri, stores.storage_uri, str(stores.home))
-        self._command = [sys.executable, "-m", module, *uris, study_name, workforce.device]
+        self._command = [sys.executable, "-m", module, study_name, workforce.device]
+        self._addresses = [stores.tracking_uri, stores.storage_uri, str(stores.home)]
         self.workforce, self.log_path = workforce, stores.home / "logs" / log_name
         self.workers: list[Worker] = []
         self._events: queue.SimpleQueue[tuple[Worker, Event | None]] = queue.SimpleQueue()
@@ -129,6 +129,7 @@ class WorkerPool:
                 start_new_session=True,
             )
         worker = Worker(process)
+        worker.order(self._addresses)  # a list of processes would show passwords in them
         self.workers.append(worker)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         return worker

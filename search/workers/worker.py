@@ -68,23 +68,26 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
     Parameters
     ----------
     arguments : list of str
-        Tracking URI, storage URI, home, study name, device.
+        Study name, device; the first order is tracking URI, storage URI and home.
     prepare : callable
         Given the study, the device and the orders, makes what does one order.
     """
     orders = Orders()
     from pathlib import Path
 
+    from pipeline.redaction import redact_tracebacks
     from search.tracking.environment import settle_warnings
 
     settle_warnings()
+    redact_tracebacks()
     import torch
 
     torch.set_num_threads(1)
     from search.study.study import load_study
     from search.tracking.stores import Stores
 
-    tracking_uri, storage_uri, home, study_name, device = arguments
+    study_name, device = arguments
+    tracking_uri, storage_uri, home = orders.take()
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
     do = prepare(load_study(stores, study_name), device, orders)
     orders.report({"event": "ready", "host": socket.gethostname()})

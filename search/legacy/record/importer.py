@@ -79,7 +79,7 @@ def import_files(
         importer = _Importer(client, stores, look_up(client), advance)
         for number, (source, report) in enumerate(parsed, 1):
             importer.add(source, report, is_last=number == len(parsed))
-    return [board_link(experiment_id, BOARD) for experiment_id in importer.experiments.values()]
+    return [board_link(experiment_id, BOARD, stores.tracking_uri) for experiment_id in importer.experiments.values()]
 
 
 def experiment_name(trial: LegacyTrial, source: SourceFile) -> str:

@@ -3,6 +3,7 @@ import socket
 
 import pytest
 
+from pipeline.exceptions import StoreError
 from search.hpo.launcher import HOST, PID, Launcher, close_stale_launchers
 
 PROJECT = {"mlflow.project.entryPoint": "hpo", "mlflow.project.env": "local"}
@@ -46,6 +47,20 @@ def test_it_names_what_it_launched_and_ends_as_that_ended(launched, study, make_
     launcher.end("KILLED", "interrupted")
     run = study.client.get_run(launched)
     assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "interrupted")
+
+
+@pytest.mark.lesson("L41")
+@pytest.mark.parametrize("option", ["storage", "tracking_uri"])
+def test_a_password_that_mlflow_has_recorded_is_refused_and_forgotten(launched, study, option):
+    address = "postgresql://me:geheim@host/db"
+    study.client.log_param(launched, option, address)
+    launcher = Launcher.from_environment()
+    with pytest.raises(StoreError, match=r"PATCHSCALE_STORAGE .*MLFLOW_TRACKING_URI.* ~/\.pgpass$") as caught:
+        launcher.require_no_secret("hpo", *((address, "") if option == "tracking_uri" else ("", address)))
+    run = study.client.get_run(launched)
+    assert "geheim" not in str(caught.value) + str(run.to_dictionary())
+    assert run.info.run_name == "mlflow run: hpo refused" and run.data.params == {option: "***"}
+    launcher.require_no_secret("hpo", "http://host:5000", "postgresql://me@host/db")
 
 
 def test_a_launcher_whose_process_is_gone_is_closed(study):

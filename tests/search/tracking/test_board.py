@@ -121,6 +121,15 @@ def test_the_link_names_the_view_that_was_saved(make_study):
     assert f"mlflow.sharedViewState.{key}" in study.client.get_experiment(study.experiment_id).tags
 
 
+def test_the_link_opens_the_server_that_holds_the_record():
+    at_home = board_link("1", "a")
+    assert at_home.startswith(f"{UI_ADDRESS}/#/experiments/1/")
+    assert board_link("1", "a", "sqlite:////a/mlflow.db") == board_link("1", "a", "postgresql://me@host/db") == at_home
+    assert board_link("1", "a", "https://me:geheim@mlflow.example.org/base/").startswith(
+        "https://mlflow.example.org/base/#/experiments/1/"
+    )
+
+
 def test_the_board_shows_trials_and_marked_baselines_and_no_other_run(make_study):
     study = make_study(2)
     for role in (TRIAL_ROLE, BASELINE_ROLE, WALK_FORWARD_ROLE, REGISTRATION_ROLE, TEST_ROLE):

@@ -10,6 +10,7 @@ from search.workers.worker import RUN, STOP
 ECHO = """
 import json, os, sys
 said = {"arguments": sys.argv[1:], "own_session": os.getsid(0) == os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]}
+said["addresses"] = json.loads(sys.stdin.readline())
 print(json.dumps({**said, "variables": sorted(os.environ)}), flush=True)
 for line in sys.stdin:
     print(line.strip() if json.loads(line) != "break" else "no JSON", flush=True)
@@ -37,7 +38,8 @@ def test_workers_hold_the_lock_in_sessions_of_their_own_and_know_no_launcher(mak
         worker = pool.start()
     heard, said = pool.next_event(timeout=1500)
     assert heard is worker and said["own_session"] and said["threads"] == "1"
-    assert said["arguments"] == [stores.tracking_uri, stores.storage_uri, str(stores.home), "s", "cpu"]
+    assert said["arguments"] == ["s", "cpu"], "what stands here is seen by everybody on the machine"
+    assert said["addresses"] == [stores.tracking_uri, stores.storage_uri, str(stores.home)]
     assert not {*LAUNCHER_VARIABLES} & {*said["variables"]}
     assert is_locked(stores, "s"), "what is RUNNING is not stale while a worker lives"
     pool.__exit__(None, None, None)
