@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -68,6 +68,16 @@ def resume_training(path: Path, trainer: Trainer) -> None:
         _restore(trainer, tensors, progress)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise StoreError(f"{path} must hold the state of its spec's training, got: {error}") from error
+
+
+def saved_epoch(path: Path) -> int | None:
+    """Epoch after which a state was saved; None of a file that is not one of :func:`save_training`."""
+    try:
+        with safe_open(path, framework="pt") as held:
+            metadata = held.metadata() or {}
+        return int(json.loads(metadata["progress"])["epoch"]) if metadata.get("format") == FORMAT else None
+    except (OSError, SafetensorError, ValueError, KeyError):
+        return None
 
 
 def _restore(trainer: Trainer, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:

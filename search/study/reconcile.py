@@ -10,6 +10,7 @@ from search.study.heartbeat import alive_elsewhere
 from search.study.study import Study
 from search.tracking.reader import find_run, is_active
 from search.tracking.run import RunWriter
+from search.tracking.state import TrainingState
 from search.tracking.tags import FAILED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 MAX_RETRIES = 2
@@ -107,5 +108,5 @@ def _give_up(study: Study, trial: FrozenTrial) -> str:
         run = find_run(study.client, run_id)
         if run is not None and is_active(run):
             RunWriter(study.client, run_id).end(FAILED, reason)
-        study.training_state(run_id).unlink(missing_ok=True)
+        TrainingState(study.client, run_id, study.training_state(run_id)).remove()
     return f"trial {trial.number} failed: {reason}"

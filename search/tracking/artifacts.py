@@ -130,6 +130,16 @@ def is_kept(client: MlflowClient, run: Run, path: str) -> bool | None:
     return None if directory is None else (directory / path).is_file()
 
 
+def is_served(run: Run) -> bool:
+    """Whether a run's artifacts lie elsewhere than in a directory of this machine."""
+    return _directory(run) is None
+
+
+def delete_artifact(client: MlflowClient, run: Run, path: str) -> None:
+    """Delete a file or a folder of a run, whatever store it lies in."""
+    _repository(client, run).delete_artifacts(path)
+
+
 def digest_tags(directory: Path) -> dict[str, str]:
     """Tags of a run that say what its files are: SHA-256 of every file in a directory that is about to be logged."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,7 @@ from model.spec.spec import Spec
 from model.training.device import choose_device
 from model.training.execution import choose_execution
 from model.training.memory import measured_peak, memory_in_use
-from model.training.resume import resume_training, save_training
+from model.training.resume import resume_training, save_training, saved_epoch
 from model.training.trainer import EpochResult, Trainer, build_model, predict_rows
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
@@ -35,6 +36,7 @@ from search.study.trial_run import log_epoch, resume_trial, spec_attributes, sta
 from search.tracking.artifacts import DISTRIBUTION
 from search.tracking.note import PREVIEW_DAYS, evaluation_note
 from search.tracking.run import RunWriter
+from search.tracking.state import TrainingState
 from search.trial.distribution import crps_figures, distribution_table
 from search.trial.inputs import study_entities
 from search.trial.remarks import trial_remarks
@@ -122,7 +124,7 @@ class TrialRunner:
             assert record is not None
             self._require_open(trial)
             record.interrupt("pruned")
-            self.study.training_state(record.run_id).unlink(missing_ok=True)
+            self._state(record).remove()
             self._end(trial, "pruned", TrialState.PRUNED)
         except Interrupted:
             assert record is not None
@@ -136,7 +138,7 @@ class TrialRunner:
             self._require_open(trial)
             if record is not None:
                 record.fail(error)
-                self.study.training_state(record.run_id).unlink(missing_ok=True)
+                self._state(record).remove()
             self._end(trial, "failed", TrialState.FAIL, error=describe_error(error))
         else:
             self.study.schedule.tell(trial, value)
@@ -192,11 +194,11 @@ class TrialRunner:
             record.log_inputs(study_entities(self.study, self.dataset, self.pooled, windows))
         execution = choose_execution(spec, self.device, rows=len(windows.x_DF))
         trainer = Trainer(spec, windows, build_model(spec, windows), execution)
-        state = self.study.training_state(record.run_id)
-        self._resume(trainer, state, record)
+        state = self._state(record)
+        logged = self._resume(trial, trainer, state, record)
         with measured_peak(self.device, self.memory_before) as peak:
             for epoch in trainer.epochs():
-                self._after_epoch(trial, trainer, record, epoch, state)
+                self._after_epoch(trial, trainer, record, epoch, state, logged)
         model = trainer.model
         validation = self._predict_validation(model, windows)
         evaluation = evaluate(validation["y"].to_numpy(), validation["p"].to_numpy())
@@ -218,31 +220,57 @@ class TrialRunner:
             record.log_files(Path(directory))
         trial.set_user_attr("result", result)  # refused if the trial is not open any more
         record.conclude(evaluation, figures, note=note)
-        state.unlink(missing_ok=True)
+        state.remove()
         return evaluation.loss
 
-    def _resume(self, trainer: Trainer, state: Path, record: RunWriter) -> None:
-        """Go on after the last epoch that was saved; from the start if what was saved can't be used."""
-        if not state.exists():
-            return
-        try:
-            resume_training(state, trainer)
-        except PatchscaleError as error:
-            state.unlink()
-            self.study.client.set_tag(record.run_id, "resume.refused", describe_error(error))
-        else:
-            self.study.client.set_tag(record.run_id, "resume.after_epoch", str(trainer.epoch))
+    def _state(self, record: RunWriter) -> TrainingState:
+        return TrainingState(self.study.client, record.run_id, self.study.training_state(record.run_id))
+
+    def _resume(
+        self, trial: optuna.Trial, trainer: Trainer, state: TrainingState, record: RunWriter
+    ) -> Collection[int]:
+        """Go on after the last epoch that was saved; from the start if what was saved can't be used.
+
+        Returns
+        -------
+        collection of int
+            Epochs that the run holds already: they are not logged twice.
+        """
+        if trial.user_attrs.get("resume_run") != record.run_id:
+            return ()
+        refused = state.fetch(saved_epoch)
+        if state.path.exists():
+            try:
+                resume_training(state.path, trainer)
+                self.study.client.set_tag(record.run_id, "resume.after_epoch", str(trainer.epoch))
+            except PatchscaleError as error:
+                state.path.unlink()
+                refused = describe_error(error)
+        if refused:
+            self.study.client.set_tag(record.run_id, "resume.refused", refused)
+        losses = {each.step: each.value for each in self.study.client.get_metric_history(record.run_id, "val/loss")}
+        for epoch, loss in sorted(losses.items()):
+            if trainer.epoch and epoch <= trainer.epoch:
+                trial.report(loss, epoch)  # the pruner judges the trial as if it had not been interrupted
+        return losses.keys()
 
     def _after_epoch(
-        self, trial: optuna.Trial, trainer: Trainer, record: RunWriter, result: EpochResult, state: Path
+        self,
+        trial: optuna.Trial,
+        trainer: Trainer,
+        record: RunWriter,
+        result: EpochResult,
+        state: TrainingState,
+        logged: Collection[int],
     ) -> None:
         trial.report(result.validation.loss, result.epoch)  # refused if the trial is not open any more
-        log_epoch(record, result)
-        state.parent.mkdir(parents=True, exist_ok=True)
-        save_training(state, trainer)
+        if result.epoch not in logged:
+            log_epoch(record, result)
+        state.save(partial(save_training, trainer=trainer), result.epoch)
         most = trainer.spec.training.max_epochs
         self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": most})
         if self.should_stop():
+            state.send()
             raise Interrupted
         if "forced" not in trial.user_attrs and trial.should_prune():
             raise Pruned
