@@ -16,8 +16,8 @@ from search.results.influence import Influence, influence_of, influence_of_study
 from search.results.trial_runs import read_trial, recorded_trials
 from search.study.life_cycle import recorded_studies
 from search.study.study import PLAN, RUN_ID, Study, load_study
+from search.tracking.holder import Holder
 from search.tracking.lease import holders, is_seen_everywhere
-from search.tracking.locks import Holder
 from search.tracking.reader import find_run, find_runs, matching
 from search.tracking.stores import Stores, open_storage, open_tracking
 from search.tracking.tags import FINISHED, ROLE, RUNNING, STUDY, TRIAL_ROLE

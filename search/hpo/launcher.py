@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.exceptions import StoreError, describe_error
 from search.tracking.address import PASSWORD_FILE, STORAGE_VARIABLE, has_secret
-from search.tracking.locks import is_alive
+from search.tracking.holder import is_alive
 from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.run import RunWriter, forget_params
 from search.tracking.stores import open_tracking, resolve_stores

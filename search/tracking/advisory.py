@@ -13,21 +13,23 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import LostLeaseError, StoreError, describe_error
-from search.tracking.locks import BRIEF, WAIT, Holder, acquire
+from search.tracking.address import POSTGRESQL as POSTGRESQL
+from search.tracking.address import connect_options, require_driver, with_driver
+from search.tracking.database import TABLE_OF_REVISIONS
+from search.tracking.holder import BRIEF, WAIT, Holder, acquire
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-POSTGRESQL = "postgresql"
 LONGEST_NAME = 63
 """Letters of a name that PostgreSQL keeps."""
-LONG = "long"
-CONNECT_SECONDS = 10
+LONG, MAKING = "long", "making of tables"
 RECONNECT_SECONDS = 1.0
 NAMED = re.compile(rf"patchscale (\d+)@(\S*) ([0-9a-f]+) ({BRIEF}|{LONG})")
 SETTINGS = {
@@ -43,15 +45,6 @@ SETTLE = f"""
 SELECT set_config(name, value, false) FROM (VALUES {", ".join(map(str, SETTINGS.items()))}) AS wanted (name, value)
 WHERE EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = wanted.name)
 """
-DRIVERS = ("psycopg", "psycopg2")
-"""Of which the parameters are known that bound the time of connecting and notice a server that is gone."""
-CLIENT = {
-    "connect_timeout": CONNECT_SECONDS,
-    "keepalives": 1,
-    "keepalives_idle": 20,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
 HOLDERS = """
 SELECT (held.classid::bigint << 32) | held.objid::bigint, session.application_name
 FROM pg_locks AS held LEFT JOIN pg_stat_activity AS session USING (pid)
@@ -68,7 +61,7 @@ class AdvisoryLock:
     uri : str
         Of the database.
     names : mapping
-        What is held, each with how a message calls it: see :func:`search.tracking.locks.owned`.
+        What is held, each with how a message calls it: see :func:`search.tracking.holder.owned`.
     brief : bool
         Whether others wait for it.
     """
@@ -76,6 +69,7 @@ class AdvisoryLock:
     def __init__(self, uri: str, names: Mapping[str, str], *, brief: bool) -> None:
         self._uri, self._names, self._brief = uri, names, brief
         self._connection: Connection | None = None
+        self._lost: StoreError | None = None
 
     def take(self, wait: float) -> None:
         """Take every name, as soon as brief holders are done.
@@ -100,9 +94,18 @@ class AdvisoryLock:
         StoreError
             If the server can't be reached for ten minutes.
         """
+        if self._lost is not None:
+            raise self._lost
         if self._connection is not None and _answers(self._connection):
             return
         self.free()
+        try:
+            self._retake()
+        except StoreError as error:
+            self._lost = error
+            raise
+
+    def _retake(self) -> None:
         self._connection = _reconnect(self._uri)
         self._introduce()
         for name, what in self._names.items():
@@ -185,7 +188,7 @@ def read_name(name: str) -> Holder:
     Examples
     --------
     >>> str(read_name("patchscale 12@east 6926f0e5 long")), str(read_name("psql"))
-    ('12 on east since 2025-11-26 12:24:37 UTC', 'unknown')
+    ('12 on east since 2025-11-26 12:21:57 UTC', 'unknown')
     """
     found = NAMED.fullmatch(name)
     if found is None:
@@ -194,7 +197,7 @@ def read_name(name: str) -> Holder:
     return Holder(pid=pid, host=host, since=int(since, 16), brief=kind == BRIEF)
 
 
-def connect(uri: str) -> Connection:
+def connect(uri: str, option: str = "storage") -> Connection:
     """Open a session of its own, that the server gives up once this machine is gone.
 
     Raises
@@ -206,19 +209,35 @@ def connect(uri: str) -> Connection:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
+    require_driver(option, uri)
+    options = {"connect_args": connect_options(uri)["connect_args"], "isolation_level": "AUTOCOMMIT"}
     try:
-        engine = create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        known = CLIENT if engine.dialect.driver in DRIVERS else {}
-        if known:
-            engine = create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=known)
-        connection = engine.connect()
+        connection = create_engine(with_driver(uri), poolclass=NullPool, **options).connect()
         _ask(connection, SETTLE)
         return connection
     except (SQLAlchemyError, ImportError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(
-            f"storage must be a store that can be reached, got {describe_error(cause)}; check it"
-        ) from None
+        cause = describe_error(getattr(error, "orig", None) or error)
+        raise StoreError(f"{option} must be a store that can be reached, got {cause}; check it") from None
+
+
+@contextmanager
+def first_use(option: str, uri: str) -> Iterator[None]:
+    """Let one process of all machines make what a tool keeps in a database, if nothing is there yet; others wait."""
+    if not uri.startswith(POSTGRESQL):
+        yield
+        return
+    connection = connect(uri, option)
+    try:
+        if not _is_made(connection):
+            _ask(connection, "SELECT pg_advisory_lock(:key)", key=key_of(MAKING))
+        yield
+    finally:
+        _close(connection)
+
+
+def _is_made(connection: Connection) -> bool:
+    """Whether the table is there that MLflow and Optuna make last."""
+    return _ask(connection, "SELECT to_regclass(:table)", table=TABLE_OF_REVISIONS)[0][0] is not None
 
 
 def _reconnect(uri: str) -> Connection:

@@ -12,18 +12,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 from search.tracking.advisory import POSTGRESQL, AdvisoryLock, read_holders
+from search.tracking.holder import WAIT as WAIT
+from search.tracking.holder import Holder, in_campaign, in_use, owned
 from search.tracking.locks import (
-    WAIT as WAIT,
-)
-from search.tracking.locks import (
-    Holder,
     brief_lock,
     campaign_lock,
-    in_campaign,
-    in_use,
     lock_path,
     locked_by,
-    owned,
     registry_lock,
     store_lock,
     study_lock,

@@ -22,6 +22,7 @@ from search.tracking.address import (
     require_readable,
     with_driver,
 )
+from search.tracking.advisory import first_use
 from search.tracking.database import SQLITE as SQLITE
 from search.tracking.database import database_of, prepare_storage, prepare_tracking, remove_misread, uri_of
 from search.tracking.location import ARTIFACTS, follow_database
@@ -147,8 +148,9 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
         uri = with_driver(stores.tracking_uri)
         if not uri.startswith((SQLITE, "http")):
             reach(uri)
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        client.search_experiments(max_results=1)
+        with first_use("tracking_uri", stores.tracking_uri):
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            client.search_experiments(max_results=1)
         _artifact_repos_cache.clear()  # of stores that lay elsewhere when this process opened them
         if database is not None:
             remove_misread(stores.tracking_uri)
@@ -179,12 +181,13 @@ def open_storage(stores: Stores) -> RDBStorage:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             if database is not None:
                 prepare_storage(database)
-            return optuna.storages.RDBStorage(
-                for_optuna(stores.storage_uri),
-                engine_kwargs=options,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=HEARTBEAT_GRACE_SECONDS,
-            )
+            with first_use("storage", stores.storage_uri):
+                return optuna.storages.RDBStorage(
+                    for_optuna(stores.storage_uri),
+                    engine_kwargs=options,
+                    heartbeat_interval=HEARTBEAT_SECONDS,
+                    grace_period=HEARTBEAT_GRACE_SECONDS,
+                )
     except StoreError:
         raise
     except Exception as error:

@@ -33,6 +33,12 @@ with study_lease(resolve_stores(), sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read() or __import__("time").sleep(1500)
 """
+FIRST = """
+from search.tracking.stores import open_storage, open_tracking, resolve_stores
+stores = resolve_stores()
+open_storage(stores)
+open_tracking(stores)
+"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.lesson("L40")]
 
@@ -164,3 +170,11 @@ def test_what_only_looks_sees_who_works_and_advises_nothing_that_harms(machine, 
     running = [run.info.run_id[:8] for run in study.runs(status="RUNNING")]
     assert study.run_id[:8] in running and not any(run_id in line for run_id in running), line
     assert working.poll() is None
+
+
+def test_four_machines_that_are_the_first_in_empty_databases_make_them_together(machine, postgres):
+    tracking, storage = (postgres.url(postgres.create()) for _ in range(2))
+    machines = [machine(name, tracking, storage) for name in ("east", "west", "north", "south")]
+    started = [each.start_program([sys.executable, "-c", FIRST]) for each in machines]
+    said = [process.communicate(timeout=1500)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
