@@ -13,13 +13,14 @@ from model.spec.architecture import Architecture
 from model.spec.spec import Spec
 from search.audit.agreement import disagreements
 from search.results.trial_runs import RecordedTrial, recorded_trials
+from search.results.weights import is_lost, weights_in_words
 from search.space.axes import Axes
 from search.space.extremes import EXTREME_AXES, extremes
 from search.space.grid import Grid
 from search.space.untested import axis_counts, ends_in_words, find_gaps
 from search.study.plan import Plan
 from search.study.study import Study
-from search.tracking.artifacts import PREDICTIONS, is_kept
+from search.tracking.artifacts import CHECKPOINT, PREDICTIONS, is_kept
 from search.tracking.tags import INVALID
 
 
@@ -44,8 +45,10 @@ class Audit:
         trials about which the stores differ.
     record_schemas : dict
         By which schema the trials were recorded, with the number of them.
-    lost : tuple of str
-        Finished trials whose predictions are gone, in words.
+    lost, weights_lost : tuple of str
+        Finished trials whose predictions are gone, and those whose weights are though nobody let them go, in words.
+    weights : str
+        Whose weights are kept, and of how many trials they were let go on purpose.
     failed, interrupted : int
         Trials that failed, and that wait to be run again.
     gaps : tuple of Architecture
@@ -66,6 +69,8 @@ class Audit:
     interrupted: int
     gaps: tuple[Architecture, ...]
     lost: tuple[str, ...] = ()
+    weights_lost: tuple[str, ...] = ()
+    weights: str = ""
 
     @property
     def missing(self) -> list[str]:
@@ -78,6 +83,7 @@ class Audit:
         lines += [f"same spec more than once: {line}" for line in self.duplicates]
         lines += [f"record does not round-trip: {line}" for line in self.invalid]
         lines += [f"evidence is gone: {line}" for line in self.lost]
+        lines += [f"weights are gone that nobody let go: {line}" for line in self.weights_lost]
         return lines + [f"stores disagree: {line}" for line in self.disagreements]
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,6 +127,10 @@ def audit_study(study: Study, *, running: bool = False, recorded: list[RecordedT
             for trial in recorded
             if trial.finished and is_kept(study.client, trial.run, PREDICTIONS) is False
         ),
+        weights_lost=tuple(
+            f"{CHECKPOINT} of {trial.name}" for trial in recorded if trial.finished and is_lost(study.client, trial.run)
+        ),
+        weights=weights_in_words(study, recorded),
     )
 
 

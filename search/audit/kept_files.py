@@ -33,6 +33,8 @@ class KeptFiles:
     runs, opened, equal : int
         Runs looked into, their files opened, and those that are equal to their digest; the record of the rest
         names none.
+    let_go : int
+        Finished runs whose weights were deleted on purpose.
     problems : list of str
         What is gone or changed, in words.
     """
@@ -40,6 +42,7 @@ class KeptFiles:
     runs: int
     opened: int = 0
     equal: int = 0
+    let_go: int = 0
     problems: list[str]
 
     def text(self) -> str:
@@ -48,8 +51,10 @@ class KeptFiles:
             more = f" and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
             return f"{self.problems[0]}{more}; {PUT_BACK}"
         unknown = self.opened - self.equal
-        return f"{self.opened} files of {self.runs} runs opened, {self.equal} equal to their digest" + (
-            f", {unknown} of records that name none" if unknown else ""
+        return (
+            f"{self.opened} files of {self.runs} runs opened, {self.equal} equal to their digest"
+            + (f", {unknown} of records that name none" if unknown else "")
+            + (f"; weights of {self.let_go} trials were let go on purpose" if self.let_go else "")
         )
 
 
@@ -68,10 +73,14 @@ def look_into(client: MlflowClient, finished: Sequence[Run]) -> KeptFiles:
     found = KeptFiles(runs=len(sample), problems=[])
     for run in finished:
         gone = [path for path in files_of(run) if is_kept(client, run, path) is False]
+        gone = [path for path in gone if not _meanwhile(client, run, path)]
+        found.let_go += DELETED in run.data.tags
         found.problems += [f"{path} of run {run.info.run_id} is gone" for path in gone]
     for run in sample if not found.problems else ():
         for path, digest in files_of(run).items():
             problem = _problem(client, run, path, digest)
+            if problem and _meanwhile(client, run, path):
+                continue
             found.opened += 1
             found.equal += bool(digest) and not problem
             found.problems += [f"{path} of run {run.info.run_id} {problem}"] if problem else []
@@ -85,6 +94,11 @@ def files_of(run: Run) -> dict[str, str]:
     older = () if RESTORED in tags else OWN_FILES.get(tags.get(ROLE, ""), ())
     files = {**dict.fromkeys(older, ""), **known}
     return {path: digest for path, digest in files.items() if not (path == CHECKPOINT and DELETED in tags)}
+
+
+def _meanwhile(client: MlflowClient, run: Run, path: str) -> bool:
+    """Whether weights were let go since their run was read, by a command that works on the study."""
+    return path == CHECKPOINT and DELETED in client.get_run(run.info.run_id).data.tags
 
 
 def _problem(client: MlflowClient, run: Run, path: str, digest: str) -> str:

@@ -31,6 +31,7 @@ def audit_in_words(audit: Audit) -> list[str]:
     for schema, count in audit.record_schemas.items():
         if schema < SCHEMA:
             lines += ["", f"record.schema {schema} in {count} trials, read with what such records lack"]
+    lines += ["", audit.weights] if audit.weights else []
     if not audit.missing:
         return [*lines, "", "nothing is missing"]
     lines += ["", "missing", *(f"  {line}" for line in audit.missing)]
@@ -65,6 +66,7 @@ def issues_in_words(audit: Audit) -> list[str]:
         "spec{s} run more than once": len(audit.duplicates),
         "invalid record{s}": len(audit.invalid),
         "finished trial{s} without predictions": len(audit.lost),
+        "finished trial{s} whose weights were lost": len(audit.weights_lost),
         "trial{s} on which the stores disagree": len(audit.disagreements),
     }
     return lines + [f"{n} {words.format(s='' if n == 1 else 's')}" for words, n in counts.items() if n]

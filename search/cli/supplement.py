@@ -18,9 +18,13 @@ from search.tracking.stores import Stores
     help="axis=value[,axis=value]: only that a trial with these values exists; may be given again.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be queued, and stop.")
-@request_options("workers", "device")
+@request_options(
+    "workers", "keep", "device", keep="Best finished trials whose weights stay, or all; auto is what the study has."
+)
 @store_options
-def supplement(stores: Stores, study: str, where: tuple[str, ...], dry_run: bool, workers: str, device: str) -> None:
+def supplement(
+    stores: Stores, study: str, where: tuple[str, ...], dry_run: bool, workers: str, keep: str, device: str
+) -> None:
     """Queue exactly the trials that STUDY lacks, and run them.
 
     Lacking are missing extremes and values of an axis that no finished trial has; few architectures are chosen that
@@ -34,4 +38,4 @@ def supplement(stores: Stores, study: str, where: tuple[str, ...], dry_run: bool
         for line in dry_run_in_words(stores, study, where):
             console.print(line, markup=False)
         return
-    sys.exit(run_supplement(stores, study, where, workers=workers, device=device, console=console))
+    sys.exit(run_supplement(stores, study, where, workers=workers, keep=keep, device=device, console=console))

@@ -95,6 +95,7 @@ def open_study(stores: Stores, request: HpoRequest, plan: Plan) -> Study:
         data_root=Path(DATA_DIRECTORY).absolute(),
         sampler=request.sampler,
         pruner=request.pruner,
+        keep=request.keep,
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,17 +18,19 @@ from search.results.card import STATE, study_card
 from search.results.class_counts import validation_counts
 from search.results.holdout import sealed_by_others
 from search.results.trials_table import trials_table
+from search.results.weights import WeightKeeper
 from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.study.study import STOPPED, WORKED, Study
 from search.tracking.address import server_address
 from search.tracking.board import board_link, save_board
 from search.tracking.run import RunWriter
+from search.tracking.stores import Stores
 from search.tracking.tags import NOTE
 from search.trial.inputs import log_data
 from search.workers.coordinator import Coordinator
 from search.workers.pool import Workforce
-from search.workers.progress import StudyProgress
+from search.workers.progress import StudyProgress, make_console
 from search.workers.signals import Signals
 
 if TYPE_CHECKING:
@@ -140,16 +143,17 @@ def _open_run(
         signals.only_note()
         try:
             workforce.require_lease()
-            _end_run(study, outcome, time.monotonic() - began)
+            _end_run(study, workforce.stores, outcome, time.monotonic() - began)
         finally:
             if launcher is not None:
                 launcher.end(outcome["status"], outcome["state"])
 
 
-def _end_run(study: Study, outcome: dict[str, str], seconds: float) -> None:
+def _end_run(study: Study, stores: Stores, outcome: dict[str, str], seconds: float) -> None:
     study.schedule.set_user_attr(WORKED, study.schedule.user_attrs.get(WORKED, 0.0) + seconds)
     try:
         reconcile(study)
+        WeightKeeper(study, stores, partial(make_console().print, markup=False)).settle()
         close_study(study, outcome["state"])
     finally:
         RunWriter(study.client, study.run_id).end(outcome["status"], outcome["state"])

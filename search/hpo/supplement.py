@@ -16,8 +16,9 @@ from search.hpo.execute import work_on_study
 from search.results.trial_runs import recorded_trials
 from search.space.untested import find_gaps, find_wanted, read_where
 from search.study.reconcile import FIXED_PARAMS, reconcile
+from search.study.request import AUTO
 from search.study.restore import restore
-from search.study.study import TARGET_TRIALS, Study, load_study, queue_architectures
+from search.study.study import KEEP, TARGET_TRIALS, Study, load_study, queue_architectures
 from search.tracking.lease import WAIT, is_held, refuse_if_held, study_lease
 from search.tracking.stores import Stores
 from search.workers.count import count_workers
@@ -72,7 +73,7 @@ def find_shortfall(study: Study, where: Sequence[str] = (), *, running: bool = F
 
 
 def run_supplement(
-    stores: Stores, name: str, where: Sequence[str], *, workers: str, device: str, console: Console
+    stores: Stores, name: str, where: Sequence[str], *, workers: str, device: str, console: Console, keep: str = AUTO
 ) -> int:
     """Queue what a study lacks, raise its target by as many trials, and run them.
 
@@ -91,6 +92,9 @@ def run_supplement(
     load_study(stores, name, repair=True)
     with Signals() as signals, study_lease(stores, name, wait=WAIT) as lease:
         study, restored = restore(load_study(stores, name, repair=True))
+        if keep != AUTO:
+            study.schedule.set_user_attr(KEEP, keep)
+            study.say_settings()
         for line in [*restored, *reconcile(study)]:
             console.print(f"reconciled: {line}", markup=False)
         shortfall = find_shortfall(study, where)

@@ -9,6 +9,7 @@ from search.results.holdout import holdout_in_words
 from search.results.influence import influence_of_study
 from search.results.trial_runs import recorded_trials
 from search.results.trials_table import trials_table
+from search.results.weights import weights_in_words
 from search.study.study import WORKED, Study
 from search.study.values import duration_text
 from search.tracking.artifacts import artifact_bytes
@@ -22,7 +23,7 @@ STATE = "study.state"
 def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
     """Markdown description of a study, its :func:`trials_table` and its state: ``complete``, ``interrupted``, …."""
     plan, split = study.plan, study.plan.split
-    finished = table[table["state"] == "finished"]
+    finished, recorded = table[table["state"] == "finished"], recorded_trials(study)
     lines = [
         f"## {plan.study}",
         "",
@@ -35,7 +36,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
         f"- data: source `{plan.data.source}`, tier `{plan.data.tier}`, dataset `{plan.data.dataset}`",
         f"- train {split.train_start} to {split.train_end}, validation {split.validation_start} to "
         f"{split.validation_end}; {holdout_in_words(study)}",
-        f"- artifacts of all its runs: {_artifact_size(study)}",
+        f"- artifacts of all its runs: {_artifact_size(study)}; {weights_in_words(study, recorded)}",
         f"- worked on for {_worked(study)}; the run's own duration counts the pauses between commands too",
     ]
     if len(finished):
@@ -46,7 +47,7 @@ def study_card(study: Study, table: pd.DataFrame, state: str) -> str:
                 f"{row['base_rate_loss']:.4f} | {row['skill']:+.3f} | {row['roc_auc']:.3f} |"
             )
         lines += ["", f"The best of {len(finished)} trials on the days it was chosen on: an optimistic figure."]
-    influence = influence_of_study(study, recorded_trials(study)).lines
+    influence = influence_of_study(study, recorded).lines
     if influence:
         lines += ["", "What of the architecture had a say in the loss:", "", *(f"- {line}" for line in influence)]
     return "\n".join(lines)

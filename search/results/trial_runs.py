@@ -10,7 +10,7 @@ from model.spec.migrations import schema_of
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError, StoreError
 from search.study.life_cycle import restores
-from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, RESTORED, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.tags import FINISHED, INVALID, RECORD_STATE, RESTORED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -56,6 +56,11 @@ class RecordedTrial:
     def finished(self) -> bool:
         """Whether it was trained to its end and evaluated."""
         return bool(self.run.info.status == FINISHED)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its run says that it has not ended."""
+        return bool(self.run.info.status == RUNNING)
 
     @property
     def loss(self) -> float | None:

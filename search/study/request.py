@@ -21,6 +21,7 @@ from search.study.values import (
     any_text,
     duration,
     fraction,
+    kept_trials,
     one_of,
     process_count,
     rise,
@@ -158,6 +159,12 @@ class HpoRequest:
     )
     init: str = option(
         AUTO, "How weights start: fan_in, or normal (0.02 at any width); auto is fan_in.", one_of(AUTO, *INITS)
+    )
+    keep: str = option(
+        AUTO,
+        "Best finished trials whose weights stay, or all; those of others go as soon as they lose, records never. auto "
+        "is 5, or what a study that is there has: all, if older code made it.",
+        kept_trials,
     )
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")

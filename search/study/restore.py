@@ -82,7 +82,7 @@ def _restore_parent(study: Study) -> tuple[Study, list[str]]:
     else:
         study.client.restore_run(study.run_id)
         done = [f"the study's run {study.run_id[:8]} was deleted: restored it"]
-    study.say_sampler()
+    study.say_settings()
     return study, done
 
 

@@ -22,6 +22,7 @@ from search.study.life_cycle import find_or_create_experiment, lost_record, lost
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.plan_record import plan_params, plan_suffix, read_plan
 from search.study.pruner import PRUNERS, make_pruner
+from search.study.request import AUTO
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.study.study_names import unknown_study
 from search.tracking.reader import find_runs, matching
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
 SAMPLER, PRUNER, STOPPED, WORKED = "sampler", "pruner", "stopped", "worked_seconds"
+KEEP, ALL, STANDARD_KEEP = "keep", "all", "5"
+SAID_SAMPLER, SAID_KEEP = "study.sampler", "study.keep"
+"""Tags of a study's run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +118,17 @@ class Study:
         study, parent = self.plan.study, self.run_id
         return RunWriter.create(self.client, self.experiment_id, name, role=role, study=study, parent=parent, tags=tags)
 
-    def say_sampler(self) -> None:
-        """Say on the study's run which sampler it has."""
-        sampler = self.schedule.user_attrs.get(SAMPLER, DEFAULT_SAMPLER)
-        RunWriter(self.client, self.run_id).set_tags({"study.sampler": sampler})
+    @property
+    def keep(self) -> int | None:
+        """How many of the best trials keep their weights; None is all of them, as in studies of older code."""
+        kept = self.schedule.user_attrs.get(KEEP, ALL)
+        return None if kept == ALL else int(kept)
+
+    def say_settings(self) -> None:
+        """Say on the study's run which sampler it has, and how many trials keep their weights."""
+        held = self.schedule.user_attrs
+        said = {SAID_SAMPLER: held.get(SAMPLER, DEFAULT_SAMPLER), SAID_KEEP: held.get(KEEP, ALL)}
+        RunWriter(self.client, self.run_id).set_tags(said)
 
     def finished(self) -> list[FrozenTrial]:
         """Trials that count towards the target, by number: trained to their end, each spec once."""
@@ -142,11 +153,12 @@ def open_or_create_study(
     data_root: Path,
     sampler: str = DEFAULT_SAMPLER,
     pruner: str = PRUNERS[0],
+    keep: str = AUTO,
 ) -> Study:
     """Continue the study of this name, or make it with its six extremes queued.
 
-    How many trials, where the data lie, which sampler and which pruner may change when a
-    study is continued: a spec's result does not depend on who proposed it.
+    How many trials, where the data lie, which sampler, which pruner and how many trials keep their weights may change
+    when a study is continued: a spec's result does not depend on who proposed it.
 
     Raises
     ------
@@ -165,10 +177,11 @@ def open_or_create_study(
         study = _create(client, storage, stores, plan, trials, data_root)
     study.schedule.sampler, study.schedule.pruner = TrialSeededSampler(plan.seed, sampler), make_pruner(pruner)
     asked = {SAMPLER: sampler, TARGET_TRIALS: trials, DATA_ROOT: str(data_root), PRUNER: pruner}
+    asked |= {} if keep == AUTO else {KEEP: keep}
     for name, value in asked.items():
         study.schedule.set_user_attr(name, value)
     if not lost_record(client, study.experiment_id, study.run_id):
-        study.say_sampler()
+        study.say_settings()
     return study
 
 
@@ -251,7 +264,8 @@ def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, tria
     space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
-    made = {PLAN: json.dumps(plan_params(plan)), EXPERIMENT_ID: experiment_id, DATA_ROOT: str(data_root)}
+    kept = client.get_run(earlier[0]).data.tags.get(SAID_KEEP, ALL) if earlier else STANDARD_KEEP
+    made = {PLAN: json.dumps(plan_params(plan)), EXPERIMENT_ID: experiment_id, DATA_ROOT: str(data_root), KEEP: kept}
     for name, value in {**made, TARGET_TRIALS: trials}.items():
         schedule.set_user_attr(name, value)
     queue_architectures(schedule, space, extremes(plan.grid()), forced="extreme")

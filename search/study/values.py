@@ -61,6 +61,24 @@ def process_count(name: str, text: str) -> str:
     return text
 
 
+def kept_trials(name: str, text: str) -> str:
+    """Read how many trials keep their weights; what ``auto`` means is known with the study.
+
+    Examples
+    --------
+    >>> kept_trials("keep", "3"), kept_trials("keep", "all"), kept_trials("keep", "auto")
+    ('3', 'all', 'auto')
+    """
+    if text in ("auto", "all"):
+        return text
+    if not (text.isdecimal() and text.isascii()) or int(text) < 1:
+        raise InputError(
+            f"keep must be auto, all, or a whole number, at least 1: the best checkpoint is what a study is for, got "
+            f"{text!r}"
+        )
+    return str(int(text))
+
+
 def study_name(name: str, text: str) -> str:
     """Read a name that stores and files can carry; empty is left to the plan.
 

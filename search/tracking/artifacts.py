@@ -83,7 +83,7 @@ def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Pat
         return directory / path if (directory / path).is_file() else None
     try:
         repository = _repository(client, run)
-        folder = str(PurePosixPath(path).parent)
+        folder = None if "/" not in path else str(PurePosixPath(path).parent)  # "." comes back in every path
         if path not in [each.path for each in repository.list_artifacts(folder)]:
             return None
         into.mkdir(parents=True, exist_ok=True)

@@ -64,7 +64,7 @@ def study_lease(stores: Stores, study_name: str, *, wait: float = 0.0) -> Abstra
     return _held(stores, study_name, study_lock(stores, study_name, wait=wait), wait=wait, brief=False)
 
 
-def brief_lease(stores: Stores, name: str) -> AbstractContextManager[Lease]:
+def brief_lease(stores: Stores, name: str, *, wait: float = WAIT) -> AbstractContextManager[Lease]:
     """Hold a study, or a part of its record, for a moment or some minutes: commands that come meanwhile wait.
 
     Raises
@@ -72,7 +72,7 @@ def brief_lease(stores: Stores, name: str) -> AbstractContextManager[Lease]:
     StoreError
         As of :func:`study_lease`.
     """
-    return _held(stores, name, brief_lock(stores, name), wait=WAIT, brief=True)
+    return _held(stores, name, brief_lock(stores, name, wait=wait), wait=wait, brief=True)
 
 
 @contextmanager

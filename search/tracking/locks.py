@@ -49,7 +49,7 @@ def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> Abstrac
     return _lock(lock_path(stores, study_name), owned(study_name), wait)
 
 
-def brief_lock(stores: Stores, name: str) -> AbstractContextManager[int]:
+def brief_lock(stores: Stores, name: str, *, wait: float = WAIT) -> AbstractContextManager[int]:
     """Hold a study, or a part of its record, for a moment or some minutes: commands that come meanwhile wait.
 
     Raises
@@ -57,7 +57,7 @@ def brief_lock(stores: Stores, name: str) -> AbstractContextManager[int]:
     StoreError
         As of :func:`study_lock`.
     """
-    return _lock(lock_path(stores, name), owned(name), WAIT, note=BRIEF)
+    return _lock(lock_path(stores, name), owned(name), wait, note=BRIEF)
 
 
 def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> AbstractContextManager[int]:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from types import FrameType
 
 from pipeline.exceptions import StudyError
+from search.results.weights import WeightKeeper
 from search.study.next_trial import NextTrial, Proposer
 from search.study.reconcile import reconcile
 from search.study.study import Study
@@ -60,7 +61,7 @@ class Coordinator:
         self.study, self.workforce, self.progress = study, workforce, progress
         self.until = study.target_trials if until is None else until
         self.engine = LocalEngine(study.plan.study, workforce) if engine is None else engine
-        self._proposer = Proposer(study)
+        self._proposer, self._weights = Proposer(study), WeightKeeper(study, workforce.stores, progress.say)
         self._busy: dict[Hand, NextTrial] = {}
         """Hands with a trial that has not ended."""
         self._ready: dict[Hand, str] = {}
@@ -92,6 +93,7 @@ class Coordinator:
             If another command took the study over.
         """
         with handled_by(self._on_signal), single_thread(), self.engine:
+            self._weights.settle()
             while self._remaining() > 0 and self.stopped_by is None:
                 self._run_hands()
                 self._repair()
@@ -106,6 +108,7 @@ class Coordinator:
                 self._on_event(hand, event)
                 self._hand_out()
                 self._start()
+                self._weights.after(self.finished)
 
     def _repair(self, *gone: int) -> None:
         """Close and queue again what runs in no hand, and will not."""

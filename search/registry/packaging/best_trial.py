@@ -16,14 +16,19 @@ from model.spec.spec import Spec
 from pipeline.exceptions import InputError, RecordError
 from search.results.named_trial import choose_finished
 from search.results.trial_runs import RecordedTrial
+from search.results.weights import BEGUN
+from search.study.study import ALL
 from search.tracking.artifacts import (
     CHECKPOINT,
+    DELETED,
     PREDICTIONS,
+    PUT_BACK,
     checkpoint_bytes,
     fetch_artifact,
     lost_in_words,
     read_artifact,
 )
+from search.tracking.tags import RESTORED
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -77,10 +82,7 @@ def own_weights(study: Study, best: BestTrial) -> tuple[Spec, PatchTST]:
         If it holds another spec than its run.
     """
     if checkpoint_bytes(study.client, best.trial.run) is None:
-        raise InputError(
-            f"a trial taken as it is must have its checkpoint, {best.trial.name} keeps none (patchscale gc deletes "
-            "losing ones); leave out --as-is: a refit needs the spec alone"
-        )
+        raise InputError(_without_weights(study, best))
     with TemporaryDirectory() as directory:
         path = fetch_artifact(study.client, best.trial.run, CHECKPOINT, Path(directory))
         assert path is not None
@@ -90,6 +92,20 @@ def own_weights(study: Study, best: BestTrial) -> tuple[Spec, PatchTST]:
             f"the checkpoint of {best.trial.name} must hold its run's spec, got {spec.hash}; choose another"
         )
     return spec, model
+
+
+def _without_weights(study: Study, best: BestTrial) -> str:
+    """Say why a trial keeps no weights, and what to do."""
+    tags = study.client.get_run(best.trial.run_id).data.tags
+    refit = "leave out --as-is: a refit needs the spec alone"
+    rule = f"a trial taken as it is must have its checkpoint, {best.trial.name} keeps none"
+    if DELETED in tags:
+        reason = tags[DELETED].removeprefix(BEGUN)
+        again = f"or train it again in a new study: patchscale hpo --study NAME --keep {ALL}"
+        return f"{rule} (let go on purpose, {reason}: --keep and patchscale gc do that); {refit}, {again}"
+    if RESTORED in tags:
+        return f"{rule} (its record was restored without artifacts); {refit}"
+    return f"{rule} (nobody let it go: it was lost); {PUT_BACK}, or {refit}"
 
 
 def validation_predictions(study: Study, best: BestTrial) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError, describe_error
 from search.tracking.reader import every_page, quoted
+from search.tracking.tags import TRIAL_RUN as TRIAL_RUN
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
 SHOWN = 10
-TRIAL_RUN, DATASET = "trial.run_id", "dataset.digest"
+DATASET = "dataset.digest"
 CHAMPION, HISTORY = "champion", "champion.history"
 AS_IS, DATA_LAST = "members.as_is", "data.last"
 """Tags of a version."""

@@ -17,6 +17,7 @@ from search.report.layout.format import short_name
 from search.results.holdout import count_openings, count_openings_elsewhere
 from search.results.influence import Influence, influence_of, influence_of_study
 from search.results.trial_runs import RecordedTrial, recorded_trials
+from search.results.weights import weights_in_words
 from search.study.plan import Plan
 from search.study.study import Study
 from search.tracking.artifacts import DISTRIBUTION, read_artifact
@@ -51,6 +52,8 @@ class StudyInputs:
         Of the best trial, see :func:`search.trial.distribution.distribution_table`; None if it has none.
     influence : Influence
         Whether attention and each searched axis had a say in the loss.
+    weights : str
+        Whose weights are kept, and of how many trials they were let go on purpose.
     walked_specs : dict
         Hash of the spec of each walk-forward among them, by run id.
     """
@@ -67,6 +70,7 @@ class StudyInputs:
     walked: Forecasts | None = None
     walked_specs: dict[str, str] = field(default_factory=dict)
     distribution: pd.DataFrame | None = None
+    weights: str = ""
     influence: Influence = field(default_factory=lambda: influence_of([]))
 
     @property
@@ -138,6 +142,7 @@ def read_study_inputs(study: Study) -> StudyInputs:
         libraries=_libraries(recorded),
         distribution=_distribution(study, forecasts.run_ids[forecasts.best("trial")]),
         influence=influence_of_study(study, all_trials),
+        weights=weights_in_words(study, all_trials),
         walked=walked,
         walked_specs={} if walked is None else _walked_specs(study, walked.of_role("trial")),
     )

@@ -48,6 +48,7 @@ def methods_section(inputs: StudyInputs, measured: Statistics) -> Section:
         Text(text=COVERAGE, tone="method"),
         Text(text=f"References: {REFERENCES}", tone="method"),
         Text(text=f"Versions that the trials were made with: {versions}.", tone="method"),
+        *([Text(text=f"Nothing here needs them: {inputs.weights}.", tone="method")] if inputs.weights else []),
     )
     return Section(
         slug="methods", title="What this page does not show, and how it was made", short="Methods", blocks=blocks

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -40,6 +41,21 @@ def test_the_two_stores_point_at_each_other(make, stores):
 def test_the_target_can_be_extended(make):
     make(8)
     assert make(12).target_trials == 12
+
+
+def test_how_many_keep_their_weights_is_five_or_what_the_study_has(make, stores, planned):
+    study = make()
+    assert study.keep == 5
+    for asked, held in (("all", None), ("auto", None), ("2", 2), ("auto", 2)):
+        plan, _, root = planned
+        study = open_or_create_study(stores, plan, trials=8, data_root=root, keep=asked)
+        said = study.client.get_run(study.run_id).data.tags["study.keep"]
+        assert (study.keep, said) == (held, str(held or "all"))
+    optuna.delete_study(study_name=study.plan.study, storage=study.schedule._storage)
+    assert make().keep == 2, "of a study whose schedule was lost, what its run says"
+    optuna.delete_study(study_name=study.plan.study, storage=study.schedule._storage)
+    study.client.delete_tag(study.run_id, "study.keep")
+    assert make().keep is None, "older code kept all, and said nothing"
 
 
 @pytest.mark.slow
