@@ -9,10 +9,10 @@ from search.cli import cli
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio min_head_dim tolerance trials horizon threshold source ticker "
     "train_tickers tier head accept split sampler workers pruner timeout seed max_epochs patience offset instance_norm "
-    "blend first_epoch init study tracking_uri storage device",
+    "blend first_epoch init keep study tracking_uri storage device",
     "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio min_head_dim tolerance trials "
     "threshold source ticker train_tickers tier head accept split sampler workers pruner timeout seed max_epochs "
-    "patience offset instance_norm blend first_epoch init tracking_uri storage device",
+    "patience offset instance_norm blend first_epoch init keep tracking_uri storage device",
     "baselines": "study tracking_uri storage",
     "walkforward": "what study trial seeds first_year last_year workers device tracking_uri storage",
     "import": "paths kind columns objective budget source ticker tier horizon threshold split study tracking_uri "
@@ -22,7 +22,7 @@ SURFACE = {
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",
     "scaling": "studies resamples seed as_json tracking_uri storage",
-    "supplement": "study where dry_run workers device tracking_uri storage",
+    "supplement": "study where dry_run workers keep device tracking_uri storage",
     "gc": "study keep dry_run tracking_uri storage",
     "report": "studies open_page resamples tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
