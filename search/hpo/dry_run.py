@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from rich.filesize import decimal
 from rich.table import Table
 
 from model.spec.choices import NONE
 from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
+from search.hpo.disk import disk_of
 from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, start_seconds, survey, windows_of
 from search.study.plan import DATA_DIRECTORY
-from search.study.request import HpoRequest
-from search.study.study import finished_trials
+from search.study.request import AUTO, HpoRequest
+from search.study.study import ALL, KEEP, STANDARD_KEEP, finished_trials
 from search.study.study_names import study_names
 from search.study.values import duration_text
 from search.tracking.database import database_of
@@ -44,41 +46,51 @@ def estimate_campaign(
         Naming the first rule that a value breaks.
     """
     cells = plan_campaign(request, budgets, horizons)
-    device = choose_device(request.device)
+    device, root = choose_device(request.device), Path(DATA_DIRECTORY).absolute()
     workers = count_workers(request.workers, device.type)
     surveys: dict[str, Survey] = {}
-    finished = finished_counts(resolve_stores(request.tracking_uri, request.storage))
+    there = existing_studies(resolve_stores(request.tracking_uri, request.storage))
     report("starting a process as a worker is started")
     start = start_seconds()
     estimates = []
     for cell in cells:
         plan = cell.plan
-        windows = windows_of(plan, cell.dataset, Path(DATA_DIRECTORY).absolute(), device)
+        windows = windows_of(plan, cell.dataset, root, device)
         if plan.budget not in surveys:
             surveys[plan.budget] = survey(plan, windows, report)
         found = surveys[plan.budget]
-        asked = {"trials": request.trials, "workers": workers, "finished": finished.get(plan.study, 0)}
-        estimates.append(estimate(plan, found, windows=windows, start_seconds=start, **asked))
+        finished, kept = there.get(plan.study, (0, STANDARD_KEEP))
+        keep = kept if request.keep == AUTO else request.keep
+        asked = {"trials": request.trials, "workers": workers, "finished": finished}
+        estimated = estimate(plan, found, windows=windows, start_seconds=start, **asked)
+        disk = disk_of(
+            plan,
+            root=root,
+            trials=max(request.trials, finished),
+            left=estimated.trials,
+            workers=workers,
+            keep=None if keep == ALL else int(keep),
+        )
+        estimates.append(replace(estimated, disk=disk))
     return estimates
 
 
-def finished_counts(stores: Stores) -> dict[str, int]:
-    """Finished trials by study, of a schedule that exists; nothing is made where there is none."""
+def existing_studies(stores: Stores) -> dict[str, tuple[int, str]]:
+    """Finished trials by study, and how many keep their weights, of a schedule that exists; nothing is made."""
     database = database_of(stores.storage_uri)
     if database is not None and not database.exists():
         return {}
     import optuna
 
     storage = open_storage(stores)
-    return {
-        name: len(finished_trials(optuna.load_study(study_name=name, storage=storage))) for name in study_names(storage)
-    }
+    held = [optuna.load_study(study_name=name, storage=storage) for name in study_names(storage)]
+    return {each.study_name: (len(finished_trials(each)), each.user_attrs.get(KEEP, ALL)) for each in held}
 
 
 def estimates_table(estimates: Sequence[Estimate]) -> Table:
     """One row a study."""
     table = Table(title="Campaign, dry run: nothing was trained, no store was written")
-    for name in ("study", "grid", "parameters", "memory", "seconds a step", "trials left", "at most"):
+    for name in ("study", "grid", "parameters", "memory", "seconds a step", "trials left", "disk", "at most"):
         table.add_column(name, no_wrap=name not in ("study", "seconds a step"), overflow="fold")
     for each in estimates:
         low, high = each.plan.grid().limits()["n_params"]
@@ -89,6 +101,7 @@ def estimates_table(estimates: Sequence[Estimate]) -> Table:
             f"{each.survey.memory_bytes / GIB:.2f} GiB",
             _step_text(each.survey),
             f"{each.trials} of {each.trials + each.finished}" if each.trials else "complete",
+            "unknown" if each.disk is None else decimal(each.disk.total),
             "unknown" if each.seconds is None else duration_text(each.seconds),
         )
     return table
@@ -111,6 +124,7 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
                 f"{first.workers * found.memory_bytes / GIB:.1f} GiB, {found.free_bytes / GIB:.1f} GiB free; "
                 "batches are then computed in smaller parts, or take --workers 1"
             )
+    lines += [f"disk of {each.plan.study}: {each.disk.text()}; records come on top" for each in estimates if each.disk]
     complete = sum(not each.trials for each in estimates)
     timed = [each.seconds for each in estimates if each.seconds is not None]
     return [
@@ -167,6 +181,7 @@ def _row(each: Estimate) -> dict[str, Any]:
         "steps_per_epoch": each.steps_per_epoch,
         "seconds_at_most": each.seconds,
         "seconds_on_top": each.on_top,
+        "disk_bytes": each.disk and {**asdict(each.disk), "total": each.disk.total},
         "measured": [
             {**asdict(m), "architecture": m.architecture.label, "extrapolated": m.extrapolated} for m in found.measured
         ],

@@ -21,6 +21,7 @@ from model.training.step_time import Pace, measure_pace
 from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion, load_dataset
 from pipeline.exceptions import TrainingError
+from search.hpo.disk import Disk
 from search.space.extremes import extremes
 from search.study.plan import Plan
 from search.workers.count import count_cores
@@ -84,6 +85,8 @@ class Estimate:
         Of training and validation with every worker busy, and of what comes on top; None if nothing fits.
     on_top : float
         Of these, for starting workers, and for records and checkpoints.
+    disk : Disk, optional
+        Its peak; None is unknown.
     """
 
     plan: Plan
@@ -95,6 +98,7 @@ class Estimate:
     seconds: float | None
     on_top: float
     finished: int = 0
+    disk: Disk | None = None
 
 
 def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda line: None) -> Survey:

@@ -62,6 +62,7 @@ def test_a_dry_run_leaves_no_run_and_no_study(capsys, home, stores, measured):
     assert code == 0
     assert out.count("-5K-") == out.count("-6K-") == 2
     assert "it is an upper bound" in out
+    assert out.count("weights of 4 trials") == out.count("records come on top") == 4
     assert sorted(measured) == measured and set(measured) == {"5K", "6K"}
     client = open_tracking(stores)
     assert [e.name for e in client.search_experiments()] == ["Default"]
@@ -79,7 +80,7 @@ def test_a_dry_run_makes_no_store_where_there_is_none(capsys, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_json_holds_every_study_and_its_time_follows_from_what_was_measured(capsys, home, measured):
-    code, out, err = run(capsys, *COMMAND, "--json", "--workers", "2")
+    code, out, err = run(capsys, *COMMAND, "--json", "--workers", "2", "--keep", "3")
     found = json.loads(out)["studies"]
     assert code == 0
     assert [(s["budget"], s["horizon"]) for s in found] == [("5K", 1), ("5K", 3), ("6K", 1), ("6K", 3)]
@@ -95,6 +96,9 @@ def test_json_holds_every_study_and_its_time_follows_from_what_was_measured(caps
         assert trained < 3 * epochs * (30 * max(steps) + max(passes))
         assert study["seconds_on_top"] > 1.5, "four starts of a process that loads torch and MLflow"
         assert (study["trials"], study["finished"]) == (4, 0)
+        disk = study["disk_bytes"]
+        assert (disk["n_kept"], disk["n_running"]) == (3, 2)
+        assert disk["total"] == disk["weights"] + disk["running"] + disk["data"]
 
 
 @pytest.mark.slow
@@ -107,6 +111,7 @@ def test_finished_trials_are_no_work(capsys, make_trained, planned, monkeypatch,
     for trials, words in ((3, "1 of 3"), (2, "complete")):
         (each,) = dry_run.estimate_campaign(HpoRequest(trials=trials, max_epochs=1), ["5K"], [1])
         assert (each.trials, each.finished) == (max(trials - 2, 0), 2)
+        assert (each.disk.n_kept, each.disk.n_running) == (trials, min(max(trials - 2, 0), each.workers))
         said.append("\n".join(dry_run.notes([each])))
         console = Console(file=io.StringIO(), width=200)
         console.print(dry_run.estimates_table([each]))
