@@ -77,9 +77,10 @@ class WeightKeeper:
         """Find the runs of finished trials that lost and were not looked at yet: one at most, as a rule."""
         ended = [trial for trial in self.study.finished() if trial.user_attrs.get("run_id") not in self._untrusted]
         ranked = sorted(ended, key=lambda trial: (trial.value, trial.number))
-        lost = [str(trial.user_attrs.get("run_id")) for trial in ranked[keep:]]
-        runs = [find_run(self.study.client, run_id) for run_id in lost if run_id not in self._settled]
-        ours = [run for run in runs if run is not None and is_active(run) and run.info.status == FINISHED]
+        lost = [str(trial.user_attrs["run_id"]) for trial in ranked[keep:] if trial.user_attrs.get("run_id")]
+        found = {run_id: find_run(self.study.client, run_id) for run_id in lost if run_id not in self._settled}
+        self._settled |= {run_id for run_id, run in found.items() if run is None}
+        ours = [run for run in found.values() if run and is_active(run) and run.info.status == FINISHED]
         kept = registered_runs(self.study.client) if ours else set()
         return [run for run in ours if run.info.run_id not in kept]
 

@@ -4,6 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from pipeline.exceptions import StoreError
+from search.registry.packaging.best_trial import choose_trial
 from search.results.trial_runs import recorded_trials
 from search.results.weights import BEGUN, WeightKeeper, is_lost, losing, registration
 from search.study.reconcile import reconcile
@@ -12,6 +13,7 @@ from search.tracking.artifacts import CHECKPOINT, DELETED, checkpoint_bytes, del
 from search.tracking.lease import brief_lease
 from search.tracking.tags import TRIAL_RUN
 from search.trial.runner import TrialRunner
+from search.walk_forward.subject import read_subjects
 
 FILES = {CHECKPOINT, "predictions", "spec.json"}
 
@@ -187,6 +189,8 @@ def test_lost_weights_are_told_from_those_let_go_by_every_command(study, keeper,
     code, _, err = command("register", name, "--as-is", "--trial", number)
     assert (code, err.count("\n")) == (2, 1)
     assert "let go on purpose, " in err and "a refit needs the spec alone" in err and "train it again" in err
+    assert choose_trial(study, int(number)).trial.run_id == loser, "a refit needs the spec alone"
+    assert read_subjects(keeper.stores, name, trial=int(number))[1][0].spec is not None, "so does a walk-forward"
     delete_checkpoint(study.client, study.client.get_run(best))
     assert f"{CHECKPOINT} of run {best} is gone" in command("verify")[1]
     code, out, _ = command("audit", name)
