@@ -16,6 +16,7 @@ from search.study.study import Study, load_study
 from search.tracking.artifacts import CHECKPOINT, checkpoint_bytes
 from search.tracking.artifacts import DELETED as DELETED
 from search.tracking.lease import brief_lease
+from search.tracking.state import SENT, TrainingState
 from search.tracking.stores import Stores
 from search.tracking.tags import RUNNING
 
@@ -48,10 +49,13 @@ def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Co
         for path in states:
             freed += path.stat().st_size
             path.unlink()
+        sent = leftover_sent(study)
+        for run_id in sent:
+            TrainingState(study.client, run_id, study.training_state(run_id)).remove()
         if lost:
             update_card(study)
     console.print(
-        f"study {name}: {len(lost)} checkpoints and {len(states)} leftover training states deleted, "
+        f"study {name}: {len(lost)} checkpoints and {len(states) + len(sent)} leftover training states deleted, "
         f"{decimal(freed)} ({freed:,} bytes) freed; records, metrics and predictions stay",
         markup=False,
     )
@@ -72,13 +76,23 @@ def losing_checkpoints(study: Study, keep: int) -> list[tuple[RecordedTrial, int
 
 def leftover_states(study: Study) -> list[Path]:
     """Training states of the study's runs that have ended and that no interrupted trial will go on with."""
-    schedule = study.schedule.get_trials(deepcopy=False)
-    needed = {t.user_attrs.get("resume_run") for t in schedule if t.state == TrialState.WAITING}
-    needed |= {t.user_attrs.get("run_id") for t in waiting_retries(schedule, running=False)}
-    ended = {trial.run_id for trial in recorded_trials(study) if trial.run.info.status != RUNNING} - needed
+    ended = {trial.run_id for trial in _ended(study)}
     directory = study.training_state("any").parent
     # a kill leaves one half written, whose name begins with a dot
     return [path for path in sorted(directory.glob("*")) if path.name.lstrip(".").partition(".")[0] in ended]
+
+
+def leftover_sent(study: Study) -> list[str]:
+    """Ids of such runs whose state was sent to an artifact store and is there still."""
+    return [trial.run_id for trial in _ended(study) if SENT in trial.run.data.tags]
+
+
+def _ended(study: Study) -> list[RecordedTrial]:
+    schedule = study.schedule.get_trials(deepcopy=False)
+    needed = {t.user_attrs.get("resume_run") for t in schedule if t.state == TrialState.WAITING}
+    needed |= {t.user_attrs.get("run_id") for t in waiting_retries(schedule, running=False)}
+    recorded = recorded_trials(study)
+    return [each for each in recorded if each.run.info.status != RUNNING and each.run_id not in needed]
 
 
 def _print_plan(console: Console, losing: list[tuple[RecordedTrial, int]], states: list[Path]) -> None:

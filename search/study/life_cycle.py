@@ -66,10 +66,7 @@ def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -
     with store_lease(stores):
         existing = client.get_experiment_by_name(name)
         if existing is None:
-            location = stores.artifact_location
-            return str(
-                client.create_experiment(name, artifact_location=location and f"{location}/{artifact_folder(name)}")
-            )
+            return _create_experiment(client, stores, name)
     if not is_active(existing):
         raise StoreError(
             f"experiment {name} must be there, but it was deleted in MLflow; bring it back with its runs: mlflow "
@@ -77,6 +74,20 @@ def find_or_create_experiment(client: MlflowClient, stores: Stores, name: str) -
             f"--experiment-ids {existing.experiment_id}"
         )
     return str(existing.experiment_id)
+
+
+def _create_experiment(client: MlflowClient, stores: Stores, name: str) -> str:
+    """Make an experiment; one that somebody whose schedule lies elsewhere made at the same moment is as good."""
+    from mlflow.exceptions import MlflowException
+
+    location = stores.artifact_location
+    try:
+        return str(client.create_experiment(name, artifact_location=location and f"{location}/{artifact_folder(name)}"))
+    except MlflowException:
+        made = client.get_experiment_by_name(name)
+        if made is None or not is_active(made):
+            raise
+        return str(made.experiment_id)
 
 
 def recorded_studies(client: MlflowClient) -> dict[str, Run]:

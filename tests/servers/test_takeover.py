@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from model.training.resume import saved_epoch
+from search.registry.gc import leftover_sent
 from search.results.trial_runs import recorded_trials
 from search.study.heartbeat import HOST
 from search.study.reconcile import reconcile
@@ -164,6 +165,14 @@ def test_a_state_that_was_cut_short_or_is_gone_leaves_the_one_before_or_none(mac
     study.client.log_text(run_id, "cut", f"training/epoch-2/{run_id}.safetensors")
     elsewhere = state("elsewhere")
     assert "gone or damaged" in elsewhere.fetch(saved_epoch) and not elsewhere.path.exists()
+    (trial,) = study.finished()
+    left = TrainingState(study.client, trial.user_attrs["run_id"], tmp_path / "left" / "state")
+    left.save(write("1"), 1)
+    assert leftover_sent(study) == [left.run_id], "of a trial that has ended"
+    assert "1 leftover training states deleted" in east.run("gc", "states", "--keep", "1")
+    assert leftover_sent(study) == [] and "training" not in [
+        each.path for each in study.client.list_artifacts(left.run_id)
+    ]
     here.remove()
     assert study.client.list_artifacts(run_id) == [] and SENT not in study.client.get_run(run_id).data.tags
     study.client.set_terminated(run_id)

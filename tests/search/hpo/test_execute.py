@@ -1,10 +1,12 @@
 import pandas as pd
 import pytest
 
+from pipeline.exceptions import LostLeaseError
 from search.hpo.execute import close_study, work_on_study
 from search.hpo.launcher import Launcher
 from search.study.study import STOPPED
 from search.tracking.artifacts import fetch_artifact
+from search.tracking.lease import Lease
 from search.workers.coordinator import Coordinator
 from search.workers.pool import Workforce
 from search.workers.progress import make_console
@@ -84,6 +86,25 @@ def test_what_stops_the_work_kills_the_run_and_is_said(make_study, work, stand_i
     assert (run_of(study).info.status, run_of(study).data.tags["status.reason"]) == ("KILLED", state)
     assert study.schedule.user_attrs[STOPPED] == stopped
     assert "after 0/1; the same command continues" in capsys.readouterr().out
+
+
+@pytest.mark.lesson("L40")
+def test_a_study_that_another_command_took_over_is_left_alone_and_only_the_launcher_ends(
+    make_study, stores, stand_in, monkeypatch
+):
+    study = make_study(1)
+    launcher = Launcher(study.client, study.client.create_run("0").info.run_id)
+
+    def lose(*arguments):
+        raise LostLeaseError("in use by process 7")
+
+    stand_in(lambda coordinator: monkeypatch.setattr(Lease, "require", lose))
+    workforce = Workforce(stores=stores, n_workers=1, device="cpu", lock=None, lease=Lease())
+    with Signals() as signals, pytest.raises(LostLeaseError, match="process 7"):
+        work_on_study(study, workforce, make_console(), signals, launcher=launcher)
+    run = run_of(study)
+    assert run.info.status == "RUNNING" and not {"study.state", "status.reason"} & set(run.data.tags)
+    assert study.client.get_run(launcher.run_id).info.status == "KILLED"
 
 
 @pytest.mark.slow

@@ -6,10 +6,10 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from pipeline.exceptions import StoreError
 from search.results.trial_runs import recorded_trials
-from search.study.life_cycle import lost_record
+from search.study.life_cycle import find_or_create_experiment, lost_record
 from search.study.restore import restore
 from search.study.study import load_study, open_or_create_study
-from search.tracking.stores import open_storage
+from search.tracking.stores import open_storage, open_tracking
 
 
 @pytest.fixture
@@ -63,3 +63,18 @@ def test_a_lost_schedule_is_named_by_whoever_asks_for_the_study(study, stores):
     optuna.delete_study(study_name=study.plan.study, storage=open_storage(stores))
     with pytest.raises(StoreError, match="schedule lost, repeat its hpo to restore it"):
         load_study(stores, study.plan.study)
+
+
+@pytest.mark.lesson("L40")
+def test_an_experiment_that_somebody_made_at_the_same_moment_is_taken(stores, monkeypatch):
+    client, other = open_tracking(stores), open_tracking(stores)
+    find, made = client.get_experiment_by_name, []
+
+    def made_meanwhile(name):
+        found = find(name)
+        if not made:
+            made.append(other.create_experiment(name))
+        return found
+
+    monkeypatch.setattr(client, "get_experiment_by_name", made_meanwhile)
+    assert find_or_create_experiment(client, stores, "new") == made[0]
