@@ -119,12 +119,12 @@ def check_raw_bars(
     return bars, {name: named[name] for name in further}
 
 
-def raw_features(bars: pd.DataFrame, further: dict[str, Array], tier: str, ticker: str = "") -> npt.NDArray[np.float32]:
+def raw_features(bars: pd.DataFrame, further: dict[str, Array], tier: str, ticker: str) -> npt.NDArray[np.float32]:
     """Features of checked bars, shape (days, features): NaN inside the look-back, else as the dataset version's."""
     auxiliary: dict[str, dict[str, Array]] = {}
-    for name, (ticker, column) in raw_columns(tier).items():
-        auxiliary.setdefault(ticker, {})[column] = further[name]
-    others = {ticker: pd.DataFrame(columns, index=bars.index) for ticker, columns in auxiliary.items()}
+    for name, (other, column) in raw_columns(tier).items():
+        auxiliary.setdefault(other, {})[column] = further[name]
+    others = {other: pd.DataFrame(columns, index=bars.index) for other, columns in auxiliary.items()}
     frame = compute_tier(tier, adjusted(split_consistent(bars)), others, ticker=ticker)
     return frame.to_numpy(dtype=np.float32)
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from model.network.question import Question
 from model.serving.packaged import SHARES, PackagedModel
 from pipeline.datasets.raw_bars import raw_bars
+from pipeline.sources.sample import SampleSource
 from search.cli import main
 from search.registry.register import RegisterRequest, register
 from search.registry.versions.versions import find_version
@@ -158,3 +159,41 @@ def test_the_commands_take_versions_of_a_distribution(shop, packages, monkeypatc
     assert "days that both forecast" in compared and "log loss" in compared
     opened = command("evaluate", f"{MODEL}/{BLEND}")
     assert "on the test split: 50" in opened and f"openings of the test split: 1 by {MODEL}/{BLEND}" in opened
+
+
+@pytest.fixture(scope="module")
+def with_vix(tmp_path_factory, template):
+    """A study of a tier that reads the VIX and which ticker it is, from files, pooled with a second ticker."""
+    home = tmp_path_factory.mktemp("vix")
+    shutil.copytree(template, home / "mlruns")
+    bars = SampleSource().fetch("^GSPC").bars
+    level = 20 * np.exp(0.4 * np.sin(np.arange(len(bars)) / 40))
+    vix = bars.assign(**dict.fromkeys(("open", "high", "low", "close", "adj_close"), level), volume=0.0)
+    for ticker, of in {"SPY": bars, "DIA": SampleSource().fetch("^IXIC").bars, "^VIX": vix}.items():
+        of.rename_axis("date").to_csv(home / f"{ticker.removeprefix('^')}.csv")
+    stores = resolve_stores(*(f"sqlite:///{home}/mlruns/{name}.db" for name in ("mlflow", "optuna")))
+    request = HpoRequest(
+        budget="5K", max_epochs=1, patience=0, source=f"csv:{home}?adjusted=yes", ticker="SPY", study="vix"
+    )
+    plan, _ = make_plan(request, root=home / "data")
+    study = open_or_create_study(stores, plan, trials=1, data_root=home / "data")
+    dataset, others = study.load_data()
+    assert (dataset.tier, [each.ticker for each in others]) == ("s40", ["DIA"])
+    quiet = {"report": lambda event: None, "should_stop": lambda: False}
+    TrialRunner(study, dataset, pooled=others, device="cpu", **quiet).run_next()
+    return home, stores
+
+
+def test_a_tier_that_reads_the_vix_and_the_ticker_is_registered_and_asked(with_vix, monkeypatch, capsys):
+    """Registering proves, in a process of its own, that raw bars give what the weights say on the dataset version."""
+    home, stores = with_vix
+    console = Console(file=StringIO(), width=1000)
+    register(stores, "vix", RegisterRequest(as_is=True), console)
+    assert "SPY-h1/1" in console.file.getvalue()
+    monkeypatch.chdir(home)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", "patchscale-SPY-h1/1", "--horizon", "3", "--threshold", "0.02", "--offline", "--json"])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 0, err
+    assert 0 < json.loads(out)["probability"] < 1

@@ -103,7 +103,7 @@ def test_a_split_of_shares_gives_the_labels_and_features_of_prices_without_it(tm
         "the shares after it"
     ]
     frame = raw_bars(tmp_path, split)
-    features = raw_features(*check_raw_bars(frame, ticker="SPY", tier="r25"), "r25")
+    features = raw_features(*check_raw_bars(frame, ticker="SPY", tier="r25"), "r25", "SPY")
     np.testing.assert_array_equal(features[-len(split.frame) :], split.feature_matrix)
 
 
