@@ -1,0 +1,405 @@
+"""How many hands one brain can keep busy: ``python -m benchmarks.scale``.
+
+Measures what a trial asks of the brain, of the databases and of MLflow's server, on SQLite and on real servers that it
+starts (PostgreSQL, ``mlflow server``), with the real coordinator's parts, runner and record; only the steps of an epoch
+are left out.  Takes the durations of the trials of a small study that it runs, and simulates 1 to 256 hands over them
+and over the same durations stretched.  Writes a table and a curve.
+
+A hand asks the brain, which serves one at a time; starts its run, trains, ends its run; the brain hears of it and lets
+weights go that lost.  What a database or a server does for them is queued for there: its processors' seconds, or on
+SQLite the seconds for which the file is locked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import simpy
+
+from benchmarks.overhead import no_training
+
+HANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+MEANS = (("a minute", 60.0), ("ten minutes", 600.0), ("an hour", 3600.0))
+WANTED = 0.9
+"""Efficiency below which more hands are called too many."""
+ROUNDS = 12
+"""Trials of each hand that are simulated; the first is not counted."""
+LARGE_STUDY = 200
+"""Finished trials of the study that is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one trial takes, in seconds.
+
+    Parameters
+    ----------
+    ask, keep : float
+        Of the brain, before and after a trial.
+    hand : float
+        Of the hand beside training, with every wait for the servers.
+    shared : dict
+        Of each thing that all hands share, by name.
+    places : dict
+        How many of it there are.
+    """
+
+    ask: float
+    keep: float
+    hand: float
+    shared: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What was simulated: the share of the hands' time that is training, and how busy each shared thing was."""
+
+    hands: int
+    efficiency: float
+    busy: Mapping[str, float]
+
+    @property
+    def limit(self) -> str:
+        """What was busiest."""
+        return max(self.busy, key=lambda name: self.busy[name])
+
+
+def simulate(hands: int, cost: Cost, durations: Sequence[float], *, rounds: int = ROUNDS, seed: int = 0) -> Outcome:
+    """Let so many hands train one trial after another, until each has had its rounds.
+
+    Parameters
+    ----------
+    hands : int
+        At work from the beginning to the end, so that no hand waits for the last trial of a study.
+    cost : Cost
+        Of a trial beside its training.
+    durations : sequence of float
+        Seconds of training, drawn at random.
+    """
+    world, draw = simpy.Environment(), np.random.default_rng(seed)
+    brain = simpy.Resource(world)
+    shared = {name: simpy.Resource(world, cost.places.get(name, 1)) for name in cost.shared}
+    busy: dict[str, float] = defaultdict(float)
+    trained, window = [0.0], [0.0, 0.0]
+
+    def hold(name: str, resource: simpy.Resource, seconds: float) -> Iterator[Any]:
+        with resource.request() as turn:
+            yield turn
+            yield world.timeout(seconds)
+            busy[name] += seconds / resource.capacity
+
+    def record(part: float) -> Iterator[Any]:
+        for name, resource in shared.items():
+            yield from hold(name, resource, part * cost.shared[name])
+        yield world.timeout(part * max(0.0, cost.hand - sum(cost.shared.values())))
+
+    def hand() -> Iterator[Any]:
+        yield world.timeout(float(draw.uniform(0, np.mean(durations))))
+        while True:
+            yield from hold("brain", brain, cost.ask)
+            yield from record(0.5)
+            seconds = float(draw.choice(durations))
+            yield world.timeout(seconds)
+            trained[0] += seconds
+            yield from record(0.5)
+            yield from hold("brain", brain, cost.keep)
+
+    for _ in range(hands):
+        world.process(hand())
+    mean = float(np.mean(durations)) + cost.hand + cost.ask + cost.keep
+    saturated = max([hands * (cost.ask + cost.keep), *(hands * each for each in cost.shared.values())])
+    turn = max(mean, saturated)
+    world.run(until=2 * turn)
+    before, busy_before, window[0] = trained[0], dict(busy), world.now
+    world.run(until=(2 + rounds) * turn)
+    elapsed = world.now - window[0]
+    used = {name: (seconds - busy_before.get(name, 0.0)) / elapsed for name, seconds in busy.items()}
+    return Outcome(hands=hands, efficiency=(trained[0] - before) / elapsed / hands, busy=used)
+
+
+def most_hands(cost: Cost, durations: Sequence[float], *, wanted: float = WANTED, most: int = 4096) -> int | None:
+    """Find the largest number of hands with the wanted efficiency; None if not even one has it."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if simulate(middle, cost, durations).efficiency >= wanted:
+            low = middle
+        else:
+            high = middle - 1
+    return low or None
+
+
+@contextmanager
+def locked_seconds() -> Iterator[list[float]]:
+    """Gather for how long each transaction locks an SQLite file: from its first write until it is committed."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    began: dict[int, float] = {}
+    found: list[float] = []
+
+    def write(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
+        if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+            began.setdefault(id(connection), time.perf_counter())
+
+    def commit(connection: Any) -> None:
+        if id(connection) in began:
+            found.append(time.perf_counter() - began.pop(id(connection)))
+
+    event.listen(Engine, "before_cursor_execute", write)
+    event.listen(Engine, "commit", commit)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", write)
+        event.remove(Engine, "commit", commit)
+
+
+def processor_seconds(pids: Sequence[int]) -> float:
+    """Seconds that processes and all below them have had of the processor, ended ones too."""
+    import psutil
+
+    total = 0.0
+    for pid in pids:
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            used = each.cpu_times()
+            total += used.user + used.system + used.children_user + used.children_system
+    return total
+
+
+def measure(stores: Any, trials: int, servers: Mapping[str, int]) -> tuple[Cost, dict[str, float]]:
+    """Run trials without training on real stores, and say what each part of one takes.
+
+    Parameters
+    ----------
+    stores : Stores
+        Empty.
+    trials : int
+        That are run, and again when the study is large.
+    servers : mapping
+        Process of each server; none on SQLite.
+    """
+    from search.results.weights import WeightKeeper
+    from search.study.make_plan import make_plan
+    from search.study.next_trial import Proposer
+    from search.study.request import HpoRequest
+    from search.study.study import open_or_create_study
+    from search.trial.runner import TrialRunner
+
+    root = Path("data").absolute()
+    plan, dataset = make_plan(HpoRequest(budget="5K", max_epochs=1, patience=1, study="scale", tier="r25"), root=root)
+    study = open_or_create_study(stores, plan, trials=LARGE_STUDY, data_root=root, pruner="none")
+    runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
+    proposer, keeper = Proposer(study), WeightKeeper(study, stores, click.echo)
+    took: dict[str, list[float]] = defaultdict(list)
+
+    def timed(name: str, work: Any) -> Any:
+        began = time.perf_counter()
+        done = work()
+        took[name].append(time.perf_counter() - began)
+        return done
+
+    def one() -> None:
+        found = timed("ask", lambda: proposer.ask("here"))
+        if proposer.reuse(found) is None:
+            timed("trial", lambda: runner.run(found.storage_id))
+        timed("keep", lambda: keeper.after(len(study.finished())))
+
+    for _ in range(trials):
+        one()
+    asked_small = float(np.median(took["ask"]))
+    _enlarge(study, LARGE_STUDY)
+    took.clear()
+    used = {name: processor_seconds([pid]) for name, pid in servers.items()}
+    with locked_seconds() as locked:
+        for _ in range(trials):
+            one()
+    shared = {name: (processor_seconds([pid]) - used[name]) / trials for name, pid in servers.items()}
+    if not servers:
+        shared = {"SQLite": sum(locked) / trials}
+    middle = {name: float(np.median(seconds)) for name, seconds in took.items()}
+    cost = Cost(ask=middle["ask"], keep=middle["keep"], hand=middle["trial"], shared=shared)
+    return cost, {"ask, first trials": asked_small, **{f"{name}, at {LARGE_STUDY}": s for name, s in middle.items()}}
+
+
+def _enlarge(study: Any, size: int) -> None:
+    """Give a study as many finished trials as are missing, each a copy of one with another loss."""
+    import optuna
+
+    own = study.finished()
+    draw = np.random.default_rng(0)
+    for number in range(size - len(own)):
+        like = own[number % len(own)]
+        facts = {**like.user_attrs, "spec_hash": f"{number:064d}"}
+        value = like.value + float(draw.uniform(0.001, 0.1))
+        study.schedule.add_trial(
+            optuna.trial.create_trial(
+                params=like.params, distributions=like.distributions, value=value, user_attrs={**facts, "run_id": ""}
+            )
+        )
+
+
+def small_study(trials: int) -> list[float]:
+    """Seconds that the trials of a small study train, as its record says: real ones, one after another."""
+    from search.study.make_plan import make_plan
+    from search.study.request import HpoRequest
+    from search.study.study import open_or_create_study
+    from search.tracking.stores import resolve_stores
+    from search.trial.runner import TrialRunner
+
+    root = Path("data").absolute()
+    plan, dataset = make_plan(HpoRequest(budget="50K", max_epochs=3, study="small", tier="r25"), root=root)
+    study = open_or_create_study(resolve_stores(), plan, trials=trials, data_root=root)
+    runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
+    for _ in range(trials):
+        runner.run_next()
+    return [trial.user_attrs["result"]["seconds"] for trial in study.finished()]
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Any, dict[str, int]]]:
+    """Start PostgreSQL and MLflow's server, as the tests do: their stores, and the process of each."""
+    from search.tracking.stores import resolve_stores
+    from tests.servers.postgres import USER, Postgres
+    from tests.servers.tracking_server import TrackingServer
+
+    database = Postgres()
+    try:
+        database.start()
+        database.ask(f"CREATE ROLE {USER} LOGIN")
+        tracking = TrackingServer(database)
+        try:
+            tracking.start()
+            stores = resolve_stores(tracking.url, database.url(database.create()))
+            yield stores, {"PostgreSQL": database.pid, "MLflow's server": tracking.pid}
+        finally:
+            tracking.close()
+    finally:
+        database.close()
+
+
+def table(costs: Mapping[str, Cost], durations: Mapping[str, Sequence[float]]) -> tuple[str, dict[str, list[Outcome]]]:
+    """Simulate everything: a Markdown table of efficiencies, and the outcomes by row."""
+    head = ["stores", "a trial trains", *map(str, HANDS), f"hands at {WANTED:.0%}", "first limit"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    found = {}
+    for store, cost in costs.items():
+        for name, seconds in durations.items():
+            outcomes = [simulate(hands, cost, seconds) for hands in HANDS]
+            most = most_hands(cost, seconds)
+            cells = [store, name, *(f"{each.efficiency:.0%}" for each in outcomes)]
+            cells += ["none" if most is None else str(most), outcomes[-1].limit]
+            lines.append("| " + " | ".join(cells) + " |")
+            found[f"{store}, {name}"] = outcomes
+    return "\n".join(lines), found
+
+
+def draw_curves(found: Mapping[str, Sequence[Outcome]], path: Path) -> None:
+    """Draw efficiency against hands, a line a row."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "scale"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    stores = list(dict.fromkeys(name.partition(", ")[0] for name in found))
+    for name, outcomes in found.items():
+        style = ("-", "--", ":", "-.")[stores.index(name.partition(", ")[0]) % 4]
+        axes.plot([o.hands for o in outcomes], [o.efficiency for o in outcomes], style, marker=".", label=name)
+    axes.axhline(WANTED, color="grey", linewidth=0.8)
+    axes.set(xscale="log", xticks=HANDS, ylim=(0, 1.02), xlabel="hands", ylabel="share of the hands' time that trains")
+    axes.set_xticklabels(map(str, HANDS))
+    axes.minorticks_off()
+    axes.legend(fontsize=7, loc="lower left")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def page(
+    costs: Mapping[str, Cost], parts: Mapping[str, Mapping[str, float]], text: str, recorded: Sequence[float]
+) -> str:
+    """Write what was measured and simulated, with versions and machine."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("mlflow", "optuna", "sqlalchemy", "simpy", "torch"))
+    measured = ["| stores | part of a trial | ms |", "|---|---|---|"]
+    for store, cost in costs.items():
+        measured += [f"| {store} | {name} | {seconds * 1e3:.0f} |" for name, seconds in parts[store].items()]
+        measured += [f"| {store} | {name} at work for it | {s * 1e3:.0f} |" for name, s in cost.shared.items()]
+    return "\n".join(
+        [
+            "# How many hands one brain keeps busy",
+            "",
+            "Written by `python -m benchmarks.scale`. Efficiency is the share of the hands' time that is training, "
+            f"simulated for a study of {LARGE_STUDY} trials that never ends. The trials' durations are those of "
+            f"{len(recorded)} trials of 50K parameters, {min(recorded):.1f} to {max(recorded):.1f} s and "
+            f"{np.mean(recorded):.1f} s in the mean, and the same stretched to other means.",
+            "",
+            text,
+            "",
+            "![efficiency against hands](scale.svg)",
+            "",
+            "Measured, the median by the clock, training left out; what a server is at work for a trial is processor "
+            "time, what SQLite is, the time for which its files are locked:",
+            "",
+            *measured,
+            "",
+            f"{date.today()}, Python {sys.version.split()[0]}, {libraries}, {os.cpu_count()} cores "
+            f"{platform.machine()}, load {os.getloadavg()[0]:.1f}; brain, hand and servers on this one machine.",
+            "",
+        ]
+    )
+
+
+@click.command()
+@click.option("--trials", default=20, show_default=True, help="Trials that are measured on each store, twice.")
+@click.option("--recorded", default=24, show_default=True, help="Trials of the small study.")
+@click.option("--out", default="docs", show_default=True, help="Directory of scale.md and scale.svg.")
+@click.option("--sqlite-only", is_flag=True, help="Without the servers.")
+def main(trials: int, recorded: int, out: str, sqlite_only: bool) -> None:
+    """Measure, simulate, and write the page."""
+    import torch
+
+    torch.set_num_threads(1)
+    from search.tracking.stores import resolve_stores
+
+    target = Path(out).absolute()
+    costs, parts = {}, {}
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        own = small_study(recorded)
+        with no_training():
+            costs["SQLite"], parts["SQLite"] = measure(resolve_stores(), trials, {})
+            if not sqlite_only:
+                with servers() as (stores, pids):
+                    cost, parts["servers"] = measure(stores, trials, pids)
+                costs["servers"] = replace(cost, places={"PostgreSQL": os.cpu_count() or 1})
+        os.chdir("/")
+    shape = np.array(own) / np.mean(own)
+    durations = {f"{np.mean(own):.1f} s": own, **{name: list(shape * mean) for name, mean in MEANS}}
+    text, found = table(costs, durations)
+    target.mkdir(exist_ok=True)
+    draw_curves(found, target / "scale.svg")
+    (target / "scale.md").write_text(page(costs, parts, text, own), encoding="utf-8")
+    click.echo(text)
+    click.echo(json.dumps({name: asdict(cost) for name, cost in costs.items()}))
+
+
+if __name__ == "__main__":
+    main()
