@@ -5,6 +5,8 @@ starts (PostgreSQL, ``mlflow server``), with the real coordinator's parts, runne
 are left out.  Takes the durations of the trials of a small study that it runs, and simulates 1 to 256 hands over them
 and over the same durations stretched.  Writes a table and a curve.
 
+Seconds are the processor's, ours and the servers', so that other work on the machine is not in them.
+
 A hand asks the brain, which serves one at a time; starts its run, trains, ends its run; the brain hears of it and lets
 weights go that lost.  What a database or a server does for them is queued for there: its processors' seconds, or on
 SQLite the seconds for which the file is locked.
@@ -17,11 +19,9 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +32,7 @@ import numpy as np
 import simpy
 
 from benchmarks.overhead import no_training
+from benchmarks.trial_costs import LARGE_STUDY, Cost, measure, servers, small_study
 
 HANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MEANS = (("a minute", 60.0), ("ten minutes", 600.0), ("an hour", 3600.0))
@@ -39,31 +40,6 @@ WANTED = 0.9
 """Efficiency below which more hands are called too many."""
 ROUNDS = 12
 """Trials of each hand that are simulated; the first is not counted."""
-LARGE_STUDY = 200
-"""Finished trials of the study that is asked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What one trial takes, in seconds.
-
-    Parameters
-    ----------
-    ask, keep : float
-        Of the brain, before and after a trial.
-    hand : float
-        Of the hand beside training, with every wait for the servers.
-    shared : dict
-        Of each thing that all hands share, by name.
-    places : dict
-        How many of it there are.
-    """
-
-    ask: float
-    keep: float
-    hand: float
-    shared: Mapping[str, float] = field(default_factory=dict)
-    places: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,156 +121,6 @@ def most_hands(cost: Cost, durations: Sequence[float], *, wanted: float = WANTED
     return low or None
 
 
-@contextmanager
-def locked_seconds() -> Iterator[list[float]]:
-    """Gather for how long each transaction locks an SQLite file: from its first write until it is committed."""
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    began: dict[int, float] = {}
-    found: list[float] = []
-
-    def write(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
-        if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
-            began.setdefault(id(connection), time.perf_counter())
-
-    def commit(connection: Any) -> None:
-        if id(connection) in began:
-            found.append(time.perf_counter() - began.pop(id(connection)))
-
-    event.listen(Engine, "before_cursor_execute", write)
-    event.listen(Engine, "commit", commit)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", write)
-        event.remove(Engine, "commit", commit)
-
-
-def processor_seconds(pids: Sequence[int]) -> float:
-    """Seconds that processes and all below them have had of the processor, ended ones too."""
-    import psutil
-
-    total = 0.0
-    for pid in pids:
-        process = psutil.Process(pid)
-        for each in (process, *process.children(recursive=True)):
-            used = each.cpu_times()
-            total += used.user + used.system + used.children_user + used.children_system
-    return total
-
-
-def measure(stores: Any, trials: int, servers: Mapping[str, int]) -> tuple[Cost, dict[str, float]]:
-    """Run trials without training on real stores, and say what each part of one takes.
-
-    Parameters
-    ----------
-    stores : Stores
-        Empty.
-    trials : int
-        That are run, and again when the study is large.
-    servers : mapping
-        Process of each server; none on SQLite.
-    """
-    from search.results.weights import WeightKeeper
-    from search.study.make_plan import make_plan
-    from search.study.next_trial import Proposer
-    from search.study.request import HpoRequest
-    from search.study.study import open_or_create_study
-    from search.trial.runner import TrialRunner
-
-    root = Path("data").absolute()
-    plan, dataset = make_plan(HpoRequest(budget="5K", max_epochs=1, patience=1, study="scale", tier="r25"), root=root)
-    study = open_or_create_study(stores, plan, trials=LARGE_STUDY, data_root=root, pruner="none")
-    runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
-    proposer, keeper = Proposer(study), WeightKeeper(study, stores, click.echo)
-    took: dict[str, list[float]] = defaultdict(list)
-
-    def timed(name: str, work: Any) -> Any:
-        began = time.perf_counter()
-        done = work()
-        took[name].append(time.perf_counter() - began)
-        return done
-
-    def one() -> None:
-        found = timed("ask", lambda: proposer.ask("here"))
-        if proposer.reuse(found) is None:
-            timed("trial", lambda: runner.run(found.storage_id))
-        timed("keep", lambda: keeper.after(len(study.finished())))
-
-    for _ in range(trials):
-        one()
-    asked_small = float(np.median(took["ask"]))
-    _enlarge(study, LARGE_STUDY)
-    took.clear()
-    used = {name: processor_seconds([pid]) for name, pid in servers.items()}
-    with locked_seconds() as locked:
-        for _ in range(trials):
-            one()
-    shared = {name: (processor_seconds([pid]) - used[name]) / trials for name, pid in servers.items()}
-    if not servers:
-        shared = {"SQLite": sum(locked) / trials}
-    middle = {name: float(np.median(seconds)) for name, seconds in took.items()}
-    cost = Cost(ask=middle["ask"], keep=middle["keep"], hand=middle["trial"], shared=shared)
-    return cost, {"ask, first trials": asked_small, **{f"{name}, at {LARGE_STUDY}": s for name, s in middle.items()}}
-
-
-def _enlarge(study: Any, size: int) -> None:
-    """Give a study as many finished trials as are missing, each a copy of one with another loss."""
-    import optuna
-
-    own = study.finished()
-    draw = np.random.default_rng(0)
-    for number in range(size - len(own)):
-        like = own[number % len(own)]
-        facts = {**like.user_attrs, "spec_hash": f"{number:064d}"}
-        value = like.value + float(draw.uniform(0.001, 0.1))
-        study.schedule.add_trial(
-            optuna.trial.create_trial(
-                params=like.params, distributions=like.distributions, value=value, user_attrs={**facts, "run_id": ""}
-            )
-        )
-
-
-def small_study(trials: int) -> list[float]:
-    """Seconds that the trials of a small study train, as its record says: real ones, one after another."""
-    from search.study.make_plan import make_plan
-    from search.study.request import HpoRequest
-    from search.study.study import open_or_create_study
-    from search.tracking.stores import resolve_stores
-    from search.trial.runner import TrialRunner
-
-    root = Path("data").absolute()
-    plan, dataset = make_plan(HpoRequest(budget="50K", max_epochs=3, study="small", tier="r25"), root=root)
-    study = open_or_create_study(resolve_stores(), plan, trials=trials, data_root=root)
-    runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
-    for _ in range(trials):
-        runner.run_next()
-    return [trial.user_attrs["result"]["seconds"] for trial in study.finished()]
-
-
-@contextmanager
-def servers() -> Iterator[tuple[Any, dict[str, int]]]:
-    """Start PostgreSQL and MLflow's server, as the tests do: their stores, and the process of each."""
-    from search.tracking.stores import resolve_stores
-    from tests.servers.postgres import USER, Postgres
-    from tests.servers.tracking_server import TrackingServer
-
-    database = Postgres()
-    try:
-        database.start()
-        database.ask(f"CREATE ROLE {USER} LOGIN")
-        tracking = TrackingServer(database)
-        try:
-            tracking.start()
-            stores = resolve_stores(tracking.url, database.url(database.create()))
-            yield stores, {"PostgreSQL": database.pid, "MLflow's server": tracking.pid}
-        finally:
-            tracking.close()
-    finally:
-        database.close()
-
-
 def table(costs: Mapping[str, Cost], durations: Mapping[str, Sequence[float]]) -> tuple[str, dict[str, list[Outcome]]]:
     """Simulate everything: a Markdown table of efficiencies, and the outcomes by row."""
     head = ["stores", "a trial trains", *map(str, HANDS), f"hands at {WANTED:.0%}", "first limit"]
@@ -355,8 +181,9 @@ def page(
             "",
             "![efficiency against hands](scale.svg)",
             "",
-            "Measured, the median by the clock, training left out; what a server is at work for a trial is processor "
-            "time, what SQLite is, the time for which its files are locked:",
+            "Measured, training left out: seconds of processors, our own process's (the median) and the servers' for "
+            "it; SQLite is at work while a file is locked (transactions of a trial, times the median by the clock). "
+            "Waiting for a disk or a network comes on top:",
             "",
             *measured,
             "",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale import LARGE_STUDY, Cost, most_hands, simulate
+from benchmarks.scale import most_hands, simulate
+from benchmarks.trial_costs import LARGE_STUDY, Cost
 
 ROOT = Path(__file__).parents[2]
 COST = Cost(ask=0.2, keep=0.05, hand=1.75, shared={"server": 0.5})
