@@ -57,7 +57,9 @@ class Disk:
         )
 
 
-def disk_of(plan: Plan, *, root: Path, trials: int, left: int, workers: int, keep: int | None) -> Disk:
+def disk_of(
+    plan: Plan, *, root: Path, trials: int, left: int, workers: int, keep: int | None, served: bool = False
+) -> Disk:
     """Count what a study takes, with the largest architecture of its grid in every place.
 
     Parameters
@@ -72,6 +74,8 @@ def disk_of(plan: Plan, *, root: Path, trials: int, left: int, workers: int, kee
         Trials at a time.
     keep : int, optional
         Trials that keep their weights; None is all.
+    served : bool
+        Whether artifacts are served: a state then is on the server too, twice while a newer one arrives.
     """
     largest = max(plan.grid().architectures, key=total_parameters)
     each = trial_disk(plan.spec(largest, {}))
@@ -79,7 +83,7 @@ def disk_of(plan: Plan, *, root: Path, trials: int, left: int, workers: int, kee
     digests = (plan.data.dataset, *plan.data.pooled_digests)
     return Disk(
         weights=n_kept * each.checkpoint,
-        running=n_running * each.running,
+        running=n_running * (each.running + (2 * each.state if served else 0)),
         data=sum(dataset_path(root, digest).stat().st_size for digest in digests),
         n_kept=n_kept,
         n_running=n_running,

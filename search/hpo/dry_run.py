@@ -49,7 +49,8 @@ def estimate_campaign(
     device, root = choose_device(request.device), Path(DATA_DIRECTORY).absolute()
     workers = count_workers(request.workers, device.type)
     surveys: dict[str, Survey] = {}
-    there = existing_studies(resolve_stores(request.tracking_uri, request.storage))
+    stores = resolve_stores(request.tracking_uri, request.storage)
+    there = existing_studies(stores)
     report("starting a process as a worker is started")
     start = start_seconds()
     estimates = []
@@ -70,6 +71,7 @@ def estimate_campaign(
             left=estimated.trials,
             workers=workers,
             keep=None if keep == ALL else int(keep),
+            served=stores.tracking_database is None,
         )
         estimates.append(replace(estimated, disk=disk))
     return estimates

@@ -64,5 +64,7 @@ def test_it_grows_with_what_is_kept_and_run(planned):
     assert [each.n_kept for each in sizes] == [1, 1, 5, 50]
     assert sizes[0].total < sizes[1].total < sizes[2].total < sizes[3].total
     assert sizes[2].weights == 5 * sizes[0].weights and sizes[1].running == 2 * sizes[0].running
+    on_a_server = disk_of(plan, root=root, trials=50, left=50, workers=2, keep=5, served=True)
+    assert on_a_server.weights == sizes[2].weights and 1.5 < on_a_server.running / sizes[2].running < 3
     nothing_left = disk_of(plan, root=root, trials=3, left=0, workers=2, keep=5)
     assert (nothing_left.n_kept, nothing_left.running) == (3, 0)
