@@ -38,8 +38,10 @@ HANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MEANS = (("a minute", 60.0), ("ten minutes", 600.0), ("an hour", 3600.0))
 WANTED = 0.9
 """Efficiency below which more hands are called too many."""
-ROUNDS = 12
-"""Trials of each hand that are simulated; the first is not counted."""
+ROUNDS = 6
+"""Trials of each hand that are counted, after two that are not."""
+MOST = 512
+"""Hands beyond which none are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +111,12 @@ def simulate(hands: int, cost: Cost, durations: Sequence[float], *, rounds: int 
     return Outcome(hands=hands, efficiency=(trained[0] - before) / elapsed / hands, busy=used)
 
 
-def most_hands(cost: Cost, durations: Sequence[float], *, wanted: float = WANTED, most: int = 4096) -> int | None:
+def most_hands(cost: Cost, durations: Sequence[float], *, wanted: float = WANTED, most: int = MOST) -> int | None:
     """Find the largest number of hands with the wanted efficiency; None if not even one has it."""
-    low, high = 0, most
+    low, high = 0, 1
+    while high < most and simulate(high, cost, durations).efficiency >= wanted:
+        low, high = high, 2 * high
+    high = min(high, most)
     while low < high:
         middle = (low + high + 1) // 2
         if simulate(middle, cost, durations).efficiency >= wanted:
@@ -131,7 +136,7 @@ def table(costs: Mapping[str, Cost], durations: Mapping[str, Sequence[float]]) -
             outcomes = [simulate(hands, cost, seconds) for hands in HANDS]
             most = most_hands(cost, seconds)
             cells = [store, name, *(f"{each.efficiency:.0%}" for each in outcomes)]
-            cells += ["none" if most is None else str(most), outcomes[-1].limit]
+            cells += ["none" if most is None else f"{most} or more" if most == MOST else str(most), outcomes[-1].limit]
             lines.append("| " + " | ".join(cells) + " |")
             found[f"{store}, {name}"] = outcomes
     return "\n".join(lines), found
@@ -220,12 +225,12 @@ def main(trials: int, recorded: int, out: str, sqlite_only: bool) -> None:
         os.chdir("/")
     shape = np.array(own) / np.mean(own)
     durations = {f"{np.mean(own):.1f} s": own, **{name: list(shape * mean) for name, mean in MEANS}}
+    click.echo(json.dumps({"seconds": own, "parts": parts, **{name: asdict(cost) for name, cost in costs.items()}}))
     text, found = table(costs, durations)
     target.mkdir(exist_ok=True)
     draw_curves(found, target / "scale.svg")
     (target / "scale.md").write_text(page(costs, parts, text, own), encoding="utf-8")
     click.echo(text)
-    click.echo(json.dumps({name: asdict(cost) for name, cost in costs.items()}))
 
 
 if __name__ == "__main__":
