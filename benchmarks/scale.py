@@ -74,7 +74,8 @@ def simulate(hands: int, cost: Cost, durations: Sequence[float], *, rounds: int 
     brain = simpy.Resource(world)
     shared = {name: simpy.Resource(world, cost.places.get(name, 1)) for name in cost.shared}
     busy: dict[str, float] = defaultdict(float)
-    trained, window = [0.0], [0.0, 0.0]
+    trained, since = [0.0], [0.0] * hands
+    """Seconds of training that have ended, and for each hand since when it has trained, 0 if it does not."""
 
     def hold(name: str, resource: simpy.Resource, seconds: float) -> Iterator[Any]:
         with resource.request() as turn:
@@ -87,28 +88,33 @@ def simulate(hands: int, cost: Cost, durations: Sequence[float], *, rounds: int 
             yield from hold(name, resource, part * cost.shared[name])
         yield world.timeout(part * max(0.0, cost.hand - sum(cost.shared.values())))
 
-    def hand() -> Iterator[Any]:
+    def hand(number: int) -> Iterator[Any]:
         yield world.timeout(float(draw.uniform(0, np.mean(durations))))
         while True:
             yield from hold("brain", brain, cost.ask)
             yield from record(0.5)
             seconds = float(draw.choice(durations))
+            since[number] = world.now
             yield world.timeout(seconds)
+            since[number] = 0.0
             trained[0] += seconds
             yield from record(0.5)
             yield from hold("brain", brain, cost.keep)
 
-    for _ in range(hands):
-        world.process(hand())
+    def so_far() -> float:
+        return trained[0] + sum(world.now - began for began in since if began)
+
+    for number in range(hands):
+        world.process(hand(number))
     mean = float(np.mean(durations)) + cost.hand + cost.ask + cost.keep
     saturated = max([hands * (cost.ask + cost.keep), *(hands * each for each in cost.shared.values())])
     turn = max(mean, saturated)
     world.run(until=2 * turn)
-    before, busy_before, window[0] = trained[0], dict(busy), world.now
-    world.run(until=(2 + rounds) * turn)
-    elapsed = world.now - window[0]
+    before, busy_before, began = so_far(), dict(busy), world.now
+    world.run(until=(2 + max(rounds, 100 // hands)) * turn)
+    elapsed = world.now - began
     used = {name: (seconds - busy_before.get(name, 0.0)) / elapsed for name, seconds in busy.items()}
-    return Outcome(hands=hands, efficiency=(trained[0] - before) / elapsed / hands, busy=used)
+    return Outcome(hands=hands, efficiency=(so_far() - before) / elapsed / hands, busy=used)
 
 
 def most_hands(cost: Cost, durations: Sequence[float], *, wanted: float = WANTED, most: int = MOST) -> int | None:
