@@ -39,6 +39,10 @@ class StoreError(InputError):
     """A tracking store, scheduling store or file can't be reached or read."""
 
 
+class StoreLostError(StoreError):
+    """A store that was reached does not answer any more: what was done is interrupted, and goes on another time."""
+
+
 class LostLeaseError(StoreError):
     """Another command took over what this one worked on: it stops, and writes nothing more."""
 

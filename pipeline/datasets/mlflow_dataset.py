@@ -18,7 +18,7 @@ from pipeline.splits.splits import Index
 
 
 class ParquetSource(FileSystemDatasetSource):
-    """A Parquet file of the data directory, by its path."""
+    """A Parquet file: of the data directory by its path, or of a run by its address."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -33,8 +33,12 @@ class ParquetSource(FileSystemDatasetSource):
         return "parquet"
 
     def load(self, dst_path: str | None = None) -> str:
-        """Return the path: the file is local."""
-        return self._path
+        """Return the path of the file, which one of a run is brought to."""
+        if not self._path.startswith("runs:/"):
+            return self._path
+        from mlflow.artifacts import download_artifacts
+
+        return download_artifacts(self._path, dst_path=dst_path)
 
     @staticmethod
     def _can_resolve(raw_source: Any) -> bool:
@@ -76,6 +80,8 @@ class MarketDataset(Dataset):
     parts : mapping, optional
         Row numbers of every part of the split, by name: the profile then says
         each part's span and base rate.
+    address : str
+        Address of a shared store's folder that is laid out as the data directory is; empty for the directory itself.
     """
 
     def __init__(
@@ -87,13 +93,15 @@ class MarketDataset(Dataset):
         *,
         part: str = "all",
         parts: Mapping[str, Index] | None = None,
+        address: str = "",
     ) -> None:
         self._version = version
         self._parts = parts or {}
         self._rows = rows
         self._labels = labels
+        path = version.path(root)
         super().__init__(
-            source=ParquetSource(str(version.path(root))),
+            source=ParquetSource(f"{address}/{path.relative_to(root).as_posix()}" if address else str(path)),
             name=f"{version.ticker}-{version.tier}-{part}",
             digest=version.digest,
         )

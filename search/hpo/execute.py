@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.table import Table
 
-from pipeline.exceptions import describe_error
+from pipeline.exceptions import StoreLostError, describe_error
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card
 from search.results.class_counts import validation_counts
@@ -136,6 +136,9 @@ def _open_run(
         if launcher is not None:
             launcher.link(study)
         yield outcome
+    except StoreLostError as error:
+        outcome["state"] = f"interrupted: {describe_error(error)}"
+        raise
     except Exception as error:
         outcome |= {"status": "FAILED", "state": describe_error(error)}
         raise

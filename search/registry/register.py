@@ -24,6 +24,7 @@ from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_R
 from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
 from search.study.study import Study
+from search.tracking.data_place import data_address
 from search.tracking.lease import WAIT, brief_lease, registry_lease
 from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
@@ -93,7 +94,9 @@ def _register(
     client, model = study.client, study.plan.experiment
     track_record = track_record_of_request(stores, study, best, request, console)
     members = _members(study, best, request, console)
-    inputs = dataset_entities(study.load_data()[0], study.data_root, members.windows)
+    inputs = dataset_entities(
+        study.load_data()[0], study.data_root, members.windows, data_address(study.client, study.run_id)
+    )
     RunWriter(client, run_id).log_inputs(inputs)
     packaged = package_members(study, best, members, run_id)
     console.print(

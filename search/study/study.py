@@ -25,6 +25,7 @@ from search.study.pruner import PRUNERS, make_pruner
 from search.study.request import AUTO
 from search.study.sampler import DEFAULT_SAMPLER, TrialSeededSampler
 from search.study.study_names import unknown_study
+from search.tracking.data_place import bring_data, is_shared
 from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, open_tracking
@@ -72,10 +73,19 @@ class Study:
 
     @property
     def data_root(self) -> Path:
-        """Data directory that holds the dataset version: that of the project whose store this is, else as recorded."""
+        """Data directory that holds the dataset version: that of the project whose store this is, else as recorded.
+
+        Where no directory holds it, a shared store does: it is brought from there.
+        """
         recorded = Path(self.schedule.user_attrs[DATA_ROOT])
         places = (self.home.parent / DATA_DIRECTORY, recorded, Path.cwd() / DATA_DIRECTORY)
-        holding = (root for root in places if dataset_path(root, self.plan.data.dataset).exists())
+        digests = (self.plan.data.dataset, *self.plan.data.pooled_digests)
+        holding = (root for root in places if all(dataset_path(root, each).exists() for each in digests))
+        if is_shared(self.client):
+            root = next(holding, places[0])
+            bring_data(self.client, self.run_id, digests, root)
+            return root
+        holding = (root for root in places if dataset_path(root, digests[0]).exists())
         return next(holding, recorded)
 
     def load_data(self) -> tuple[DatasetVersion, tuple[DatasetVersion, ...]]:

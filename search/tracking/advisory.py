@@ -22,7 +22,8 @@ from pipeline.exceptions import LostLeaseError, StoreError, describe_error
 from search.tracking.address import POSTGRESQL as POSTGRESQL
 from search.tracking.address import connect_options, require_driver, with_driver
 from search.tracking.database import TABLE_OF_REVISIONS
-from search.tracking.holder import BRIEF, WAIT, Holder, acquire
+from search.tracking.holder import BRIEF, Holder, acquire
+from search.tracking.patience import WAITING, longest_wait
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -217,7 +218,7 @@ def connect(uri: str, option: str = "storage") -> Connection:
         return connection
     except (SQLAlchemyError, ImportError) as error:
         cause = describe_error(getattr(error, "orig", None) or error)
-        raise StoreError(f"{option} must be a store that can be reached, got {cause}; check it") from None
+        raise StoreError(f"{option} must be a store that can be reached, got {uri} ({cause}); check it") from None
 
 
 @contextmanager
@@ -251,10 +252,10 @@ def _patiently(open_it: Callable[[], Connection]) -> Connection:
         try:
             return open_it()
         except StoreError as error:
-            if time.monotonic() - started > WAIT:
+            if WAITING.given_up or time.monotonic() - started > longest_wait():
                 raise
             if not said:
-                print(f"note: {error}; waiting for it", file=sys.stderr, flush=True)
+                print(f"note: {error}; waiting for it {longest_wait():.0f} s at most", file=sys.stderr, flush=True)
                 said = True
             time.sleep(RECONNECT_SECONDS)
 

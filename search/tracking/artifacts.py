@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exceptions import StoreError, describe_error
+from pipeline.exceptions import StoreError, StoreLostError, describe_error
 from search.tracking.database import database_of
 from search.tracking.location import beside
+from search.tracking.patience import wait_for
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -82,17 +83,24 @@ def fetch_artifact(client: MlflowClient, run: Run, path: str, into: Path) -> Pat
     if directory is not None:
         return directory / path if (directory / path).is_file() else None
     try:
-        repository = _repository(client, run)
-        folder = None if "/" not in path else str(PurePosixPath(path).parent)  # "." comes back in every path
-        if path not in [each.path for each in repository.list_artifacts(folder)]:
-            return None
         into.mkdir(parents=True, exist_ok=True)
-        return Path(repository.download_artifacts(path, dst_path=str(into)))
+        return wait_for("MLflow's artifact store", lambda: _download(_repository(client, run), path, into))
+    except StoreLostError:
+        raise
     except Exception as error:
         raise StoreError(
             f"an artifact store must be able to give {path}, got {run.info.artifact_uri} ({describe_error(error)}); "
             "check it"
         ) from error
+
+
+def _download(repository: Any, path: str, into: Path) -> Path | None:
+    folder = PurePosixPath(path).parent
+    # A server answers paths with a dot in them when it is asked for ".".
+    within = None if folder == PurePosixPath() else str(folder)
+    if path not in [each.path for each in repository.list_artifacts(within)]:
+        return None
+    return Path(repository.download_artifacts(path, dst_path=str(into)))
 
 
 def read_artifact(client: MlflowClient, run: Run, path: str) -> bytes | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import StoreError, describe_error
 from pipeline.redaction import keep_secret, keep_secret_variables, secrets_of
@@ -26,6 +26,7 @@ from search.tracking.advisory import first_use
 from search.tracking.database import SQLITE as SQLITE
 from search.tracking.database import database_of, prepare_storage, prepare_tracking, remove_misread, uri_of
 from search.tracking.location import ARTIFACTS, follow_database
+from search.tracking.patience import wait_for
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 RECORD_DIRECTORY = "mlruns"
 TRACKING_FILE = "mlflow.db"
 STORAGE_FILE = "optuna.db"
+_reached: set[str] = set()
+"""Addresses of servers to which this process was connected."""
 SERVERS = ("postgresql", "mysql", "mssql")
 MEMORY = (":memory:", "mode=memory")
 HEARTBEAT_SECONDS, HEARTBEAT_GRACE_SECONDS = 60, 180
@@ -133,9 +136,9 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     database = _require_directory("tracking_uri", stores.tracking_uri)
-    from mlflow import MlflowClient
     from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
     require_driver("tracking_uri", stores.tracking_uri)
@@ -146,11 +149,9 @@ def open_tracking(stores: Stores, *, migrate: bool = False) -> MlflowClient:
         if database is not None:
             prepare_tracking(database, migrate=migrate)
         uri = with_driver(stores.tracking_uri)
-        if not uri.startswith((SQLITE, "http")):
+        if not uri.startswith((SQLITE, "http")) and uri not in _reached:
             reach(uri)
-        with first_use("tracking_uri", stores.tracking_uri):
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            client.search_experiments(max_results=1)
+        client = _make_client(uri)
         _artifact_repos_cache.clear()  # of stores that lay elsewhere when this process opened them
         if database is not None:
             remove_misread(stores.tracking_uri)
@@ -181,17 +182,62 @@ def open_storage(stores: Stores) -> RDBStorage:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             if database is not None:
                 prepare_storage(database)
-            with first_use("storage", stores.storage_uri):
-                return optuna.storages.RDBStorage(
-                    for_optuna(stores.storage_uri),
-                    engine_kwargs=options,
-                    heartbeat_interval=HEARTBEAT_SECONDS,
-                    grace_period=HEARTBEAT_GRACE_SECONDS,
-                )
+            return _make_storage(
+                stores.storage_uri,
+                engine_kwargs=options,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=HEARTBEAT_GRACE_SECONDS,
+            )
     except StoreError:
         raise
     except Exception as error:
         raise StoreError(_unreachable("storage", stores.storage_uri, error)) from error
+
+
+def _make_client(uri: str) -> MlflowClient:
+    """Connect a client, and ask for something; a server's is patient from then on."""
+    from mlflow import MlflowClient
+
+    if uri.startswith(SQLITE):
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
+    from search.tracking.patient_client import PatientClient
+
+    def connect() -> MlflowClient:
+        client = PatientClient(tracking_uri=uri, registry_uri=uri)
+        MlflowClient.search_experiments(client, max_results=1)
+        return client
+
+    return _reach("tracking_uri", "MLflow's store", uri, connect)
+
+
+def _make_storage(uri: str, **options: Any) -> RDBStorage:
+    """Connect Optuna's storage; a server's is patient from then on."""
+    from optuna.storages import RDBStorage
+
+    if uri.startswith(SQLITE):
+        return RDBStorage(for_optuna(uri), **options)
+    from search.tracking.patient_storage import PatientStorage
+
+    return _reach(
+        "storage", "the scheduling store", with_driver(uri), lambda: PatientStorage(for_optuna(uri), **options)
+    )
+
+
+def expect(*uris: str) -> None:
+    """Take these stores for reached: another process has just been connected, so who finds one away waits for it."""
+    _reached.update(map(with_driver, uris))
+
+
+def _reach(option: str, about: str, uri: str, connect: Callable[[], Any]) -> Any:
+    """Connect to a server: the first time at once or not, since its address may be wrong; later with patience."""
+    if uri in _reached:
+        return wait_for(about, connect)
+    with first_use(option, uri):
+        found = connect()
+    _reached.add(uri)
+    return found
 
 
 def _require_shared(option: str, uri: str, schemes: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,27 @@ from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import Split, training_rows
 from pipeline.splits.target import Target
 from search.study.study import Study
+from search.tracking.data_place import data_address, keep_data
 from search.tracking.run import RunWriter
 
 
-def dataset_entities(dataset: DatasetVersion, root: Path, windows: Windows) -> list[tuple[str, MarketDataset]]:
+def dataset_entities(
+    dataset: DatasetVersion, root: Path, windows: Windows, address: str = ""
+) -> list[tuple[str, MarketDataset]]:
     """MLflow's entities of the parts of the split, with their contexts: train, validation, test."""
     labels = windows.y_host_D[: len(dataset.dates)].astype(np.float64)
     parts = windows.rows.parts
-    return [(name, MarketDataset(dataset, root, rows, labels, part=name, parts=parts)) for name, rows in parts.items()]
+    whole = partial(MarketDataset, dataset, root, parts=parts, address=address)
+    return [(name, whole(rows=rows, labels=labels, part=name)) for name, rows in parts.items()]
 
 
 def pooled_entities(
-    pooled: Sequence[DatasetVersion], root: Path, target: Target, split: Split, context_length: int
+    pooled: Sequence[DatasetVersion],
+    root: Path,
+    target: Target,
+    split: Split,
+    context_length: int,
+    address: str = "",
 ) -> list[tuple[str, MarketDataset]]:
     """MLflow's entities of what is trained on beside the forecast ticker, with their context: train."""
     entities = []
@@ -38,7 +48,7 @@ def pooled_entities(
         labels = target.labels(each.frame)
         rows = training_rows(each.dates, labels, split, horizon=target.horizon, first_row=context_length - 1)
         if len(rows):
-            entities.append(("train", MarketDataset(each, root, rows, labels, part="train")))
+            entities.append(("train", MarketDataset(each, root, rows, labels, part="train", address=address)))
     return entities
 
 
@@ -47,17 +57,19 @@ def study_entities(
 ) -> list[tuple[str, MarketDataset]]:
     """MLflow's entities of all that the windows of a study were made of, with their contexts."""
     plan, root = study.plan, study.data_root
-    beside = pooled_entities(pooled, root, plan.target, plan.split, windows.context_length)
-    return dataset_entities(dataset, root, windows) + beside
+    address = data_address(study.client, study.run_id)
+    beside = pooled_entities(pooled, root, plan.target, plan.split, windows.context_length, address)
+    return dataset_entities(dataset, root, windows, address) + beside
 
 
 def log_data(study: Study, dataset: DatasetVersion, pooled: Sequence[DatasetVersion] = ()) -> None:
     """Log the data on the study's run, once.
 
-    Entities as inputs; days, and base rates of the parts that are not sealed, as metrics;
-    ``data/drift.md`` and ``.csv``, and ``data/checks-….txt`` of every snapshot, as artifacts.
+    Entities as inputs; days, and base rates of the parts that are not sealed, as metrics; ``data/drift.md`` and
+    ``.csv``, and ``data/checks-….txt`` of every snapshot, as artifacts, and in a shared store the data themselves.
     """
     client, run_id, root = study.client, study.run_id, study.data_root
+    keep_data(client, run_id, root, (dataset, *pooled))
     inputs = client.get_run(run_id).inputs
     if inputs is not None and inputs.dataset_inputs:
         return

@@ -35,6 +35,7 @@ from search.study.study import Study
 from search.study.trial_run import log_epoch, resume_trial, spec_attributes, start_trial, trial_result
 from search.tracking.artifacts import DISTRIBUTION
 from search.tracking.note import PREVIEW_DAYS, evaluation_note
+from search.tracking.patience import as_lost, is_of_store
 from search.tracking.run import RunWriter
 from search.tracking.state import TrainingState
 from search.trial.distribution import crps_figures, distribution_table
@@ -135,6 +136,8 @@ class TrialRunner:
         except UpdateFinishedTrialError:
             raise
         except Exception as error:
+            if is_of_store(error):
+                raise as_lost(error) from error  # the trial stays RUNNING: it is closed as interrupted, and goes on
             self._require_open(trial)
             if record is not None:
                 record.fail(error)

@@ -18,6 +18,7 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.mlflow_dataset import MarketDataset
 from pipeline.splits.splits import Split
 from search.study.study import Study
+from search.tracking.data_place import data_address
 from search.walk_forward.folds import YearFold, year_folds
 from search.walk_forward.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
 from search.walk_forward.progress import WalkProgress
@@ -223,16 +224,21 @@ def _do_all(
 def _inputs(study: Study, data: WalkForwardData) -> list[tuple[str, MarketDataset]]:
     """MLflow's entities of what the last year's models train on, and of the days that are forecast."""
     root, entities, start = study.data_root, [], 0
+    address = data_address(study.client, study.run_id)
     for number, each in enumerate(data.datasets):
         stop = start + len(each.dates)
         labels = data.windows.y_host_D[start:stop].astype(np.float64)
         train = data.folds[-1].train
         rows = train[(train >= start) & (train < stop)] - start
         if len(rows):
-            entities.append(("train", MarketDataset(each, root, rows, labels, part="walkforward-train")))
+            entities.append(
+                ("train", MarketDataset(each, root, rows, labels, part="walkforward-train", address=address))
+            )
         if not number:
             tested = np.concatenate([fold.test for fold in data.folds])
-            entities.append(("evaluation", MarketDataset(each, root, tested, labels, part="walkforward")))
+            entities.append(
+                ("evaluation", MarketDataset(each, root, tested, labels, part="walkforward", address=address))
+            )
         start = stop
     return entities
 

@@ -9,11 +9,12 @@ import time
 from collections.abc import Collection
 from types import FrameType
 
-from pipeline.exceptions import StudyError
+from pipeline.exceptions import StoreLostError, StudyError
 from search.results.weights import WeightKeeper
 from search.study.next_trial import NextTrial, Proposer
 from search.study.reconcile import reconcile
 from search.study.study import Study
+from search.tracking.patience import WAITING
 from search.workers.engine import DONE, GONE, Engine, Event, Hand
 from search.workers.local import LocalEngine
 from search.workers.pool import Workforce
@@ -134,6 +135,9 @@ class Coordinator:
             self._on_exit(hand, event)
             return
         self.progress.event(event)
+        if kind == "store lost":
+            WAITING.given_up = True  # what one hand waited for in vain is not waited for again
+            raise StoreLostError(event["error"])
         if kind == "ready":
             self._hosts[hand] = self._ready[hand] = event["host"]
         if kind in (*DONE, "interrupted"):
@@ -216,6 +220,7 @@ class Coordinator:
             self.engine.kill()
 
     def _stop(self, number: int) -> None:
+        WAITING.is_over = lambda: True
         self.stopped_by, self._stopped_at = number, time.monotonic()
         self.engine.stop()
 

@@ -63,6 +63,8 @@ class StudyProgress:
             self.say(f"trial {number} is trial {event['earlier']} again: its result is reused")
         elif kind == "failed":
             self.say(f"trial {number} failed: {event['error']}")
+        elif kind == "note":
+            self.say(event["text"])
         elif kind == "interrupted":
             self.say(f"trial {number} stopped; it will be run again")
         epochs = ", ".join(f"#{n} epoch {done}/{of}" for n, (done, of) in sorted(self._epochs.items()))

@@ -75,6 +75,7 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
     orders = Orders()
     from pathlib import Path
 
+    from pipeline.exceptions import StoreLostError
     from pipeline.redaction import redact_tracebacks
     from search.tracking.environment import settle_warnings
 
@@ -84,17 +85,23 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
 
     torch.set_num_threads(1)
     from search.study.study import load_study
-    from search.tracking.stores import Stores
+    from search.tracking.patience import WAITING
+    from search.tracking.stores import Stores, expect
 
     study_name, device = arguments
     tracking_uri, storage_uri, home = orders.take()
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
-    do = prepare(load_study(stores, study_name), device, orders)
-    orders.report({"event": "ready", "host": socket.gethostname()})
-    while (order := orders.take()) != STOP:
-        do(order)
-        if orders.stop.is_set():
-            break
+    expect(tracking_uri, storage_uri)
+    WAITING.tell, WAITING.is_over = lambda line: orders.report({"event": "note", "text": line}), orders.stop.is_set
+    try:
+        do = prepare(load_study(stores, study_name), device, orders)
+        orders.report({"event": "ready", "host": socket.gethostname()})
+        while (order := orders.take()) != STOP:
+            do(order)
+            if orders.stop.is_set():
+                break
+    except StoreLostError as error:
+        orders.report({"event": "store lost", "error": str(error)})
 
 
 def _run_trials(study: Study, device: str, orders: Orders) -> Callable[[Any], None]:

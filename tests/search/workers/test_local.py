@@ -7,6 +7,7 @@ from search.workers.pool import Workforce
 
 HAND = """
 import json, sys
+sys.stdin.readline()  # the stores' addresses
 print(json.dumps({"event": "ready", "host": "here"}), flush=True)
 for line in sys.stdin:
     order = json.loads(line)

@@ -1,0 +1,174 @@
+"""Patience with servers: a store that was reached and does not answer is waited for, ten minutes at most.
+
+Nothing is lost while a database restarts, drops connections, is full or slow: a call that it did not answer is made
+again.  Who waits says for what, since when and until when.  A store that stays away ends the command by one line; the
+trials that ran then are interrupted, and the same command goes on with them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, TypeVar
+
+from pipeline.exceptions import InputError, StoreError, StoreLostError, describe_error, shortened
+from pipeline.redaction import redacted
+
+LONGEST_SECONDS = 600.0
+VARIABLE = "PATCHSCALE_STORE_WAIT"
+"""Variable that holds other seconds than those."""
+OVER_SECONDS = 10.0
+"""For how long a command that was told to stop still waits."""
+LONGEST_CAUSE = 160
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+NEVER_HEALED = ("authentication failed", "does not exist", "permission denied", "no pg_hba.conf entry")
+"""What a server says of a wrong address: waiting helps nobody."""
+BUSY_STATES = ("08", "40", "53", "55006", "57")
+"""Beginnings of PostgreSQL's codes: connection, rollback, resources, object in use, operator."""
+UNAVAILABLE = ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+TOO_MANY = ("too many 502", "too many 503", "too many 504", "too many 429")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Waiting:
+    """What this process waits for: whom it tells, who may end it, and what it has given up."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
+        self.is_over: Callable[[], bool] = lambda: False
+        self.given_up = False
+
+
+WAITING = _Waiting()
+
+
+def patient(about: str, function: F) -> F:
+    """Make a call of a store patient, a server's name in ``about``."""
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return wait_for(about, lambda: function(*arguments, **named))
+
+    return call  # type: ignore[return-value]
+
+
+def wait_for(about: str, ask: Callable[[], Any], again: Callable[[], Any] | None = None) -> Any:
+    """Ask a store until it answers.
+
+    Parameters
+    ----------
+    about : str
+        Which store, in words.
+    ask : callable
+        Asks it.
+    again : callable, optional
+        Asks again after it did not answer, where that must not be done as the first time: the first may have arrived.
+
+    Raises
+    ------
+    StoreLostError
+        If it does not answer for ten minutes, or somebody ends the command meanwhile.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        if not is_away(error):
+            raise
+        away = error
+    return _ask_again(about, again or ask, away)
+
+
+def _ask_again(about: str, ask: Callable[[], Any], error: Exception) -> Any:
+    longest = longest_wait()
+    began, since = time.monotonic(), datetime.now().astimezone()
+    until = f"{since + timedelta(seconds=longest):%H:%M:%S}"
+    said = f"{about} has not answered since {since:%H:%M:%S} ({_cause(error)})"
+    if not WAITING.given_up:
+        WAITING.tell(f"note: {redacted(said)}: waiting for it until {until}")
+    for pause in _pauses():
+        left = min(longest, OVER_SECONDS) if WAITING.is_over() else longest
+        if WAITING.given_up or time.monotonic() - began + pause > left:
+            WAITING.given_up = True
+            raise StoreLostError(f"a store must answer within {longest:.0f} s, {said}; repeat the command when it does")
+        time.sleep(pause)
+        try:
+            answer = ask()
+        except Exception as again:
+            if not is_away(again):
+                raise
+        else:
+            WAITING.tell(f"note: {redacted(about)} answers again after {time.monotonic() - began:.0f} s")
+            return answer
+    raise AssertionError("pauses never end")
+
+
+def longest_wait() -> float:
+    """Seconds that a store is waited for."""
+    text = os.environ.get(VARIABLE, "")
+    try:
+        return float(text or LONGEST_SECONDS)
+    except ValueError as error:
+        raise InputError(f"{VARIABLE} must be seconds, got {text!r}") from error
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that a server could not answer, and nothing of what it was asked."""
+    return not isinstance(error, StoreError) and any(map(_says_away, _chain(error)))
+
+
+def is_of_store(error: BaseException) -> bool:
+    """Whether a store, embedded or a server, stopped something, and no fault of what was done."""
+    names = {f"{type(each).__module__}.{type(each).__name__}" for each in _chain(error)}
+    return is_away(error) or isinstance(error, StoreLostError) or "sqlite3.OperationalError" in names
+
+
+def as_lost(error: Exception) -> StoreLostError:
+    """Say of a store that stopped something that it is lost."""
+    if isinstance(error, StoreLostError):
+        return error
+    return StoreLostError(
+        f"a command must be able to read and write its stores, got {describe_error(error)}; see patchscale verify, and "
+        "repeat the command: what was trained so far is kept"
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        of_mlflow = type(error).__module__.startswith("mlflow.")  # which names no cause
+        error = error.__cause__ or (error.__context__ if of_mlflow else None)
+
+
+def _cause(error: BaseException) -> str:
+    """Say it as the driver did, below what libraries made of it."""
+    said = [each for each in _chain(error) if _says_away(each)]
+    return shortened(describe_error(said[-1]), LONGEST_CAUSE)
+
+
+def _says_away(error: BaseException) -> bool:
+    kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    text = str(error)
+    if kinds & {"psycopg.OperationalError", "psycopg2.OperationalError", "psycopg.InterfaceError"}:
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if state is not None:
+            return str(state).startswith(BUSY_STATES)
+        return not any(words in text for words in NEVER_HEALED)
+    if kinds & {"sqlalchemy.DBAPIError"} and getattr(error, "connection_invalidated", False):
+        return True
+    if kinds & {"requests.ConnectionError", "requests.Timeout", "requests.ChunkedEncodingError"}:
+        return True
+    if "mlflow.MlflowException" in kinds:
+        return getattr(error, "error_code", "") in UNAVAILABLE or any(words in text for words in TOO_MANY)
+    return "urllib3.MaxRetryError" in kinds and any(words in text for words in TOO_MANY)
+
+
+def _pauses() -> Iterator[float]:
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,0 +1,59 @@
+"""Optuna's storage on a server, patient: see :mod:`search.tracking.patience`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+
+from search.tracking.patience import is_away, wait_for
+
+ABOUT = "the scheduling store"
+REPEATED = (
+    *("create_new_study", "delete_study", "set_study_user_attr", "set_study_system_attr", "get_study_id_from_name"),
+    *("get_study_name_from_id", "get_study_directions", "get_study_user_attrs", "get_study_system_attrs"),
+    *("get_all_studies", "_create_new_trial", "_set_trial_param", "get_trial_id_from_study_id_trial_number"),
+    *("_get_best_trial_id", "set_trial_intermediate_value", "set_trial_user_attr", "set_trial_system_attr"),
+    *("get_trial", "_get_trials", "_get_stale_trial_ids"),
+)
+"""Calls that may be made again: what arrived the first time is found, written over, or left to be reconciled."""
+
+
+class PatientStorage(RDBStorage):
+    """Optuna's storage that asks again where a server did not answer."""
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """Set the state of a trial; one that was set although no answer came is not set twice."""
+
+        def again() -> bool:
+            held = RDBStorage.get_trial(self, trial_id)
+            if state.is_finished() and held.state == state and (values is None or held.values == list(values)):
+                return True
+            return RDBStorage.set_trial_state_values(self, trial_id, state, values)
+
+        set_it = super().set_trial_state_values
+        return bool(wait_for(ABOUT, lambda: set_it(trial_id, state, values), again))
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Give a sign of life; one that does not arrive is followed by the next."""
+        try:
+            super().record_heartbeat(trial_id)
+        except Exception as error:
+            if not is_away(error):
+                raise
+
+
+def _patient(name: str) -> Any:
+    function = getattr(RDBStorage, name)
+
+    def call(self: PatientStorage, *arguments: Any, **named: Any) -> Any:
+        return wait_for(ABOUT, lambda: function(self, *arguments, **named))
+
+    call.__name__, call.__doc__ = name, function.__doc__
+    return call
+
+
+for _name in REPEATED:
+    setattr(PatientStorage, _name, _patient(_name))

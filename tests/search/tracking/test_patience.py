@@ -1,0 +1,150 @@
+import psycopg
+import pytest
+import requests
+import sqlalchemy
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, TEMPORARILY_UNAVAILABLE
+from optuna.exceptions import StorageInternalError
+
+import search.tracking.patience as patience
+from pipeline.exceptions import InputError, StoreLostError, TrainingError
+from search.tracking.patience import VARIABLE, as_lost, is_away, is_of_store, longest_wait, patient, wait_for
+
+
+@pytest.fixture(autouse=True)
+def waiting(monkeypatch):
+    """Say nothing aloud, and do not wait: what was told, and how long was slept."""
+    monkeypatch.setattr(patience, "WAITING", patience._Waiting())
+    now, told = [0.0], []
+    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    patience.WAITING.tell = told.append
+    return now, told
+
+
+def wrapped(error):
+    """Error of a driver as SQLAlchemy and Optuna hand it on."""
+    try:
+        try:
+            raise sqlalchemy.exc.OperationalError("SELECT 1", {}, error) from error
+        except sqlalchemy.exc.OperationalError as failed:
+            raise StorageInternalError("An exception is raised during the commit.") from failed
+    except StorageInternalError as told:
+        return told
+
+
+def of_server(text, cause=None):
+    try:
+        try:
+            raise cause or requests.exceptions.ConnectionError("refused")
+        except Exception as inner:
+            raise MlflowException(f"API request failed with exception {inner}: {text}")  # noqa: B904
+    except MlflowException as error:
+        return error
+
+
+class Asked:
+    """Answers after so many failures."""
+
+    def __init__(self, failures, error):
+        self.failures, self.error = failures, error
+
+    def __call__(self):
+        if self.failures:
+            self.failures -= 1
+            raise self.error
+        return "answer"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        wrapped(psycopg.OperationalError("connection refused")),
+        wrapped(psycopg.errors.AdminShutdown("terminating connection")),
+        wrapped(psycopg.errors.CannotConnectNow("the database system is starting up")),
+        wrapped(psycopg.errors.DiskFull("No space left on device")),
+        wrapped(psycopg.errors.TooManyConnections("sorry")),
+        wrapped(psycopg.errors.QueryCanceled("statement timeout")),
+        of_server("x"),
+        of_server("x", requests.exceptions.ReadTimeout("slow")),
+        of_server("too many 503 error responses", OSError()),
+        MlflowException("(psycopg.OperationalError) the server closed", TEMPORARILY_UNAVAILABLE),
+    ],
+)
+def test_who_does_not_answer_is_waited_for(error, waiting):
+    assert is_away(error) and is_of_store(error)
+    assert wait_for("the store", Asked(5, error)) == "answer"
+    first, last = waiting[1]
+    assert first.startswith("note: the store has not answered since ") and "waiting for it until" in first
+    assert last.startswith("note: the store answers again after ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        wrapped(psycopg.OperationalError('password authentication failed for user "me"')),
+        wrapped(psycopg.OperationalError('database "x" does not exist')),
+        wrapped(psycopg.errors.InvalidPassword("no")),
+        wrapped(psycopg.errors.UniqueViolation("twice")),
+        MlflowException("no such run", BAD_REQUEST),
+        of_server("x", ValueError("y")),
+        TrainingError("the loss is not finite"),
+        KeyError("x"),
+    ],
+)
+def test_an_answer_is_taken_as_one(error, waiting):
+    assert not is_away(error) and not is_of_store(error)
+    with pytest.raises(type(error)):
+        wait_for("the store", Asked(1, error))
+    assert waiting[1] == []
+
+
+@pytest.mark.lesson("L41")
+def test_ten_minutes_are_waited_then_one_line_ends_it_without_a_password_and_nothing_is_waited_for_again(waiting):
+    error = wrapped(psycopg.OperationalError("cannot reach postgresql://me:geheim@host/db"))
+    with pytest.raises(StoreLostError, match="a store must answer within 600 s, the store has not answered") as caught:
+        patient("the store", Asked(10**6, error))()
+    assert 590 < waiting[0][0] <= 600 and caught.value.exit_code == 2
+    assert "geheim" not in str(caught.value) + "".join(waiting[1]) and "\n" not in str(caught.value)
+    before, told = waiting[0][0], len(waiting[1])
+    with pytest.raises(StoreLostError):
+        wait_for("another", Asked(10**6, error))
+    assert waiting[0][0] == before and len(waiting[1]) == told
+    assert wait_for("another", Asked(0, error)) == "answer", "it is still asked"
+
+
+def test_who_is_told_to_stop_waits_no_longer_than_for_its_last_words(waiting):
+    patience.WAITING.is_over = lambda: waiting[0][0] > 3
+    with pytest.raises(StoreLostError):
+        wait_for("the store", Asked(10**6, wrapped(psycopg.OperationalError("gone"))))
+    assert waiting[0][0] <= patience.OVER_SECONDS
+
+
+def test_another_time_can_be_said(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "2.5")
+    assert longest_wait() == 2.5
+    monkeypatch.setenv(VARIABLE, "soon")
+    with pytest.raises(InputError, match=f"{VARIABLE} must be seconds, got 'soon'"):
+        longest_wait()
+
+
+def test_what_may_have_arrived_is_asked_for_otherwise():
+    asked = []
+    error = wrapped(psycopg.OperationalError("gone"))
+
+    def first():
+        asked.append("first")
+        raise error
+
+    assert wait_for("the store", first, lambda: asked.append("again") or 7) == 7
+    assert asked == ["first", "again"]
+
+
+def test_an_embedded_store_that_fails_is_one_too():
+    import sqlite3
+
+    full = sqlite3.OperationalError("database or disk is full")
+    error = sqlalchemy.exc.OperationalError("INSERT", {}, full)
+    error.__cause__ = full
+    assert is_of_store(error) and not is_away(error)
+    assert "database or disk is full" in str(as_lost(error)) and isinstance(as_lost(error), StoreLostError)

@@ -1,0 +1,77 @@
+import optuna
+import psycopg
+import pytest
+import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.storages._cached_storage import _CachedStorage
+from optuna.trial import TrialState
+
+import search.tracking.patience as patience
+from search.tracking.patient_storage import REPEATED, PatientStorage
+
+
+def away():
+    cause = psycopg.OperationalError("server closed the connection unexpectedly")
+    raise sqlalchemy.exc.OperationalError("COMMIT", {}, cause) from cause
+
+
+@pytest.fixture
+def storage(tmp_path, monkeypatch):
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "WAITING", patience._Waiting())
+    patience.WAITING.tell = lambda line: None
+    storage = PatientStorage(f"sqlite:///{tmp_path}/optuna.db", heartbeat_interval=60)
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def break_once(monkeypatch, name, *, arrives):
+    """Let a call fail once: before it reached the database, or after it did and its answer was lost."""
+    plain, failed = getattr(RDBStorage, name), []
+
+    def call(self, *arguments, **named):
+        if failed:
+            return plain(self, *arguments, **named)
+        failed.append(True)
+        if arrives:
+            plain(self, *arguments, **named)
+        return away()
+
+    monkeypatch.setattr(RDBStorage, name, call)
+
+
+def test_every_call_that_optuna_makes_is_one_of_ours():
+    import inspect
+    import re
+
+    called = set(re.findall(r"_backend\.(\w+)\(", inspect.getsource(_CachedStorage)))
+    local = {"get_heartbeat_interval", "get_heartbeat_stale_trial_callback", "create_new_study", "remove_session"}
+    assert called - {*REPEATED, *local} == {"set_trial_state_values", "record_heartbeat"}
+
+
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_result_is_told_once_whether_or_not_it_had_arrived(storage, monkeypatch, arrives):
+    study = optuna.create_study(storage=storage)
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    break_once(monkeypatch, "set_trial_state_values", arrives=arrives)
+    study.tell(trial, 0.5)
+    (held,) = study.get_trials()
+    assert (held.state, held.value) == (TrialState.COMPLETE, 0.5)
+
+
+@pytest.mark.lesson("L29")
+def test_a_trial_that_another_closed_is_still_closed_for_us(storage, monkeypatch):
+    study = optuna.create_study(storage=storage)
+    trial = study.ask()
+    optuna.load_study(study_name=study.study_name, storage=storage).tell(trial.number, state=TrialState.FAIL)
+    break_once(monkeypatch, "set_trial_state_values", arrives=False)
+    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+        storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.5])
+
+
+def test_a_sign_of_life_that_does_not_arrive_is_not_waited_for(storage, monkeypatch):
+    trial = optuna.create_study(storage=storage).ask()
+    monkeypatch.setattr(RDBStorage, "record_heartbeat", lambda self, trial_id: away())
+    storage.record_heartbeat(trial._trial_id)

@@ -1,0 +1,115 @@
+"""Servers that restart, drop connections, are full or slow, in mid-study: no trial fails, none is lost."""
+
+import re
+import signal
+import time
+
+import psycopg
+import pytest
+
+from tests.servers.proxy import Proxy
+
+SEARCH = ("hpo", "--budget", "5K", "--tier", "r25", "--max-epochs", "1", "--pruner", "none", "--workers", "2")
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+"""
+TABLES = ("trial_intermediate_values", "trial_user_attributes")
+
+
+def states(postgres, database):
+    """State of every trial that was started, and how it ended."""
+    query = """
+        SELECT trials.state::text, attributes.value_json FROM trials LEFT JOIN trial_user_attributes AS attributes
+        ON attributes.trial_id = trials.trial_id AND attributes.key = 'end' WHERE trials.state::text <> 'WAITING'
+    """
+    return postgres.ask(query, database=database)
+
+
+def run_statuses(tracking_server, study):
+    query = """
+        SELECT runs.status FROM runs JOIN tags AS role ON role.run_uuid = runs.run_uuid AND role.key = 'run.role'
+        JOIN tags AS study ON study.run_uuid = runs.run_uuid AND study.key = 'study.name'
+        WHERE role.value = 'trial' AND study.value = %s
+    """
+    return [status for (status,) in tracking_server.postgres.ask(query, [study], tracking_server.database)]
+
+
+def fill_up(postgres, database):
+    postgres.ask(FULL, database=database)
+    for table in TABLES:
+        postgres.ask(
+            f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION full_disk()", database=database
+        )
+
+
+def make_room(postgres, database):
+    for table in TABLES:
+        postgres.ask(f"DROP TRIGGER full_disk ON {table}", database=database)
+
+
+@pytest.mark.lesson("L40")
+def test_no_trial_fails_and_none_is_lost_whatever_the_servers_do(machine, postgres, tracking_server, storage_url):
+    database = storage_url.rpartition("/")[2]
+
+    def restart():
+        postgres.stop(signal.SIGQUIT)
+        time.sleep(1)
+        postgres.start()
+
+    def be_full():
+        fill_up(postgres, database)
+        time.sleep(2)
+        make_room(postgres, database)
+
+    steps = [restart, lambda: postgres.terminate(database), be_full, tracking_server.restart]
+    with Proxy(postgres.port, delay=0.005) as slow:
+        here = machine("here", storage=storage_url.replace(str(postgres.port), str(slow.port)))
+        process = here.start(*SEARCH, "--study", "disturbed", "--trials", "6")
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("[") and steps:
+                steps.pop(0)()
+        said = "".join(said)
+    assert process.wait() == 0, said
+    assert steps == [] and not re.search(r"trial \d+ failed", said) and "Traceback" not in said, said
+    assert "has not answered since" in said and "waiting for it until" in said, said
+    ended = states(postgres, database)
+    assert [state for state, _ in ended] == ["COMPLETE"] * len(ended) and len(ended) >= 6, ended
+    assert sorted(run_statuses(tracking_server, "disturbed")) == ["FINISHED"] * 6
+
+
+@pytest.mark.lesson("L29")
+def test_a_server_that_stays_away_ends_the_command_by_one_line_and_the_same_command_goes_on(
+    machine, postgres, tracking_server, storage_url
+):
+    database = storage_url.rpartition("/")[2]
+    here = machine("here")
+    search = (*SEARCH, "--study", "left", "--trials", "3")
+    process = here.start(*search, PATCHSCALE_STORE_WAIT="3")
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("[1/"):
+            postgres.stop(signal.SIGQUIT)
+    assert process.wait() == 2, "".join(said)
+    lines = "".join(said).strip().splitlines()
+    assert lines[-1].startswith("error: ") and sum(line.startswith("error: ") for line in lines) == 1, lines
+    assert not any("Traceback" in line or re.match(r"trial \d+ failed", line) for line in lines), lines
+    postgres.start()
+    deadline = time.monotonic() + 1500
+    while time.monotonic() < deadline:
+        try:
+            with psycopg.connect(tracking_server.postgres.url(tracking_server.database)):
+                break
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+    done = here.run(*search)
+    assert "3/3" in done or "[3/3]" in done, done
+    ended = states(postgres, database)
+    assert [state for state, _ in ended].count("COMPLETE") == 3
+    assert all(end == '"interrupted"' for state, end in ended if state == "FAIL"), ended
+    assert not any(state == "RUNNING" for state, _ in ended)
+    assert sorted(set(run_statuses(tracking_server, "left"))) in (["FINISHED"], ["FINISHED", "KILLED"])
+    assert run_statuses(tracking_server, "left").count("FINISHED") == 3

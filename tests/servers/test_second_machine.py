@@ -1,0 +1,85 @@
+"""A study that one machine trained is worked on from another, which has no data, no home and no record of its own."""
+
+import json
+import re
+
+import pytest
+
+from pipeline.datasets.dataset import load_dataset
+from search.study.study import load_study
+from search.tracking.data_place import FOLDER
+from search.tracking.stores import Stores
+from tests.servers.machine import Machine
+
+STUDY = "shared"
+SEARCH = ("hpo", "--budget", "5K", "--tier", "r25", "--max-epochs", "1", "--pruner", "none", "--workers", "2")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, postgres, tracking_server):
+    """``trained("name")``: a machine of this name, none of which is the one that trained the study."""
+    storage = postgres.url(postgres.create("optuna"))
+    made = []
+
+    def make(host):
+        made.append(Machine(tmp_path_factory.mktemp(host), host, tracking_server.url, storage))
+        return made[-1]
+
+    first = make("first")
+    first.run(*SEARCH, "--study", STUDY, "--trials", "2")
+    (first.directory / "data").rename(first.directory / "gone")
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def version(trained):
+    """A version that a second machine registered as its trial stands."""
+    said = trained("registrar").run("register", STUDY, "--as-is")
+    return re.search(r"patchscale-\S+/\d+", said).group()
+
+
+@pytest.fixture
+def other(trained, request):
+    return trained(re.sub(r"\W", "-", request.node.name)[:30])
+
+
+@pytest.mark.lesson("L39")
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("status",), STUDY),
+        (("audit", STUDY), ""),
+        (("report", STUDY, "--resamples", "200"), "html"),
+        (("walkforward", STUDY, "--first-year", "2015", "--last-year", "2015", "--workers", "1"), "2015"),
+        (("reconcile", STUDY), "agree"),
+        (("baselines", STUDY), ""),
+        (("register", STUDY), "patchscale-"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_command_of_a_study_works_where_its_data_are_not(other, command, says):
+    assert says in other.run(*command, code=1 if command[0] == "audit" else 0)
+
+
+@pytest.mark.lesson("L39")
+def test_a_registered_version_is_evaluated_and_asked_where_its_data_are_not(other, version):
+    said = other.run("verify", code=None)
+    assert "model versions: " in said and "BAD artifacts" not in said and "BAD model" not in said
+    assert "test" in other.run("evaluate", version)
+    assert json.loads(other.run("predict", version, "--offline", "--json"))["version"] == version
+
+
+def test_the_record_names_the_data_where_every_machine_finds_them(other, tracking_server, trained):
+    storage = other.environment["PATCHSCALE_STORAGE"]
+    stores = Stores(tracking_uri=tracking_server.url, storage_uri=storage, home=other.directory / "mlruns")
+    study = load_study(stores, STUDY)
+    digest = study.plan.data.dataset
+    for run in (study.client.get_run(study.run_id), *study.runs("trial")):
+        for each in run.inputs.dataset_inputs:
+            where = json.loads(each.dataset.source)["uri"]
+            assert where == f"runs:/{study.run_id}/{FOLDER}/datasets/{each.dataset.digest}.parquet"
+    dataset, _ = study.load_data()
+    assert dataset.digest == digest and study.data_root == other.directory / "data"
+    assert load_dataset(other.directory / "data", digest).digest == digest
