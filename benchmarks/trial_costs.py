@@ -126,6 +126,7 @@ def measure(stores: Any, trials: int, servers: Mapping[str, int]) -> tuple[Cost,
         one()
     small = float(np.median(took["ask"])) + sum(served["ask"].values())
     _enlarge(study, LARGE_STUDY)
+    keeper.after(LARGE_STUDY)  # the runs of copies are looked for once, and are not there
     took.clear()
     served.clear()
     with locked_seconds() as locked:
