@@ -77,6 +77,17 @@ def with_driver(uri: str) -> str:
     return re.sub(rf"^{POSTGRESQL}://", f"{POSTGRESQL}+{PSYCOPG}://", uri)
 
 
+def as_given(uri: str) -> str:
+    """Address as its user writes it, without the driver.
+
+    Examples
+    --------
+    >>> as_given("postgresql+psycopg://me@host/db")
+    'postgresql://me@host/db'
+    """
+    return uri.replace(f"{POSTGRESQL}+{PSYCOPG}://", f"{POSTGRESQL}://", 1)
+
+
 def for_optuna(uri: str) -> str:
     """Address as Optuna takes it, which fills in what stands in braces."""
     return with_driver(uri).replace("{", "{{").replace("}", "}}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import LostLeaseError, StoreError, describe_error
 from search.tracking.address import POSTGRESQL as POSTGRESQL
-from search.tracking.address import connect_options, require_driver, with_driver
+from search.tracking.address import as_given, connect_options, require_driver, with_driver
 from search.tracking.database import TABLE_OF_REVISIONS
 from search.tracking.holder import BRIEF, Holder, acquire
 from search.tracking.patience import WAITING, longest_wait
@@ -218,7 +218,9 @@ def connect(uri: str, option: str = "storage") -> Connection:
         return connection
     except (SQLAlchemyError, ImportError) as error:
         cause = describe_error(getattr(error, "orig", None) or error)
-        raise StoreError(f"{option} must be a store that can be reached, got {uri} ({cause}); check it") from None
+        raise StoreError(
+            f"{option} must be a store that can be reached, got {as_given(uri)} ({cause}); check it"
+        ) from None
 
 
 @contextmanager

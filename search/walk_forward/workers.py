@@ -9,12 +9,14 @@ from typing import Any
 
 from model.baselines import BASELINES
 from model.spec.spec import Spec
-from pipeline.exceptions import TrainingError
+from pipeline.exceptions import StoreLostError, TrainingError
 from search.walk_forward.forecast import Forecaster, Job, Outcome
 from search.walk_forward.subject import Subject
 from search.workers.pool import Event, Worker, WorkerPool, Workforce
 
 Results = Iterator[tuple[Job, Outcome]]
+ENDED = ("done", "failed", "store lost")
+"""Events that end a job; a worker also says that it is ready, or waits for a store."""
 
 
 def run_here(forecaster: Forecaster, jobs: Iterable[Job]) -> Results:
@@ -68,6 +70,8 @@ class JobPool(WorkerPool):
         ------
         TrainingError
             If a job fails, or a process dies.
+        StoreLostError
+            If a process waited for a store in vain.
         """
         waiting, working = deque(jobs), dict[Worker, Job]()
 
@@ -84,7 +88,7 @@ class JobPool(WorkerPool):
             heard = self.next_event()
             assert heard is not None, "without a time limit something is heard"
             worker, event = heard
-            if (event is None or event["event"] != "ready") and worker in working:
+            if (event is None or event["event"] in ENDED) and worker in working:
                 job = working.pop(worker)
                 outcome = self._outcome(worker, job, event)
                 give(worker)
@@ -96,6 +100,8 @@ class JobPool(WorkerPool):
                 f"a worker must live until its job {job.name} is done, got one that ended with "
                 f"{worker.process.returncode}; see {self.log_path}, and repeat the command: what is finished is kept"
             )
+        if event["event"] == "store lost":
+            raise StoreLostError(event["error"])
         if event["event"] == "failed":
             raise TrainingError(f"{job.name}: {event['error']}")
         return Outcome.from_dict(event)

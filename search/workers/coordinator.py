@@ -198,7 +198,7 @@ class Coordinator:
         lost = self._busy.pop(hand, None)
         if (event["event"] == "left" and lost is None) or self.stopped_by is not None:
             return
-        self.progress.say(f"a worker ended unasked: {event['error']}")
+        self.progress.say(event.get("text", f"a worker ended unasked: {event['error']}"))
         if lost is not None:
             self._repair(lost.number)
         self._count_error(event["error"])

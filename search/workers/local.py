@@ -68,7 +68,9 @@ class LocalEngine:
 
     def _end(self, worker: Worker) -> Event:
         code, log = worker.process.returncode, self.pool.log_path
-        return {"event": "lost" if code else "left", "error": f"worker exit code {code}, see {log}", "code": code}
+        text = f"a worker ended unasked with exit code {code}; its messages are in {log}"
+        error = f"worker exit code {code}, see {log}"
+        return {"event": "lost" if code else "left", "error": error, "text": text, "code": code}
 
 
 def _worker(hand: Hand) -> Worker:

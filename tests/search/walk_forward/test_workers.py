@@ -1,9 +1,10 @@
 import json
 import os
+from unittest.mock import Mock
 
 import pytest
 
-from pipeline.exceptions import TrainingError
+from pipeline.exceptions import StoreLostError, TrainingError
 from search.tracking.locks import study_lock
 from search.walk_forward.forecast import Job
 from search.walk_forward.subject import Subject
@@ -52,6 +53,19 @@ def test_a_job_that_fails_or_a_process_that_dies_is_said(pool):
     worker.process.kill()
     with pytest.raises(TrainingError, match=r"must live until its job 2016-seed0 is done, got one that ended with -9"):
         list(pool.run([JOBS[0]]))
+
+
+def test_a_worker_that_waits_for_a_store_is_not_done_and_one_that_waited_in_vain_ends_it(pool, monkeypatch):
+    """What workers say, put into the pool's ear: a note is no outcome."""
+    worker = Mock()
+    done = {"event": "done", "n_epochs": 1, "seconds": 0.0, "p": [0.5]}
+    said = iter([{"event": "note", "text": "waiting"}, done, {"event": "store lost", "error": "gone for 600 s"}])
+    with monkeypatch.context() as patched:
+        patched.setattr(pool, "workers", [worker, worker])
+        patched.setattr(pool, "next_event", lambda: (worker, next(said)))
+        assert [(job, outcome.p) for job, outcome in pool.run(JOBS[:1])] == [(JOBS[0], (0.5,))]
+        with pytest.raises(StoreLostError, match="gone for 600 s"):
+            list(pool.run(JOBS[:1]))
 
 
 @pytest.mark.slow
