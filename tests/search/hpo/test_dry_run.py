@@ -60,7 +60,7 @@ def measured(monkeypatch):
 def test_a_dry_run_leaves_no_run_and_no_study(capsys, home, stores, measured):
     code, out, _ = run(capsys, *COMMAND)
     assert code == 0
-    assert out.count("-5K-") == out.count("-6K-") == 2
+    assert out.count("-5K-") == out.count("-6K-") == 4, "two studies a budget: what each takes of time and of disk"
     assert "it is an upper bound" in out
     assert out.count("weights of 4 trials") == out.count("records come on top") == 4
     assert sorted(measured) == measured and set(measured) == {"5K", "6K"}
