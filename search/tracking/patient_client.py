@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
 
 from search.tracking.patience import wait_for
+from search.tracking.reader import every_page
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -35,7 +37,8 @@ class PatientClient(MlflowClient):
 
         def again() -> Run:
             query = f"attributes.start_time = {started} and attributes.status = 'RUNNING'"
-            found = MlflowClient.search_runs(self, [experiment_id], query)
+            search = partial(MlflowClient.search_runs, self)
+            found = every_page(search, experiment_ids=[experiment_id], filter_string=query)
             mine = (run for run in found if run_name in (None, run.info.run_name) and _holds(run, tags or {}))
             return next(mine, None) or create(experiment_id, started, tags, run_name)
 
