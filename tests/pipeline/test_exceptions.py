@@ -25,6 +25,8 @@ def test_a_users_mistake_ends_with_2_and_what_a_run_came_to_with_1():
         "DataError": 2,
         "SealedError": 2,
         "StoreError": 2,
+        "StoreLostError": 2,
+        "LostLeaseError": 2,
         "RecordError": 1,
         "TrainingError": 1,
         "StudyError": 1,
