@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ POLL_SECONDS, END_SECONDS = 0.1, 30
 KEEP = b"k"
 
 
-class Supervised:
+class Supervised(ABC):
     """A server in a directory of its own, as its subclass says.
 
     Parameters
@@ -41,17 +42,17 @@ class Supervised:
         self.pid = 0
         self._between: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Say what is run."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """Say which variables it has beside ours."""
         return {}
 
+    @abstractmethod
     def wait_until_ready(self) -> None:
         """Return when it answers."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
