@@ -132,6 +132,48 @@ class Architecture:
         """Patches of a window."""
         return (self.context_length - self.patch_length) // self.stride + 1
 
+    @property
+    def reads_every_day(self) -> bool:
+        """Whether each day of the window is in a patch: the last patch ends with it, the first must begin with it.
+
+        Examples
+        --------
+        >>> sizes = {"n_features": 7, "d_model": 32, "n_layers": 2, "n_heads": 4, "d_ff": 64}
+        >>> Architecture(**sizes, stride=5).reads_every_day, Architecture(**sizes, stride=4).reads_every_day
+        (True, False)
+        """
+        return (self.context_length - self.patch_length) % self.stride == 0
+
+    def called(self, label: str) -> Architecture:
+        """Return the same dimensions under the one of their two labels that a record gave them; itself if neither.
+
+        Examples
+        --------
+        >>> a = Architecture(n_features=25, d_model=64, n_layers=48, n_heads=8, d_ff=256)
+        >>> a.called("d64-L48-h8-ff256-c60p10s5").label, a.called("another").label
+        ('d64-L48-h8-ff256-c60p10s5', 'd64-L48-h8-ff256')
+        """
+        dimensions = {each.name: getattr(self, each.name) for each in fields(self)}
+        both = (kind(**dimensions) for kind in (Architecture, WindowedArchitecture))
+        return next((each for each in both if each.label == label), self)
+
+
+class WindowedArchitecture(Architecture):
+    """An architecture of a study that searches the window: the same, but its label names the window too.
+
+    Examples
+    --------
+    >>> WindowedArchitecture(n_features=25, d_model=64, n_layers=48, n_heads=8, d_ff=256).label
+    'd64-L48-h8-ff256-c60p10s5'
+    """
+
+    __slots__ = ()
+
+    @property
+    def label(self) -> str:
+        """Name by dimensions and window: context, patch length and stride."""
+        return f"{super().label}-c{self.context_length}p{self.patch_length}s{self.stride}"
+
 
 def count_parameters(architecture: Architecture) -> dict[str, int]:
     """Count parameters by group, in closed form.

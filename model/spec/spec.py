@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from functools import cache
 from typing import Any, get_type_hints
@@ -280,14 +280,14 @@ class Spec:
         if missing:
             raise RecordError(f"a record must hold every field of its spec, missing {', '.join(missing)}")
         try:
-            spec = unflatten(cls, params)
+            spec: Spec = unflatten(cls, params)
+            spec = replace(spec, architecture=spec.architecture.called(params["architecture"]))
         except (TypeError, ValueError) as error:
             raise RecordError(f"a record's params must make a spec, got: {error}") from error
         rebuilt = spec.params()
         different = [name for name in DERIVED if params[name] != rebuilt[name]]
         if different:
             raise RecordError(f"a record's {different[0]} must be that of its spec, got {params[different[0]]!r}")
-        assert isinstance(spec, Spec)
         return spec
 
     def differences(self, params: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search.cli.options import request_options
-from search.space.axes import AXIS_NAMES
+from search.space.axes import ALL_AXES
 from search.study.request import HpoRequest
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("budget")
 @request_options("tier", "head", tier="Feature set; the count depends on it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@request_options(*AXIS_NAMES, "min_head_dim", "tolerance")
+@request_options(*ALL_AXES, "min_head_dim", "tolerance")
 def grid(as_json: bool, **options: Any) -> None:
     """List every architecture of BUDGET, and the limits of its depth.
 
@@ -29,10 +29,12 @@ def grid(as_json: bool, **options: Any) -> None:
     request = HpoRequest(**options)
     from pipeline.sources import open_source
     from search.space.grid import make_grid
+    from search.space.window import left_out
     from search.study.recipe import fixed_architecture, settled
 
     settings = fixed_architecture(settled(request, open_source(request.source)))
-    found = make_grid(request.size, axes=request.axes, **settings).to_dict()
+    made = make_grid(request.size, axes=request.axes, **settings)
+    found = made.to_dict()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
@@ -41,13 +43,15 @@ def grid(as_json: bool, **options: Any) -> None:
     console = make_console()
     console.print(_architectures(found), _depth_limits(found))
     console.print(_reach(found), markup=False)
+    if left_out(made.axes):
+        console.print(left_out(made.axes), markup=False)
     limits = ", ".join(f"{name} {low:,} to {high:,}" for name, (low, high) in found["limits"].items())
     console.print(f"{len(found['architectures'])} architectures, grid {found['grid_hash']}: {limits}", markup=False)
 
 
 def _architectures(found: Mapping[str, Any]) -> Table:
     title = f"{found['budget']} parameters ±{found['tolerance'] * 100:g} %, {found['n_features']} features"
-    names = ("d_model", "n_layers", "n_heads", "d_ff", "n_params")
+    names = [*found["limits"]]
     table = _table(title, "architecture", *names)
     for row in found["architectures"]:
         table.add_row(row["label"], *(f"{row[name]:,}" for name in names))

@@ -1,8 +1,10 @@
-"""The axes of the grid: which widths, depths, head counts and feed-forward ratios are tried."""
+"""The axes of the grid: which widths, depths, head counts, feed-forward ratios and windows are tried."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
@@ -14,8 +16,10 @@ FEED_FORWARD_RATIOS = (2, 4)
 SMALL_BUDGET = 1_000_000
 SMALL_WIDTHS, SMALL_DEPTHS, SMALL_HEADS = (8, 16, 32), (1,), (1,)
 MIN_HEAD_DIM = 8
-EXAMPLES = {"d_model": "64,128", "n_layers": "160,180", "n_heads": "4,8", "ff_ratio": "2,4"}
-AXIS_NAMES = tuple(EXAMPLES)
+AXIS_NAMES = ("d_model", "n_layers", "n_heads", "ff_ratio")
+WINDOW_AXES = ("context_length", "patch_length", "stride")
+ALL_AXES = (*AXIS_NAMES, *WINDOW_AXES)
+EXAMPLES = dict(zip(ALL_AXES, ("64,128", "160,180", "4,8", "2,4", "20,30,60", "5,10", "5"), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +32,9 @@ class Axes:
         Widths, depths and head counts; kept in order of size, each once.
     ff_ratio : tuple of int
         Feed-forward width as a multiple of the width.
+    context_length, patch_length, stride : tuple of int
+        Days that a model sees, days in a patch, and days between the starts of two; an empty one stands for the value
+        that all architectures have.
     min_head_dim : int
         Narrowest attention head, ``d_model / n_heads``.
 
@@ -41,10 +48,13 @@ class Axes:
     n_layers: tuple[int, ...] = ()
     n_heads: tuple[int, ...] = ()
     ff_ratio: tuple[int, ...] = ()
+    context_length: tuple[int, ...] = ()
+    patch_length: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
     min_head_dim: int = MIN_HEAD_DIM
 
     def __post_init__(self) -> None:
-        for name in AXIS_NAMES:
+        for name in ALL_AXES:
             values = getattr(self, name)
             if not all(_is_positive(value) for value in values):
                 raise InputError(f"{name} must be whole numbers, at least 1, got {values!r}")
@@ -53,7 +63,9 @@ class Axes:
             raise InputError(f"min_head_dim must be a whole number, at least 1, got {self.min_head_dim!r}")
 
     def of(self, budget: Budget) -> Axes:
-        """Return the axes with every empty one filled: below 1M also with small widths, one layer and one head.
+        """Return the axes with every empty one filled that depends on the budget.
+
+        Below 1M also with small widths, one layer and one head.
 
         Examples
         --------
@@ -69,6 +81,22 @@ class Axes:
             n_heads=self.n_heads or (*(SMALL_HEADS if small else ()), *HEADS),
             ff_ratio=self.ff_ratio or FEED_FORWARD_RATIOS,
         )
+
+    @property
+    def asks_for_window(self) -> bool:
+        """Whether an axis of the window is not empty."""
+        return any(getattr(self, name) for name in WINDOW_AXES)
+
+    def with_window(self, standard: Mapping[str, int]) -> Axes:
+        """Return the axes with the empty ones of the window filled.
+
+        Examples
+        --------
+        >>> Axes(stride=(5,)).with_window({"context_length": 60, "patch_length": 10, "stride": 10}).stride
+        (5,)
+        """
+        filled: dict[str, Any] = {name: getattr(self, name) or (standard[name],) for name in WINDOW_AXES}
+        return replace(self, **filled)
 
 
 def axis_text(values: tuple[int, ...]) -> str:

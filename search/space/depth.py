@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.budget import Budget
-from search.space.axes import Axes
+from search.space.axes import WINDOW_AXES, Axes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +20,8 @@ class DepthLimit:
     ff_ratio, d_model : int
         Feed-forward width as a multiple of the width; the width.
     smallest, largest : int
-        Any whole number of layers counts, whether it is on the grid's axis or not.
+        Any whole number of layers counts, whether it is on the grid's axis or not; where the window is searched, of
+        the window that allows the least, and of the one that allows the most.
     grid_depths : tuple of int
         The depths that the grid holds.
     n_architectures : int
@@ -54,18 +55,20 @@ def depth_limits(budget: Budget, axes: Axes, architectures: Sequence[Architectur
     >>> [(limit.d_model, limit.largest) for limit in depth_limits(grid.budget, grid.axes, grid.architectures)][:2]
     [(64, 746), (128, 188)]
     """
+    windows = list({tuple(getattr(a, name) for name in WINDOW_AXES): a for a in architectures}.values())
     for ratio in axes.ff_ratio:
         for width in axes.d_model:
-            one_layer = replace(architectures[0], d_model=width, n_heads=1, n_layers=1, d_ff=ratio * width)
-            smallest, largest = _depths(budget, one_layer)
-            if smallest > largest:
+            one_layer = (replace(a, d_model=width, n_heads=1, n_layers=1, d_ff=ratio * width) for a in windows)
+            limits = [_depths(budget, each) for each in one_layer]
+            limits = [(smallest, largest) for smallest, largest in limits if smallest <= largest]
+            if not limits:
                 continue
             held = [a for a in architectures if (a.d_model, a.d_ff) == (width, ratio * width)]
             yield DepthLimit(
                 ff_ratio=ratio,
                 d_model=width,
-                smallest=smallest,
-                largest=largest,
+                smallest=min(smallest for smallest, _ in limits),
+                largest=max(largest for _, largest in limits),
                 grid_depths=tuple(sorted({a.n_layers for a in held})),
                 n_architectures=len(held),
             )

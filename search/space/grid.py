@@ -9,15 +9,19 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from model.spec.architecture import Architecture, total_parameters
+from model.spec.architecture import Architecture, WindowedArchitecture, total_parameters
 from model.spec.budget import Budget
 from model.spec.migrations import identity
 from model.spec.spec import flatten
 from pipeline.exceptions import InputError
-from search.space.axes import AXIS_NAMES, Axes, axis_text
+from search.space.axes import ALL_AXES, WINDOW_AXES, Axes, axis_text
 from search.space.depth import depth_limits
+from search.space.window import possible_windows, standard_window
 
 AXES = ("d_model", "n_layers", "n_heads", "d_ff")
+"""Dimensions in which the architectures of every grid may differ."""
+DIMENSIONS = (*AXES, *WINDOW_AXES)
+"""And those in which they differ where the window is searched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,16 @@ class Grid:
     architectures: tuple[Architecture, ...]
 
     @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """Dimensions in which its architectures may differ: those of the window only where they do."""
+        return (*AXES, *(name for name in WINDOW_AXES if len({getattr(a, name) for a in self.architectures}) > 1))
+
+    @property
+    def longest_context(self) -> int:
+        """Most days that one of its architectures sees."""
+        return max(a.context_length for a in self.architectures)
+
+    @cached_property
     def hash(self) -> str:
         """12 hex digits over the budget and every architecture's dimensions."""
         named = set().union(*(identity(flatten(a)) for a in self.architectures))
@@ -48,7 +62,7 @@ class Grid:
 
     def limits(self) -> dict[str, list[int]]:
         """Smallest and largest value of each axis and of the parameter count."""
-        values = {axis: [getattr(a, axis) for a in self.architectures] for axis in AXES}
+        values = {axis: [getattr(a, axis) for a in self.architectures] for axis in self.dimensions}
         values["n_params"] = [total_parameters(a) for a in self.architectures]
         return {name: [min(found), max(found)] for name, found in values.items()}
 
@@ -58,13 +72,17 @@ class Grid:
             "budget": self.budget.text,
             "tolerance": self.budget.tolerance,
             "n_features": self.architectures[0].n_features,
-            "axes": {name: list(getattr(self.axes, name)) for name in AXIS_NAMES},
+            "axes": {name: list(getattr(self.axes, name)) for name in ALL_AXES},
             "min_head_dim": self.axes.min_head_dim,
             "grid_hash": self.hash,
             "limits": self.limits(),
             "depth_limits": [asdict(limit) for limit in depth_limits(self.budget, self.axes, self.architectures)],
             "architectures": [
-                {"label": a.label, **{axis: getattr(a, axis) for axis in AXES}, "n_params": total_parameters(a)}
+                {
+                    "label": a.label,
+                    **{axis: getattr(a, axis) for axis in self.dimensions},
+                    "n_params": total_parameters(a),
+                }
                 for a in self.architectures
             ],
         }
@@ -72,9 +90,12 @@ class Grid:
 
 def candidates(axes: Axes, *, n_features: int, **settings: Any) -> Iterator[Architecture]:
     """Every architecture on the axes whose heads are whole and wide enough, whatever its parameter count."""
+    windows = possible_windows(axes, settings)
+    kind = WindowedArchitecture if len(windows) > 1 else Architecture
     for d, n, h, ratio in product(axes.d_model, axes.n_layers, axes.n_heads, axes.ff_ratio):
         if d % h == 0 and d // h >= axes.min_head_dim:
-            yield Architecture(n_features=n_features, d_model=d, n_layers=n, n_heads=h, d_ff=d * ratio, **settings)
+            sizes = {**settings, "n_features": n_features, "d_model": d, "n_layers": n, "n_heads": h, "d_ff": d * ratio}
+            yield from (kind(**{**sizes, **window}) for window in windows)
 
 
 def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, **settings: Any) -> Grid:
@@ -83,7 +104,7 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, **se
     Parameters
     ----------
     budget : Budget
-        Target count and tolerance; fills the axes that are empty.
+        Target count and tolerance; fills the axes that are empty, beside those of the window.
     n_features : int
         Features of the tier; the count depends on them.
     axes : Axes, optional
@@ -94,7 +115,7 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, **se
     Raises
     ------
     InputError
-        If no architecture is within tolerance.
+        If no architecture is within tolerance, no head count fits, or no combination of the window's axes is possible.
 
     Examples
     --------
@@ -121,4 +142,4 @@ def make_grid(budget: Budget, *, n_features: int, axes: Axes | None = None, **se
             f"{n_features} features; the nearest is {nearest.label} with {total_parameters(nearest):,} parameters: "
             "take another budget, a larger --tolerance or other axes"
         )
-    return Grid(budget=budget, axes=axes, architectures=allowed)
+    return Grid(budget=budget, axes=axes.with_window(standard_window(settings)), architectures=allowed)

@@ -16,7 +16,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from model.spec.architecture import BINARY, Architecture
-from search.space.grid import AXES, Grid
+from search.space.grid import Grid
 
 TRAINING: Mapping[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(3e-5, 3e-3, log=True),
@@ -54,7 +54,7 @@ class SearchSpace:
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self.training = training_ranges(grid.architectures[0].head)
-        self._n_ranks = {axis: self._most_options(i) for i, axis in enumerate(AXES)}
+        self._n_ranks = {axis: self._most_options(i) for i, axis in enumerate(grid.dimensions)}
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Every searched parameter's distribution, fixed by the grid."""
@@ -68,14 +68,14 @@ class SearchSpace:
 
     def describe(self) -> dict[str, Any]:
         """Return the space in words that a person can read: values and ranges."""
-        axes = {axis: sorted({getattr(a, axis) for a in self.grid.architectures}) for axis in AXES}
+        axes = {axis: sorted({getattr(a, axis) for a in self.grid.architectures}) for axis in self.grid.dimensions}
         ranges = {name: str(distribution) for name, distribution in self.training.items()}
         return {"architectures": len(self.grid.architectures), **axes, **ranges}
 
     def decode(self, params: Mapping[str, Any]) -> Architecture:
         """Architecture of a combination of ranks."""
         remaining = list(self.grid.architectures)
-        for axis in AXES:
+        for axis in self.grid.dimensions:
             options = sorted({getattr(a, axis) for a in remaining})
             value = options[params[f"{axis}_rank"] * len(options) // self._n_ranks[axis]]
             remaining = [a for a in remaining if getattr(a, axis) == value]
@@ -86,7 +86,7 @@ class SearchSpace:
         """Smallest ranks that :meth:`decode` to this architecture."""
         remaining = list(self.grid.architectures)
         ranks = {}
-        for axis in AXES:
+        for axis in self.grid.dimensions:
             options = sorted({getattr(a, axis) for a in remaining})
             position = options.index(getattr(architecture, axis))
             ranks[f"{axis}_rank"] = -(-position * self._n_ranks[axis] // len(options))
@@ -95,7 +95,7 @@ class SearchSpace:
         return ranks
 
     def _most_options(self, axis_number: int) -> int:
-        axis, earlier = AXES[axis_number], AXES[:axis_number]
+        axis, earlier = self.grid.dimensions[axis_number], self.grid.dimensions[:axis_number]
         groups: dict[tuple[int, ...], set[int]] = {}
         for a in self.grid.architectures:
             groups.setdefault(tuple(getattr(a, name) for name in earlier), set()).add(getattr(a, axis))

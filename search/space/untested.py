@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 
 from model.spec.architecture import Architecture
 from pipeline.exceptions import InputError
-from search.space.extremes import EXTREME_AXES, extremes, nearest_to_middle
-from search.space.grid import AXES, Grid
+from search.space.extremes import extreme_axes, extremes, nearest_to_middle
+from search.space.grid import DIMENSIONS, Grid
 
 Point = tuple[str, int]
 
@@ -24,9 +24,9 @@ def axis_counts(grid: Grid, tested: Collection[Architecture]) -> dict[str, dict[
     >>> axis_counts(grid, grid.architectures[:1])["n_layers"]
     {2: 1, 3: 0, 4: 0, 6: 0}
     """
-    counts = {axis: Counter(getattr(a, axis) for a in tested) for axis in AXES}
-    values = {axis: sorted({getattr(a, axis) for a in grid.architectures}) for axis in AXES}
-    return {axis: {value: counts[axis][value] for value in values[axis]} for axis in AXES}
+    counts = {axis: Counter(getattr(a, axis) for a in tested) for axis in grid.dimensions}
+    values = {axis: sorted({getattr(a, axis) for a in grid.architectures}) for axis in grid.dimensions}
+    return {axis: {value: counts[axis][value] for value in values[axis]} for axis in grid.dimensions}
 
 
 def ends_in_words(grid: Grid, architecture: Architecture) -> str:
@@ -34,7 +34,7 @@ def ends_in_words(grid: Grid, architecture: Architecture) -> str:
     limits = grid.limits()
     words = [
         f"{word} {axis}"
-        for axis in EXTREME_AXES
+        for axis in extreme_axes(grid)
         for word, limit in zip(("smallest", "largest"), limits[axis], strict=True)
         if getattr(architecture, axis) == limit and limits[axis][0] < limits[axis][1]
     ]
@@ -89,14 +89,16 @@ def read_where(text: str) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for part in text.split(","):
         axis, _, value = (each.strip() for each in part.partition("="))
-        if axis not in AXES or axis in wanted or not (value.isascii() and value.isdecimal()):
-            raise InputError(f"where must be axis=value with an axis of {', '.join(AXES)}, each once, got {text!r}")
+        if axis not in DIMENSIONS or axis in wanted or not (value.isascii() and value.isdecimal()):
+            raise InputError(
+                f"where must be axis=value with an axis of {', '.join(DIMENSIONS)}, each once, got {text!r}"
+            )
         wanted[axis] = int(value)
     return wanted
 
 
 def _points(architectures: Collection[Architecture]) -> set[Point]:
-    return {(axis, getattr(a, axis)) for a in architectures for axis in AXES}
+    return {(axis, getattr(a, axis)) for a in architectures for axis in DIMENSIONS}
 
 
 def _having(architectures: Collection[Architecture], wanted: Mapping[str, int]) -> list[Architecture]:

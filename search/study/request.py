@@ -16,7 +16,7 @@ from pipeline.exceptions import InputError
 from pipeline.sources import known_source
 from pipeline.splits.ends import read_ends
 from pipeline.splits.target import Target
-from search.space.axes import AXIS_NAMES, MIN_HEAD_DIM, Axes, read_axis
+from search.space.axes import ALL_AXES, MIN_HEAD_DIM, WINDOW_AXES, Axes, read_axis
 from search.study.values import (
     any_text,
     duration,
@@ -83,6 +83,19 @@ class HpoRequest:
     ff_ratio: tuple[int, ...] = option(
         "", "Feed-forward widths to try, as multiples of d_model, separated by commas.", read_axis
     )
+    context_length: tuple[int, ...] = option(
+        "",
+        "Days that a model sees, to try, separated by commas: 20,30,60; one fixes, empty is the usual one.",
+        read_axis,
+    )
+    patch_length: tuple[int, ...] = option(
+        "", "Days in a patch, to try, separated by commas: 5,10; one fixes, empty is the usual one.", read_axis
+    )
+    stride: tuple[int, ...] = option(
+        "",
+        "Days between the starts of two patches, to try, separated by commas; one fixes, empty is the usual one.",
+        read_axis,
+    )
     min_head_dim: int = option(MIN_HEAD_DIM, "Narrowest attention head, d_model / n_heads.", counted)
     tolerance: float = option(
         DEFAULT_TOLERANCE, "Allowed deviation from the budget, a fraction: 0.25 is ±25 %.", fraction
@@ -121,7 +134,7 @@ class HpoRequest:
     split: str = option("auto", "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.", split_text)
     sampler: str = option(
         "tpe",
-        "What proposes trials after the six extremes: tpe, gp or random; may change when a study is continued.",
+        "What proposes trials after the extremes: tpe, gp or random; may change when a study is continued.",
         one_of("tpe", "gp", "random"),
     )
     workers: str = option("auto", "Processes, one thread each; auto is one per core.", process_count)
@@ -182,7 +195,12 @@ class HpoRequest:
     @property
     def axes(self) -> Axes:
         """Axes of the grid; an empty one stands for the standard values of the budget."""
-        return Axes(**{name: getattr(self, name) for name in AXIS_NAMES}, min_head_dim=self.min_head_dim)
+        return Axes(**{name: getattr(self, name) for name in ALL_AXES}, min_head_dim=self.min_head_dim)
+
+    @property
+    def named_settings(self) -> tuple[str, ...]:
+        """Options that were given of those settings which a study that is there keeps if they are not."""
+        return tuple(name for name in WINDOW_AXES if getattr(self, name))
 
     @property
     def target(self) -> Target:

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from model.network.patchtst import PatchTST
-from model.spec.architecture import Architecture, count_parameters, total_parameters
+from model.spec.architecture import Architecture, WindowedArchitecture, count_parameters, total_parameters
 from pipeline.exceptions import InputError
 from tests.model.conftest import instantiated_parameters
 
@@ -156,3 +156,13 @@ def test_every_group_counts_the_parameters_of_its_modules(architecture: Architec
         module = name if name == "positions" else name.split(".")[-2]
         counted[GROUP_OF[module]] += parameter.numel()
     assert counted == count_parameters(architecture)
+
+
+@pytest.mark.lesson("L2")
+@given(architectures())
+def test_a_label_with_the_window_tells_every_window_apart_and_is_read_back(a: Architecture) -> None:
+    windowed = a.called(f"{a.label}-c{a.context_length}p{a.patch_length}s{a.stride}")
+    assert isinstance(windowed, WindowedArchitecture) and windowed.label != a.label
+    assert (windowed.called(a.label), a.called(windowed.label)) == (a, windowed)
+    assert windowed.called("another") is windowed and a.called("another") is a
+    assert count_parameters(windowed) == count_parameters(a)

@@ -38,3 +38,36 @@ def test_grid_answers_mistakes_in_one_line(command, arguments, words):
     code, out, err = command("grid", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
+
+
+def test_a_searched_window_has_columns_labels_and_what_is_left_out(command):
+    options = [
+        "--tier",
+        "r25",
+        "--n-layers",
+        "8",
+        "--context-length",
+        "20,60",
+        "--patch-length",
+        "5,30",
+        "--stride",
+        "5",
+    ]
+    code, out, _ = command("grid", "2M", *options)
+    assert code == 0
+    assert "-c60p30s5" in out and "-c20p30s5 " not in out
+    assert "left out: c20p30s5; every day of a window must lie in a patch" in out
+    assert "context_length 20 to 60, patch_length 5 to 30, n_params" in out.splitlines()[-1]
+    found = json.loads(command("grid", "2M", *options, "--json")[1])
+    assert found["axes"]["context_length"] == [20, 60] and found["limits"]["patch_length"] == [5, 30]
+    assert {row["context_length"] for row in found["architectures"]} == {20, 60}
+
+
+def test_the_window_of_a_grid_that_does_not_search_it_is_said_in_its_axes_alone(command):
+    found = json.loads(command("grid", "2M", "--tier", "r25", "--json")[1])
+    assert {name: found["axes"][name] for name in ("context_length", "patch_length", "stride")} == {
+        "context_length": [60],
+        "patch_length": [10],
+        "stride": [5],
+    }
+    assert "stride" not in found["limits"] and "stride" not in found["architectures"][0]

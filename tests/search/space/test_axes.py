@@ -2,10 +2,10 @@ import pytest
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
-from search.space.axes import AXIS_NAMES, EXAMPLES, Axes, axis_text, read_axis
+from search.space.axes import ALL_AXES, EXAMPLES, WINDOW_AXES, Axes, axis_text, read_axis
 
 
-@pytest.mark.parametrize("name", AXIS_NAMES)
+@pytest.mark.parametrize("name", ALL_AXES)
 def test_an_axis_reads_back_as_it_is_written(name):
     assert axis_text(read_axis(name, EXAMPLES[name])) == EXAMPLES[name]
     assert read_axis(name, "  ") == ()
@@ -33,3 +33,12 @@ def test_only_empty_axes_are_filled_and_small_budgets_have_small_values():
     assert (min(large.d_model), min(large.n_heads)) == (64, 2)
     assert (min(small.d_model), min(small.n_heads)) == (8, 1)
     assert large.of(Budget(text="5K")) == large
+
+
+def test_the_window_is_filled_apart_from_the_budget():
+    axes = Axes(patch_length=(10, 5, 5))
+    filled = axes.of(Budget(text="2M"))
+    assert filled.asks_for_window and not Axes().of(Budget(text="2M")).asks_for_window
+    assert [getattr(filled, name) for name in WINDOW_AXES] == [(), (5, 10), ()]
+    whole = filled.with_window({"context_length": 30, "patch_length": 7, "stride": 2})
+    assert [getattr(whole, name) for name in WINDOW_AXES] == [(30,), (5, 10), (2,)]

@@ -49,3 +49,21 @@ def test_what_the_grid_holds_lies_within_the_limits_and_adds_up():
     assert sum(limit.n_architectures for limit in found) == len(grid.architectures)
     for limit in found:
         assert all(limit.smallest <= depth <= limit.largest for depth in limit.grid_depths)
+
+
+def test_a_searched_window_allows_what_any_of_its_values_does():
+    grid = make_grid(
+        Budget(text="5K"), n_features=25, axes=Axes(context_length=(20, 60), patch_length=(5, 10), stride=(5,))
+    )
+    alone = {}
+    for context, patch in ((20, 5), (20, 10), (60, 5), (60, 10)):
+        own = make_grid(grid.budget, n_features=25, context_length=context, patch_length=patch)
+        for limit in depth_limits(own.budget, own.axes, own.architectures):
+            alone.setdefault((limit.d_model, limit.ff_ratio), []).append(limit)
+    found = list(depth_limits(grid.budget, grid.axes, grid.architectures))
+    assert {(limit.d_model, limit.ff_ratio) for limit in found} == set(alone)
+    for limit in found:
+        same = alone[limit.d_model, limit.ff_ratio]
+        assert limit.smallest == min(each.smallest for each in same)
+        assert limit.largest == max(each.largest for each in same)
+    assert sum(limit.n_architectures for limit in found) == len(grid.architectures)

@@ -10,7 +10,7 @@ from model.spec.architecture import Architecture
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
 from search.space.axes import Axes
-from search.space.extremes import EXTREME_AXES, extremes
+from search.space.extremes import EXTREME_AXES, extreme_axes, extremes
 from search.space.grid import Grid, make_grid
 
 BUDGETS = ("5K", "50K", "350K", "2M", "20M", "200M", "2B")
@@ -28,6 +28,8 @@ def grids(draw):
         n_heads=draw(counts),
         ff_ratio=draw(counts.map(lambda values: values[:2])),
         min_head_dim=draw(st.sampled_from([1, 2, 8])),
+        context_length=draw(st.sampled_from([(), (60,), (20, 30, 60)])),
+        patch_length=draw(st.sampled_from([(), (5, 10)])),
     )
     try:
         grid = make_grid(budget, n_features=25, axes=axes)
@@ -39,8 +41,8 @@ def grids(draw):
 
 
 def candidates(grid):
-    """Architectures with each of the six extreme values."""
-    ends = [(name, grid.limits()[name][end]) for name in EXTREME_AXES for end in (0, 1)]
+    """Architectures with each of the extreme values."""
+    ends = [(name, grid.limits()[name][end]) for name in extreme_axes(grid) for end in (0, 1)]
     return [{a for a in grid.architectures if getattr(a, name) == value} for name, value in ends]
 
 
@@ -110,3 +112,14 @@ def test_the_order_is_that_of_older_studies(text, tolerance):
 @given(grids())
 def test_any_grid_has_the_extremes_that_scipy_gives_it(grid):
     assert extremes(grid) == extremes_by_scipy(grid)
+
+
+@pytest.mark.lesson("L31")
+def test_both_ends_of_a_searched_window_are_forced_too():
+    axes = Axes(context_length=(20, 30, 60), patch_length=(5, 10), stride=(5,))
+    grid = make_grid(Budget(text="2M"), n_features=25, axes=axes)
+    found = extremes(grid)
+    assert extreme_axes(grid) == (*EXTREME_AXES, "context_length", "patch_length")
+    assert len(set(found)) == len(found) == 10
+    for name in extreme_axes(grid):
+        assert set(grid.limits()[name]) <= {getattr(a, name) for a in found}

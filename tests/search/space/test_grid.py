@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import pytest
 
+from model.spec.architecture import count_parameters
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
-from search.space.axes import Axes
+from search.space.axes import WINDOW_AXES, Axes
 from search.space.grid import candidates, make_grid
 from search.study.recipe import fixed_architecture
 from search.study.request import HpoRequest
 from tests.model.conftest import instantiated_parameters
 
 ANY_HEAD = Axes(min_head_dim=1)
+WINDOWS = Axes(context_length=(20, 30, 60), patch_length=(5, 10), stride=(5, 10))
 EARLIER_SIZES = {"2M": 80, "20M": 75, "200M": 125, "2B": 75}
 
 
@@ -84,3 +88,42 @@ def test_a_budget_without_architectures_is_refused_with_the_nearest():
 def test_heads_that_divide_no_width_are_refused():
     with pytest.raises(InputError, match=r"min_head_dim=8, got d_model 64 and n_heads 3,16; .*--min-head-dim"):
         make_grid(Budget(text="2M"), n_features=25, axes=Axes(d_model=(64,), n_heads=(3, 16)))
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L5")
+@pytest.mark.parametrize("head", ["binary", "distribution"])
+@pytest.mark.parametrize("text", ["5K", "2M"])
+def test_every_count_of_a_searched_window_is_that_of_the_instantiated_model(text, head):
+    tier = "r25" if head == "binary" else "s40"
+    settings = fixed_architecture(HpoRequest(budget=text, tier=tier, head=head))
+    grid = make_grid(Budget(text=text), axes=WINDOWS, **settings)
+    assert grid.dimensions[4:] == WINDOW_AXES
+    for architecture in grid.architectures[::7]:
+        n_params = sum(count_parameters(architecture).values())
+        assert n_params == instantiated_parameters(architecture), architecture.label
+        assert abs(n_params - grid.budget.n_params) <= 0.25 * grid.budget.n_params
+
+
+@pytest.mark.lesson("L2")
+def test_a_searched_window_is_part_of_the_labels_the_hash_and_the_rows():
+    fixed = make_grid(Budget(text="2M"), n_features=25)
+    grid = make_grid(Budget(text="2M"), n_features=25, axes=WINDOWS)
+    labels = [row["label"] for row in grid.to_dict()["architectures"]]
+    assert len(set(labels)) == len(labels) and all(row["stride"] in (5, 10) for row in grid.to_dict()["architectures"])
+    assert "d64-L48-h8-ff256-c60p10s5" in labels and grid.hash != fixed.hash
+    assert {(a.patch_length, a.stride) for a in grid.architectures} == {(5, 5), (10, 5), (10, 10)}
+    assert grid.longest_context == 60 and fixed.dimensions == ("d_model", "n_layers", "n_heads", "d_ff")
+    assert grid.hash != make_grid(Budget(text="2M"), n_features=25, axes=replace(WINDOWS, stride=(5,))).hash
+
+
+@pytest.mark.parametrize("window", [(60, 10, 5), (30, 10, 10), (20, 5, 5)])
+def test_one_window_is_a_setting_and_no_axis(window):
+    """The usual one, named, is the grid of before, to the last digit of its hash."""
+    named = dict(zip(WINDOW_AXES, window, strict=True))
+    chosen = make_grid(Budget(text="2M"), n_features=25, axes=Axes(**{name: (v,) for name, v in named.items()}))
+    grid = make_grid(Budget(text="2M"), n_features=25, **named)
+    assert chosen == grid and chosen.hash == grid.hash
+    assert [a.label for a in chosen.architectures] == [a.label for a in grid.architectures]
+    assert (grid.hash == make_grid(Budget(text="2M"), n_features=25).hash) == (window == (60, 10, 5))
+    assert not any("-c" in a.label for a in grid.architectures)

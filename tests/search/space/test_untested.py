@@ -2,6 +2,7 @@ import pytest
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
+from search.space.axes import Axes
 from search.space.extremes import extremes
 from search.space.grid import AXES, make_grid
 from search.space.untested import axis_counts, ends_in_words, find_gaps, find_wanted, read_where
@@ -83,3 +84,19 @@ def test_wanted_values_choose_one_near_the_middle_unless_there_is_one(grid):
 def test_what_can_not_be_wanted_is_refused_by_rule_and_remedy(grid, text, words):
     with pytest.raises(InputError, match=words):
         find_wanted(grid, [], read_where(text))
+
+
+@pytest.mark.lesson("L31")
+def test_every_value_of_a_searched_window_is_counted_and_can_be_wanted():
+    axes = Axes(context_length=(20, 30, 60), patch_length=(5, 10), stride=(5,))
+    windows = make_grid(Budget(text="2M"), n_features=25, axes=axes)
+    chosen = find_gaps(windows, [])
+    assert untested(windows, chosen) == set()
+    assert axis_counts(windows, chosen[:1]).keys() == {*AXES, "context_length", "patch_length"}
+    without = [a for a in windows.architectures if a.context_length != 30]
+    assert untested(windows, without) == {("context_length", 30)}
+    assert {a.context_length for a in find_gaps(windows, without)} == {30}
+    found = find_wanted(windows, without, read_where("context_length=30,patch_length=5"))
+    assert (found.context_length, found.patch_length) == (30, 5) and found.label.endswith("-c30p5s5")
+    with pytest.raises(InputError, match="context_length can be 20, 30, 60"):
+        find_wanted(windows, [], read_where("context_length=40"))
