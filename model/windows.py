@@ -67,6 +67,19 @@ class Windows:
         """Features (rows, days, features) and labels (rows,) of these forecast rows."""
         return self.x_NTF[rows - (self.context_length - 1)], self.y_D[rows]
 
+    def of_length(self, context_length: int) -> Windows:
+        """Return the same rows seen through shorter windows, or as long ones.
+
+        Parameters
+        ----------
+        context_length : int
+            Days in a window, at most as many as now: all rows have a whole one then.
+        """
+        assert context_length <= self.context_length, "not every row has so long a context"
+        if context_length == self.context_length:
+            return self
+        return replace(self, x_NTF=_view(self.x_DF, context_length), context_length=context_length)
+
     def outcomes(self, rows: Index) -> npt.NDArray[np.float64]:
         """Outcomes of these forecast rows on the host, shape (rows,), without asking the device.
 
@@ -177,7 +190,7 @@ def make_windows(
     x_DF = torch.tensor(np.concatenate([each.feature_matrix for each in pool]), device=device)
     return Windows(
         x_DF=x_DF,
-        x_NTF=x_DF.unfold(0, context_length, 1).transpose(1, 2),
+        x_NTF=_view(x_DF, context_length),
         y_D=torch.from_numpy(y_host_D).to(device),
         y_host_D=y_host_D,
         dates_D=np.concatenate([each.dates.to_numpy() for each in pool]),
@@ -188,6 +201,11 @@ def make_windows(
         horizons=tuple(horizons),
         reach_DH=_reach(pool, target, split, horizons, opening, device) if horizons else None,
     )
+
+
+def _view(x_DF: Tensor, context_length: int) -> Tensor:
+    """Windows of shape (windows, context_length, features), without a copy."""
+    return x_DF.unfold(0, context_length, 1).transpose(1, 2)
 
 
 def _reach(

@@ -189,7 +189,8 @@ def split_rows(
         )
     if not len(rows.train):
         raise InputError(
-            f"training must have at least one whole context before {split.train_end}, got none; take a later train end"
+            f"training must have at least one whole context before {split.train_end}, got none; take a later train "
+            "end, or a shorter context"
         )
     assert_disjoint_labels(rows.parts, horizon)
     return rows

@@ -15,7 +15,7 @@ from search.audit.agreement import disagreements
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.results.weights import is_lost, weights_in_words
 from search.space.axes import Axes
-from search.space.extremes import EXTREME_AXES, extremes
+from search.space.extremes import extreme_axes, extremes
 from search.space.grid import Grid
 from search.space.untested import axis_counts, ends_in_words, find_gaps
 from search.study.plan import Plan
@@ -162,7 +162,7 @@ def _not_in_grid(grid: Grid) -> dict[str, list[int]]:
     """
     standard = Axes().of(grid.budget)
     lacking = {}
-    for axis in EXTREME_AXES:
+    for axis in extreme_axes(grid):
         asked = getattr(grid.axes, axis)
         held = {getattr(a, axis) for a in grid.architectures}
         inside = asked if asked != getattr(standard, axis) else [v for v in asked if min(held) < v < max(held)]

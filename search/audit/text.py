@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from model.spec.migrations import SCHEMA
 from search.audit.audit import Audit
+from search.space.axes import WINDOW_AXES
 from search.space.extremes import EXTREME_AXES
 
 WIDTH = 12
-LETTERS = dict(zip(EXTREME_AXES, "dLh", strict=True))
+LETTERS = dict(zip((*EXTREME_AXES, *WINDOW_AXES), "dLhcps", strict=True))
 
 
 def audit_in_words(audit: Audit) -> list[str]:
@@ -17,13 +18,14 @@ def audit_in_words(audit: Audit) -> list[str]:
         "",
         "values, with trials at each",
     ]
+    width = max(WIDTH, *(len(axis) + 2 for axis in audit.values), 0)
     for axis, counts in audit.values.items():
         tested = ", ".join(f"{value} ({count})" for value, count in counts.items() if count)
-        lines.append(f"  {axis:<{WIDTH}}tested {tested or 'none'}")
+        lines.append(f"  {axis:<{width}}tested {tested or 'none'}")
         untested = ", ".join(str(value) for value, count in counts.items() if not count)
-        lines += [f"  {'':<{WIDTH}}not tested {untested}"] if untested else []
+        lines += [f"  {'':<{width}}not tested {untested}"] if untested else []
         absent = ", ".join(map(str, audit.not_in_grid.get(axis, ())))
-        lines += [f"  {'':<{WIDTH}}not in grid {absent}"] if absent else []
+        lines += [f"  {'':<{width}}not in grid {absent}"] if absent else []
     lines += ["", f"extremes, {sum(audit.extremes.values())} of {len(audit.extremes)}"]
     lines += [f"  {'tested ' if tested else 'MISSING'}  {name}" for name, tested in audit.extremes.items()]
     if audit.failed or audit.interrupted:

@@ -96,6 +96,7 @@ def open_study(stores: Stores, request: HpoRequest, plan: Plan) -> Study:
         sampler=request.sampler,
         pruner=request.pruner,
         keep=request.keep,
+        named=request.named_settings,
     )
 
 

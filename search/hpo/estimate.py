@@ -109,7 +109,7 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
     plan : Plan
         Any of those that share the grid.
     windows : Windows
-        What its trials would be trained on.
+        What its trials would be trained on, of the longest context.
     report : callable, optional
         Told before each architecture that is run.
     """
@@ -130,7 +130,8 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
     for architecture in representatives(fitting):
         report(f"{plan.budget}: running a few steps of {architecture.label}")
         execution_of = chosen[architecture] or Execution(micro_batch=1)
-        measured.append(measure_pace(plan.spec(architecture, {}), windows, execution_of))
+        seen = windows.of_length(architecture.context_length)
+        measured.append(measure_pace(plan.spec(architecture, {}), seen, execution_of))
     return Survey(
         n_fitting=len(fitting),
         memory_bytes=weights[heaviest],
@@ -141,7 +142,7 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
 
 
 def representatives(architectures: Sequence[Architecture]) -> list[Architecture]:
-    """Fewest, middle and most parameters, and the deepest; each once.
+    """Fewest, middle and most parameters, the deepest, and where the window is searched most tokens; each once.
 
     Examples
     --------
@@ -154,7 +155,10 @@ def representatives(architectures: Sequence[Architecture]) -> list[Architecture]
         return []
     by_size = sorted(architectures, key=total_parameters)
     deepest = max(architectures, key=lambda a: a.n_layers)
-    return list(dict.fromkeys([by_size[0], by_size[len(by_size) // 2], by_size[-1], deepest]))
+    found = [by_size[0], by_size[len(by_size) // 2], by_size[-1], deepest]
+    if len({a.n_tokens for a in architectures}) > 1:
+        found.append(max(architectures, key=lambda a: (a.n_tokens, a.n_layers)))
+    return list(dict.fromkeys(found))
 
 
 def estimate(
@@ -199,8 +203,8 @@ def start_seconds() -> float:
 def fit(measured: Sequence[tuple[Architecture, float]]) -> Pick:
     """Time of any architecture of a grid, from those of some.
 
-    Matrix products grow with the parameters, what is done to each number in between with layers times width,
-    the start of each operation with layers; relative errors are made small, and no share is negative.
+    Matrix products grow with the parameters, what is done to each number in between with layers times width, both
+    with the tokens, the start of each operation with layers; relative errors are made small, and no share is negative.
     """
     x = np.array([_work(a) for a, _ in measured])
     seconds = np.array([s for _, s in measured])
@@ -217,14 +221,14 @@ def trials_mean(grid: Grid, value: Pick, trials: int, finished: int = 0) -> floa
 
 
 def windows_of(plan: Plan, dataset: DatasetVersion, root: Path, device: torch.device) -> Windows:
-    """Windows that a plan's trials would be trained on."""
+    """Windows that a plan's trials would be trained on, of the longest context."""
     pooled = [load_dataset(root, digest) for digest in plan.data.pooled_digests]
     architecture = plan.grid().architectures[0]
     return make_windows(
         dataset,
         plan.target,
         plan.split,
-        architecture.context_length,
+        plan.context_length,
         device=device,
         pooled=pooled,
         horizons=architecture.ahead,
@@ -248,8 +252,8 @@ def does_not_fit(found: Survey) -> str:
 
 
 def _work(architecture: Architecture) -> tuple[float, float, float]:
-    layers, width = float(architecture.n_layers), float(architecture.d_model)
-    return float(total_parameters(architecture)), layers * width, layers
+    layers, width, tokens = map(float, (architecture.n_layers, architecture.d_model, architecture.n_tokens))
+    return tokens * total_parameters(architecture), tokens * layers * width, layers
 
 
 def _execution(plan: Plan, a: Architecture, device: torch.device, rows: int, free: int) -> Execution | None:

@@ -19,6 +19,7 @@ from search.results.class_counts import validation_counts
 from search.results.holdout import sealed_by_others
 from search.results.trials_table import trials_table
 from search.results.weights import WeightKeeper
+from search.space.window import left_out
 from search.study.reconcile import reconcile
 from search.study.restore import restore
 from search.study.study import STOPPED, WORKED, Study
@@ -176,10 +177,12 @@ def close_study(study: Study, state: str) -> None:
 
 
 def _remarks(study: Study, datasets: Sequence[DatasetVersion]) -> Iterator[str]:
-    """Say what a user should know before the first trial: of the data, each once, and of the target."""
+    """Say what a user should know before the first trial: of the data, each once, of the target and of the grid."""
     yield from (f"warning: {remark}" for remark in dict.fromkeys(each for data in datasets for each in data.warnings))
     if study.plan.target.note:
         yield f"note: {study.plan.target.note}"
+    if left_out(study.plan.grid().axes):
+        yield f"note: {left_out(study.plan.grid().axes)}"
 
 
 def _headline(study: Study, dataset: DatasetVersion, finished: int) -> str:

@@ -10,6 +10,7 @@ from search.results.attention import ENTROPY, Attention, attention_of
 from search.results.axis_effects import AxisEffect, axis_effect
 from search.results.seed_noise import SeedNoise, seed_noise
 from search.results.trial_runs import RecordedTrial
+from search.space.axes import WINDOW_AXES
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -27,7 +28,7 @@ class Influence:
     attention : Attention
         Of the finished trials.
     axes : tuple of AxisEffect
-        Of every axis; none without a finished trial.
+        Of every axis, and of those of the window in which trials differ; none without a finished trial.
     """
 
     attention: Attention
@@ -80,7 +81,8 @@ def influence_of(recorded: Sequence[RecordedTrial], noise: SeedNoise | None = No
     attention = attention_of([trial.run.data.metrics.get(ENTROPY) for trial, _ in trials])
     scored = [(trial.loss, shape) for trial, shape in trials if trial.loss is not None]
     losses = [loss for loss, _ in scored]
-    values = {axis: [float(getattr(shape, axis)) for _, shape in scored] for axis in AXES}
+    values = {axis: [float(getattr(shape, axis)) for _, shape in scored] for axis in (*AXES, *WINDOW_AXES)}
+    values = {axis: each for axis, each in values.items() if axis in AXES or len(set(each)) > 1}
     values[FEED_FORWARD] = [ff / d for ff, d in zip(values[FEED_FORWARD], values["d_model"], strict=True)]
-    axes = tuple(axis_effect(axis, values[axis], losses, noise) for axis in AXES) if scored else ()
+    axes = tuple(axis_effect(axis, each, losses, noise) for axis, each in values.items()) if scored else ()
     return Influence(attention=attention, axes=axes)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from search.space.grid import AXES
+from search.space.grid import AXES, DIMENSIONS
 from search.space.ranks import TRAINING
 from search.study.study import Study
 
 RESULTS = ("label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "brier", "seconds")
-WHOLE = ("n_params", "epochs", *AXES, "batch_size", "retry_of")
+WHOLE = ("n_params", "epochs", *DIMENSIONS, "batch_size", "retry_of")
 
 
 def trials_table(study: Study) -> pd.DataFrame:
@@ -19,12 +19,13 @@ def trials_table(study: Study) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns number, state, the result, the axes, the training parameters,
+        Columns number, state, the result, the searched axes, the training parameters,
         forced, retry_of, run_id; empty where unknown.
     """
     rows = [_row(trial) for trial in study.schedule.get_trials(deepcopy=False)]
-    columns = ["number", "state", *RESULTS, *AXES, *TRAINING, "forced", "retry_of", "run_id"]
-    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(WHOLE, "Int64"))
+    axes = [axis for axis in DIMENSIONS if axis in AXES or any(row[axis] is not None for row in rows)]
+    columns = ["number", "state", *RESULTS, *axes, *TRAINING, "forced", "retry_of", "run_id"]
+    table = pd.DataFrame(rows, columns=columns).astype({name: "Int64" for name in WHOLE if name in columns})
     return table.sort_values(["loss", "number"], ignore_index=True)
 
 
@@ -36,7 +37,7 @@ def _row(trial: FrozenTrial) -> dict[str, object]:
         "number": trial.number,
         "state": "finished" if finished else state,
         **(attributes.get("result", {}) if finished else {}),
-        **{axis: attributes.get(axis) for axis in AXES},
+        **{axis: attributes.get(axis) for axis in DIMENSIONS},
         **{name: trial.params.get(name) for name in TRAINING},
         **{name: attributes.get(name) for name in ("forced", "retry_of", "run_id")},
     }

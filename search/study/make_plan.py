@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from model.spec.architecture import Architecture
 from model.spec.budget import DEFAULT_TOLERANCE
 from model.spec.choices import NONE
 from model.spec.spec import Data, Training, flatten
@@ -22,9 +22,10 @@ from pipeline.sources import Source, open_source
 from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import parse_split, require_test_days, split_rows
 from pipeline.tiers import auxiliary_tickers
-from search.space.axes import AXIS_NAMES, Axes, axis_text
+from search.space.axes import AXIS_NAMES, WINDOW_AXES, Axes, axis_text
 from search.space.grid import Grid, make_grid
 from search.space.ranks import SearchSpace, range_texts, training_ranges
+from search.space.window import standard_window
 from search.study.named_values import write_values
 from search.study.plan import Plan, unsearched
 from search.study.recipe import fixed_architecture, fixed_training, settled, variant_names
@@ -61,7 +62,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     _require_found(request.accept, (dataset, *pooled))
     split = parse_split(request.split, dataset.dates, calendar_of(dataset.ticker))
     labels = target.labels(dataset.frame)
-    first_row = grid.architectures[0].context_length - 1
+    first_row = grid.longest_context - 1
     rows = split_rows(dataset.dates, labels, split, horizon=target.horizon, first_row=first_row)
     require_test_days(dataset.dates, rows, split, horizon=target.horizon)
     base_rates(labels, replace(rows, test=rows.test[:0]))  # the test is sealed: planning counts none of its labels
@@ -75,7 +76,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         train_datasets=_named({each.ticker: each.digest for each in pooled}) if pooled else NONE,
     )
     chosen = ("pooled" if pooled else NONE, *variant_names(training, grid.architectures[0]))
-    variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid)
+    variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid, settings)
     default_name = f"{dataset.ticker}-{target.name}-{budget.text}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
         study=name or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
@@ -99,7 +100,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         seed=request.seed,
         search_ranges=write_values(range_texts(training_ranges(request.head))),
         space_hash=SearchSpace(grid).hash,
-        fixed_settings=_fixed_settings(grid.architectures[0], training),
+        fixed_settings=_fixed_settings(grid, training),
     )
     assert plan.spec(grid.architectures[0], {}).training == training
     return plan, dataset
@@ -114,15 +115,17 @@ def _require_found(accepted: tuple[str, ...], datasets: Sequence[DatasetVersion]
         )
 
 
-def _fixed_settings(architecture: Architecture, training: Training) -> str:
-    """Write what determines a trial, is not searched, and has no field of its own in the plan."""
-    held = {name: value for part in (architecture, training) for name, value in flatten(part)}
+def _fixed_settings(grid: Grid, training: Training) -> str:
+    """Write what determines a trial and has no field of its own in the plan, the axes of the window among it."""
+    held = {name: value for part in (grid.architectures[0], training) for name, value in flatten(part)}
+    held |= {name: axis_text(getattr(grid.axes, name)).replace(",", " ") for name in WINDOW_AXES}
     return write_values({name: held[name] for name in unsearched()})
 
 
-def _grid_variant(grid: Grid) -> str:
+def _grid_variant(grid: Grid, settings: Mapping[str, Any]) -> str:
     """Tell a grid of other axes or tolerance from the standard one in the study's name."""
-    standard = grid.axes == Axes().of(grid.budget) and grid.budget.tolerance == DEFAULT_TOLERANCE
+    axes = Axes().of(grid.budget).with_window(standard_window(settings))
+    standard = grid.axes == axes and grid.budget.tolerance == DEFAULT_TOLERANCE
     return "" if standard else f"-g{grid.hash[:6]}"
 
 

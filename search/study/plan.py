@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -12,7 +13,7 @@ from model.spec.spec import Data, Spec, Training, field_names, flatten, read_fie
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
-from search.space.axes import AXIS_NAMES, Axes, read_axis
+from search.space.axes import AXIS_NAMES, WINDOW_AXES, Axes, read_axis
 from search.space.grid import AXES, Grid, make_grid
 from search.space.ranks import TRAINING, SearchSpace, range_texts, training_ranges
 from search.study.named_values import differing_values, read_values, write_values
@@ -64,7 +65,8 @@ class Plan:
     space_hash : str
         Of the name, kind and range of everything that the sampler draws.
     fixed_settings : str
-        What else determines a trial and no study searches: ``beta1=0.9,…``.
+        What else determines a trial: ``beta1=0.9,…``; several values of the window, separated by blanks, are axes of
+        the grid.
     """
 
     study: str
@@ -114,28 +116,46 @@ class Plan:
             )
         return grid
 
-    def with_settings(self, fixed_settings: str) -> Plan:
-        """Return the plan with the fixed settings of a study that is there: no option names them, it keeps its own."""
-        if fixed_settings == self.fixed_settings:
+    def with_settings(self, fixed_settings: str, named: Collection[str] = ()) -> Plan:
+        """Return the plan with the fixed settings of a study that is there: it keeps its own.
+
+        Parameters
+        ----------
+        fixed_settings : str
+            Of the study.
+        named : collection of str
+            Settings that an option names: they stay as they are here, and so does an axis where the study searches one.
+        """
+        here, there = read_values(self.fixed_settings), read_values(fixed_settings)
+        searched = {name for name in WINDOW_AXES if len(there.get(name, "").split()) > 1}
+        own = {name: here[name] for name in here if name in searched.union(named)}
+        settings = write_values({**there, **own})
+        if settings == self.fixed_settings:
             return self
-        kept = replace(self, fixed_settings=fixed_settings)
+        kept = replace(self, fixed_settings=settings)
         grid = kept._enumerate()
         return replace(kept, grid_hash=grid.hash, space_hash=SearchSpace(grid).hash)
 
     def _enumerate(self) -> Grid:
+        held = read_values(self.fixed_settings)
+        window = {name: tuple(map(int, held.pop(name).split())) for name in WINDOW_AXES}
+        if all(len(values) == 1 for values in window.values()):
+            held |= {name: str(value) for name, (value,) in window.items()}
+            window = {}
         axes = Axes(
             **{name: read_axis(name, getattr(self, f"{name}_axis")) for name in AXIS_NAMES},
+            **window,
             min_head_dim=self.min_head_dim,
         )
-        kept = read_fields(Architecture, read_values(self.fixed_settings))
+        kept = read_fields(Architecture, held)
         settings = {"instance_norm": self.instance_norm, "head": self.head, **kept}
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         return _grid(budget, axes, self.n_features, tuple(sorted(settings.items())))
 
     @property
     def context_length(self) -> int:
-        """Days that every model sees, and so days before the first training row."""
-        return self.grid().architectures[0].context_length
+        """Most days that a model sees: after so many there are training rows for all of them."""
+        return self.grid().longest_context
 
     def space(self) -> SearchSpace:
         """Return what the sampler draws from: the ranges that the study was made with, or none.

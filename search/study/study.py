@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,11 +164,13 @@ def open_or_create_study(
     sampler: str = DEFAULT_SAMPLER,
     pruner: str = PRUNERS[0],
     keep: str = AUTO,
+    named: Collection[str] = (),
 ) -> Study:
-    """Continue the study of this name, or make it with its six extremes queued.
+    """Continue the study of this name, or make it with its extremes queued.
 
     How many trials, where the data lie, which sampler, which pruner and how many trials keep their weights may change
-    when a study is continued: a spec's result does not depend on who proposed it.
+    when a study is continued: a spec's result does not depend on who proposed it.  What ``named`` names may not; other
+    fixed settings stay as the study has them, see :meth:`search.study.plan.Plan.with_settings`.
 
     Raises
     ------
@@ -182,9 +184,9 @@ def open_or_create_study(
         del existing[plan.study]
     if plan.study in existing:
         study = load_study(stores, plan.study, client=client, storage=storage, repair=True)
-        _require_same(study.plan, plan, "continued")
+        _require_same(study.plan, plan, "continued", named)
     else:
-        study = _create(client, storage, stores, plan, trials, data_root)
+        study = _create(client, storage, stores, plan, trials, data_root, named)
     study.schedule.sampler, study.schedule.pruner = TrialSeededSampler(plan.seed, sampler), make_pruner(pruner)
     asked = {SAMPLER: sampler, TARGET_TRIALS: trials, DATA_ROOT: str(data_root), PRUNER: pruner}
     asked |= {} if keep == AUTO else {KEEP: keep}
@@ -242,8 +244,8 @@ def load_study(
     return study
 
 
-def _require_same(stored: Plan, plan: Plan, how: str) -> None:
-    different = stored.differences(plan.with_settings(stored.fixed_settings))
+def _require_same(stored: Plan, plan: Plan, how: str, named: Collection[str]) -> None:
+    different = stored.differences(plan.with_settings(stored.fixed_settings, named))
     if different:
         raise StoreError(
             f"study {plan.study} can only be {how} as it was made, got {'; '.join(different)}; repeat the first "
@@ -251,7 +253,7 @@ def _require_same(stored: Plan, plan: Plan, how: str) -> None:
         )
 
 
-def find_parent_run(client: MlflowClient, plan: Plan) -> tuple[str, Plan] | None:
+def find_parent_run(client: MlflowClient, plan: Plan, named: Collection[str] = ()) -> tuple[str, Plan] | None:
     """Run of a study of this name whose schedule was lost, and its plan; None if there is none.
 
     Raises
@@ -263,14 +265,22 @@ def find_parent_run(client: MlflowClient, plan: Plan) -> tuple[str, Plan] | None
     if not runs:
         return None
     stored = read_plan(runs[0].data.params)
-    _require_same(stored, plan, "restored")
+    _require_same(stored, plan, "restored", named)
     return str(runs[0].info.run_id), stored
 
 
-def _create(client: MlflowClient, storage: Any, stores: Stores, plan: Plan, trials: int, data_root: Path) -> Study:
+def _create(
+    client: MlflowClient,
+    storage: Any,
+    stores: Stores,
+    plan: Plan,
+    trials: int,
+    data_root: Path,
+    named: Collection[str],
+) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
-    earlier = find_parent_run(client, plan)
-    plan = plan.with_settings(earlier[1].fixed_settings) if earlier else plan
+    earlier = find_parent_run(client, plan, named)
+    plan = plan.with_settings(earlier[1].fixed_settings, named) if earlier else plan
     space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")

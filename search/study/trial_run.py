@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from model.spec.architecture import Architecture, WindowedArchitecture
 from model.spec.spec import Spec
 from pipeline.exceptions import RecordError
+from search.space.axes import WINDOW_AXES
 from search.space.grid import AXES
 from search.study.study import Study
 from search.tracking.provenance import code_tags
@@ -91,7 +93,13 @@ def trial_result(spec: Spec, scores: Mapping[str, float], *, epochs: int, second
 def spec_attributes(spec: Spec) -> dict[str, Any]:
     """Gather what the schedule keeps of a trial's spec, beside the ranks that it drew."""
     axes = {axis: getattr(spec.architecture, axis) for axis in AXES}
-    return {**axes, "n_params": spec.n_params, "spec_hash": spec.hash}
+    return {**axes, **_searched_window(spec.architecture), "n_params": spec.n_params, "spec_hash": spec.hash}
+
+
+def _searched_window(architecture: Architecture) -> dict[str, int]:
+    """Dimensions of the window where the study searches them."""
+    is_searched = isinstance(architecture, WindowedArchitecture)
+    return {name: getattr(architecture, name) for name in WINDOW_AXES} if is_searched else {}
 
 
 def _name(number: int, spec: Spec) -> str:
@@ -108,6 +116,7 @@ def _plottable(spec: Spec) -> dict[str, float]:
         "hp/n_layers": a.n_layers,
         "hp/n_heads": a.n_heads,
         "hp/d_ff": a.d_ff,
+        **{f"hp/{name}": value for name, value in _searched_window(a).items()},
         "hp/log10_learning_rate": math.log10(t.learning_rate),
         "hp/dropout": t.dropout,
     }

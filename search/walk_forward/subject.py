@@ -49,8 +49,7 @@ class Subject:
 
     def context_length(self, study: Study) -> int:
         """Days before the first training row."""
-        architecture = study.plan.grid().architectures[0] if self.spec is None else self.spec.architecture
-        return architecture.context_length
+        return study.plan.context_length if self.spec is None else self.spec.architecture.context_length
 
 
 def read_subjects(stores: Stores, what: str, study: str = "", trial: int | None = None) -> tuple[Study, list[Subject]]:

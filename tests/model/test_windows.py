@@ -216,3 +216,15 @@ def test_nothing_is_trained_or_tuned_on_test_days(spec: Spec, windows: Windows, 
     )
     with pytest.raises(SealedError, match="are the sealed test split's"):
         Trainer(spec, wrong, build_model(spec, windows))
+
+
+def test_the_same_rows_are_seen_through_shorter_windows(
+    spec: Spec, change: Change, windows_of: WindowsOf, dataset: DatasetVersion
+) -> None:
+    long, short = (windows_of(change(spec, context_length=length)) for length in (60, 20))
+    seen, rows = long.of_length(20), to_tensor(long.train_rows[:3], "cpu")
+    assert torch.equal(seen.batch(rows)[0], short.batch(rows)[0]) and seen.train_rows is long.train_rows
+    assert seen.x_NTF.untyped_storage().data_ptr() == long.x_DF.untyped_storage().data_ptr()
+    assert long.of_length(60) is long
+    with pytest.raises(AssertionError, match="so long a context"):
+        long.of_length(61)

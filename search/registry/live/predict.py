@@ -25,6 +25,7 @@ from search.registry.live.champion import champion_for
 from search.registry.live.drift import DRIFT_DAYS, Drift, drifted_features, outside_features
 from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
+from search.registry.versions.version_spec import context_length_of
 from search.registry.versions.versions import DATA_LAST, find_version, require_tag, version_name
 from search.study.plan import Plan
 from search.study.request import HpoRequest
@@ -216,7 +217,9 @@ def predict_live(
     dataset, remarks = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
     answer = ask_version(stores, version, raw_bars(root, dataset), asked=asked)
     p, facts, trained_on = answer.p, answer.facts, study.load_data()[0]
-    base_rate = facts.base_rate if asked == plan.target else base_rate_of(asked, trained_on, plan, facts)
+    base_rate = facts.base_rate
+    if asked != plan.target:
+        base_rate = base_rate_of(asked, trained_on, plan, facts, context_length_of(client, version, plan))
     since = pd.Timestamp(require_tag(version, DATA_LAST))
     return Live(
         version=version_name(version),
@@ -234,7 +237,9 @@ def predict_live(
     )
 
 
-def base_rate_of(asked: Target, trained_on: DatasetVersion, plan: Plan, facts: PackageFacts) -> float:
+def base_rate_of(
+    asked: Target, trained_on: DatasetVersion, plan: Plan, facts: PackageFacts, context_length: int
+) -> float:
     """Share of the days of training on which what is asked about happened.
 
     Parameters
@@ -247,9 +252,11 @@ def base_rate_of(asked: Target, trained_on: DatasetVersion, plan: Plan, facts: P
         Of its study.
     facts : PackageFacts
         Of the version: through which session its labels read prices.
+    context_length : int
+        Days that the version sees: its first training row has a whole window.
     """
     known = trained_on.frame[trained_on.dates <= pd.Timestamp(facts.trained_through)]
-    labels = pd.Series(asked.labels(known), index=known.index).iloc[plan.context_length - 1 :]
+    labels = pd.Series(asked.labels(known), index=known.index).iloc[context_length - 1 :]
     return float(labels.loc[str(plan.split.train_start) :].mean())
 
 

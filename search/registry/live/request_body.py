@@ -11,6 +11,7 @@ from pipeline.datasets.raw_bars import DATE, raw_bars
 from pipeline.exceptions import InputError
 from pipeline.tiers import tier_memory
 from search.registry.live.newest_data import newest_dataset
+from search.registry.versions.version_spec import context_length_of
 from search.registry.versions.versions import find_version, require_tag, version_name
 from search.study.study import load_study
 from search.tracking.stores import Stores, open_tracking
@@ -66,7 +67,7 @@ def request_body(
         raise InputError(f"{version_name(version)} forecasts {data.ticker}, got --ticker {ticker}; leave it out")
     dataset, remarks = newest_dataset(study.data_root, data, source=source, offline=offline)
     bars = raw_bars(study.data_root, dataset)
-    needed = tier_memory(data.tier) + study.plan.context_length + days - 1
+    needed = tier_memory(data.tier) + context_length_of(client, version, study.plan) + days - 1
     if len(bars) < needed:
         raise InputError(f"{days} forecasts need {needed} sessions, got {len(bars)}; ask for fewer --days")
     return RequestBody(version=version_name(version), bars=bars.tail(needed).reset_index(drop=True), remarks=remarks)

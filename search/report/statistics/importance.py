@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
 
 from model.spec.spec import Spec
-from search.space.grid import AXES
+from search.space.grid import AXES, DIMENSIONS
 from search.space.ranks import TRAINING
 
 MIN_TRIALS = 20
@@ -27,7 +27,7 @@ PED_ANOVA, FANOVA = "PED-ANOVA", "fANOVA"
 
 
 def importances(specs_M: Sequence[Spec], losses_M: Sequence[float], *, seed: int = 0) -> pd.DataFrame | None:
-    """Share of each searched parameter, by both methods.
+    """Share of each searched parameter, by both methods; of a window only where trials differ in it.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def importances(specs_M: Sequence[Spec], losses_M: Sequence[float], *, seed: int
 
 def _as_study(specs_M: Sequence[Spec], losses_M: Sequence[float]) -> optuna.Study:
     """Give Optuna the trials as the record holds them, in dimensions."""
-    axes = {axis: sorted({getattr(spec.architecture, axis) for spec in specs_M}) for axis in AXES}
+    axes = {axis: sorted({getattr(spec.architecture, axis) for spec in specs_M}) for axis in DIMENSIONS}
+    axes = {axis: values for axis, values in axes.items() if axis in AXES or len(values) > 1}
     distributions: dict[str, BaseDistribution] = {
         **{axis: CategoricalDistribution(values) for axis, values in axes.items()},
         **TRAINING,
@@ -64,7 +65,7 @@ def _as_study(specs_M: Sequence[Spec], losses_M: Sequence[float]) -> optuna.Stud
     study = optuna.create_study(direction="minimize")
     for spec, loss in zip(specs_M, losses_M, strict=True):
         params = {
-            **{axis: getattr(spec.architecture, axis) for axis in AXES},
+            **{axis: getattr(spec.architecture, axis) for axis in axes},
             **{name: getattr(spec.training, name) for name in TRAINING},
         }
         study.add_trial(optuna.create_trial(params=params, distributions=distributions, value=loss))

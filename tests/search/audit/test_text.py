@@ -65,3 +65,10 @@ def test_issues_are_counted_one_and_many(name):
     (two,) = issues_in_words(replace(WHOLE, **{name: ("a", "b")}))[1:]
     assert one.startswith("1 ") and two.startswith("2 ")
     assert two != one.replace("1", "2"), "one is singular"
+
+
+def test_long_names_of_axes_do_not_run_into_what_is_said_of_them():
+    found = replace(WHOLE, values={"d_model": {8: 1}, "context_length": {20: 0, 60: 2}}, not_in_grid={"stride": [7]})
+    text = audit_in_words(found)
+    assert "  context_length  tested 60 (2)" in text and "                  not tested 20" in text
+    assert "s=7 not in grid" in issues_in_words(found)

@@ -17,6 +17,7 @@ from search.hpo.estimate import (
     start_seconds,
     trials_mean,
 )
+from search.space.axes import Axes
 from search.space.extremes import extremes
 from search.space.grid import make_grid
 
@@ -96,3 +97,13 @@ def test_what_fits_needs_no_words():
 @pytest.mark.slow
 def test_a_start_takes_time():
     assert start_seconds() > 0.3
+
+
+def test_tokens_count_where_the_window_is_searched():
+    axes = Axes(context_length=(20, 60), patch_length=(5,), stride=(5,))
+    grid = make_grid(Budget(text="2M"), n_features=25, axes=axes)
+    found = representatives(grid.architectures)
+    assert max(a.n_tokens for a in found) == max(a.n_tokens for a in grid.architectures)
+    predicted = fit([(a, a.n_tokens * cost(a)) for a in found])
+    for a in grid.architectures:
+        assert predicted(a) == pytest.approx(a.n_tokens * cost(a), rel=1e-6)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from search.results.influence import AXES, influence_of, influence_of_study
@@ -65,3 +67,12 @@ def test_feed_forward_is_judged_as_a_multiple_of_the_width(recorded):
     ratios = {shape.d_ff / shape.d_model for shape in shapes}
     assert found["d_ff"].n_values <= len(ratios) < len({shape.d_ff for shape in shapes}) + 1
     assert found["d_ff"].n_trials == 24 and found["d_ff"].verdict != "unknown"
+
+
+@pytest.mark.slow
+def test_the_window_is_judged_where_trials_differ_in_it(recorded):
+    study = recorded((0.4, 0.9), (0.41, 0.91))
+    trials = recorded_trials(study)
+    shape = replace(trials[0].spec.architecture, context_length=30)
+    changed = replace(trials[0], spec=replace(trials[0].spec, architecture=shape, tolerance=0.9))
+    assert [axis.axis for axis in influence_of([changed, trials[1]]).axes] == [*AXES, "context_length"]

@@ -2,7 +2,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from pipeline.exceptions import InputError
+from model.windows import make_windows
+from pipeline.exceptions import InputError, StoreError
 from pipeline.sources import open_source
 from pipeline.splits.base_rates import base_rates
 from search.study import make_plan as making
@@ -98,3 +99,77 @@ def test_planning_counts_no_label_of_the_sealed_test(planned, monkeypatch, tmp_p
 def test_a_horizon_that_empties_a_part_is_refused_with_the_least_length(planned, change, words):
     with pytest.raises(InputError, match=words):
         make_plan(replace(REQUEST, **change), root=planned[2])
+
+
+WINDOW = {"context_length": (20, 30, 60), "patch_length": (5, 10), "stride": (5,)}
+
+
+@pytest.mark.lesson("L19")
+def test_no_value_of_the_window_changes_the_days_that_are_evaluated(planned):
+    """Nor the last training days: a longer context takes the first ones only."""
+    plan, dataset = make_plan(replace(REQUEST, **WINDOW), root=planned[2])
+    rows = {
+        a.context_length: make_windows(dataset, plan.target, plan.split, a.context_length).rows
+        for a in plan.grid().architectures
+    }
+    longest = rows[plan.context_length]
+    assert set(rows) == {20, 30, 60} and plan.context_length == 60
+    for context, found in rows.items():
+        assert found.validation.tolist() == longest.validation.tolist()
+        assert found.test.tolist() == longest.test.tolist()
+        assert found.train[found.train >= 59].tolist() == longest.train.tolist() and found.train[0] == context - 1
+
+
+def test_a_searched_window_is_rebuilt_from_the_stored_plan_and_named_apart(stores, planned):
+    plan, _ = make_plan(replace(REQUEST, **WINDOW), root=planned[2])
+    made = open_or_create_study(stores, plan, trials=2, data_root=planned[2])
+    stored = load_study(stores, plan.study).plan
+    assert stored == plan and stored.grid() == plan.grid() and stored.space().hash == plan.space_hash
+    assert f"-g{plan.grid_hash[:6]}-" in plan.study
+    assert "context_length=20 30 60" in made.client.get_run(made.run_id).data.params["fixed_settings"]
+    labels = {a.label for a in stored.grid().architectures}
+    assert {label.rpartition("-")[2] for label in labels} == {f"c{c}p{p}s5" for c in (20, 30, 60) for p in (5, 10)}
+
+
+def test_the_usual_window_written_out_is_the_usual_study_and_another_one_is_not(planned):
+    written = replace(REQUEST, context_length=(60,), patch_length=(10,), stride=(5,))
+    assert make_plan(written, root=planned[2])[0] == planned[0]
+    other, _ = make_plan(replace(REQUEST, context_length=(30,)), root=planned[2])
+    assert other.study != planned[0].study and other.space().distributions() == planned[0].space().distributions()
+    assert {a.context_length for a in other.grid().architectures} == {30}
+    assert all("-c" not in a.label for a in other.grid().architectures)
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "words"),
+    [
+        ({}, {"context_length": (30,)}, "context_length 60 there, 30 here"),
+        ({"context_length": (30,)}, {"context_length": (60,)}, "context_length 30 there, 60 here"),
+        (WINDOW, {}, "context_length 20 30 60 there, 60 here"),
+        ({"stride": (2, 5)}, {"stride": (5,)}, "stride 2 5 there, 5 here"),
+    ],
+)
+def test_a_study_of_another_window_is_not_continued_and_each_difference_is_named(stores, planned, made, asked, words):
+    first, second = (replace(REQUEST, study="mine", **each) for each in (made, asked))
+    plans = [make_plan(each, root=planned[2])[0] for each in (first, second)]
+    open_or_create_study(stores, plans[0], trials=2, data_root=planned[2], named=first.named_settings)
+    with pytest.raises(StoreError, match=words):
+        open_or_create_study(stores, plans[1], trials=2, data_root=planned[2], named=second.named_settings)
+
+
+def test_one_window_that_no_option_names_stays_the_study_s_own(stores, planned):
+    first, second = replace(REQUEST, study="mine", context_length=(30,)), replace(REQUEST, study="mine")
+    plans = [make_plan(each, root=planned[2])[0] for each in (first, second)]
+    open_or_create_study(stores, plans[0], trials=2, data_root=planned[2], named=first.named_settings)
+    assert open_or_create_study(stores, plans[1], trials=3, data_root=planned[2]).plan == plans[0]
+
+
+def test_a_window_that_leaves_no_combination_is_refused(planned):
+    with pytest.raises(InputError, match="got context_length 10, patch_length 20, stride 5: take longer contexts"):
+        make_plan(replace(REQUEST, context_length=(10,), patch_length=(20,)), root=planned[2])
+
+
+def test_the_longest_context_must_leave_rows_to_train_on(planned):
+    long = replace(REQUEST, budget="2M", context_length=(500, 4000), patch_length=(500,), stride=(500,))
+    with pytest.raises(InputError, match=r"at least one whole context before .*, or a shorter context"):
+        make_plan(long, root=planned[2])

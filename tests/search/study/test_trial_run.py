@@ -6,7 +6,7 @@ from model.spec.spec import Spec
 from pipeline.exceptions import RecordError
 from search.space.ranks import SearchSpace
 from search.study.study import Study
-from search.study.trial_run import start_trial
+from search.study.trial_run import spec_attributes, start_trial
 from search.tracking.run import compare_params
 from search.tracking.stores import open_tracking
 from search.tracking.tags import RECORD_STATE, TRIAL_NUMBER
@@ -79,3 +79,23 @@ def test_code_and_libraries_are_tagged(client, start):
     assert {"git.commit", "git.dirty", "version.torch", "version.mlflow", "version.optuna"} <= set(tags)
     assert tags["run.role"] == "trial"
     assert tags[TRIAL_NUMBER] == "3"
+
+
+@pytest.mark.lesson("L2")
+def test_a_searched_window_is_in_the_name_the_metrics_and_the_schedule_s_attributes(spec, client, planned, stores):
+    windowed = replace(spec, architecture=spec.architecture.called(f"{spec.architecture.label}-c60p10s5"))
+    window = {"context_length": 60, "patch_length": 10, "stride": 5}
+    assert window.items() <= spec_attributes(windowed).items() and not window.keys() & spec_attributes(spec).keys()
+    assert windowed.hash == spec.hash and Spec.from_params(windowed.params()) == windowed
+    parent = client.create_run(client.create_experiment("w")).info
+    study = Study(
+        plan=planned[0],
+        schedule=None,
+        client=client,
+        experiment_id=parent.experiment_id,
+        run_id=parent.run_id,
+        home=stores.home,
+    )
+    run = client.get_run(start_trial(study, 3, windowed, device="cpu").run_id)
+    assert run.info.run_name.endswith("-c60p10s5") and run.data.params["architecture"] == windowed.architecture.label
+    assert {f"hp/{name}": value for name, value in window.items()}.items() <= run.data.metrics.items()

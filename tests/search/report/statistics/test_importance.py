@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,17 @@ def test_too_few_trials_have_none(inputs, n):
 def test_equal_losses_have_none(inputs):
     specs = inputs.trial_specs()
     assert importances(specs, [0.5] * len(specs)) is None
+
+
+def test_the_window_has_a_share_where_trials_differ_in_it_and_only_there(inputs):
+    specs = inputs.trial_specs()
+    assert "context_length" not in importances(specs, losses_of(specs)).index
+    contexts = [20, 60] * len(specs)
+    windows = [
+        replace(spec, architecture=replace(spec.architecture, context_length=context), tolerance=0.99)
+        for spec, context in zip(specs, contexts, strict=False)
+    ]
+    found = importances(
+        windows, [loss + context / 1e3 for loss, context in zip(losses_of(specs, 0), contexts, strict=False)]
+    )
+    assert found.index[0] == "context_length" and "stride" not in found.index
