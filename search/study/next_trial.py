@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import socket
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError
 from search.space.ranks import TRAINING, SearchSpace
+from search.study.draft import Draft
 from search.study.heartbeat import HOST
 from search.study.study import Study
+from search.tracking.whole_trial import TakenError, store_whole
+
+RETRY_OF = "retry_of"
+"""Attribute of a trial that repeats a lost one: the number of that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -68,25 +73,36 @@ class Proposer:
         return reuse_result(self.study, trial.number, trial.storage_id, trial.spec_hash)
 
 
-def ask(schedule: optuna.Study, distributions: Mapping[str, BaseDistribution], host: str = "") -> optuna.Trial:
+def ask(schedule: optuna.Study, distributions: Mapping[str, BaseDistribution], host: str = "") -> FrozenTrial:
     """Ask for the next trial that is queued, else for a new one.
 
-    Where it will run, this machine if not said otherwise, is written before or with its state: a trial that is RUNNING
-    always says where.
+    It is drawn first and then stored whole, so one that is RUNNING always says where, this machine if not said
+    otherwise, and with which parameters.
     """
-    storage, host = schedule._storage, host or socket.gethostname()
-    waiting = schedule.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if waiting:
-        storage.set_trial_user_attr(waiting[0]._trial_id, HOST, host)
-        with warnings.catch_warnings():  # heartbeats need Optuna's own loop, for which heartbeat.beating stands in
-            warnings.filterwarnings("ignore", message="Heartbeat of storage", category=UserWarning)
-            return schedule.ask(dict(distributions))
-    schedule._thread_local.cached_all_trials = None
-    born = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={HOST: host})
-    trial = optuna.Trial(schedule, storage.create_new_trial(schedule._study_id, born))
-    for name, distribution in distributions.items():
-        trial._suggest(name, distribution)
-    return trial
+    host = host or socket.gethostname()
+    while True:
+        trials = schedule.get_trials(deepcopy=False)
+        draft = Draft(schedule, trials, next_in_queue(trials), {HOST: host})
+        trial = draft.draw(distributions)
+        with suppress(TakenError):
+            trial._trial_id = store_whole(schedule._storage, schedule._study_id, trial)
+            return trial
+
+
+def next_in_queue(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """First of the queued trials; one that repeats a lost trial stands where that stood, not at the end.
+
+    Else a study that is short, or whose target is met soon, would end without the extreme that was lost.
+    """
+    repeats = {trial.number: trial.user_attrs.get(RETRY_OF) for trial in trials}
+
+    def place(number: int) -> int:
+        while (earlier := repeats.get(number)) is not None:
+            number = earlier
+        return number
+
+    waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+    return min(waiting, key=lambda trial: (place(trial.number), trial.number), default=None)
 
 
 def trial_spec(study: Study, space: SearchSpace, params: Mapping[str, Any]) -> Spec:

@@ -99,7 +99,7 @@ class TrialRunner:
 
     def run_next(self) -> None:
         """Ask the schedule for a trial, train it, and tell both stores how it ended."""
-        self._begin(ask(self.study.schedule, self.space.distributions()))
+        self.run(ask(self.study.schedule, self.space.distributions())._trial_id)
 
     def run(self, storage_id: int) -> None:
         """Do so with the trial of this id in the schedule, which somebody asked for."""

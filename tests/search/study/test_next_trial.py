@@ -4,7 +4,10 @@ import pytest
 from optuna.trial import TrialState
 
 from search.study.heartbeat import HOST
-from search.study.next_trial import Proposer, ask, reuse_result
+from search.study.next_trial import Proposer, ask, next_in_queue, reuse_result
+from search.study.reconcile import reconcile
+
+HERE = socket.gethostname()
 
 
 @pytest.fixture
@@ -63,3 +66,22 @@ def test_the_result_of_a_finished_spec_is_taken_over_and_of_no_other(study, prop
     ended = study.schedule.trials[same.number]
     assert (ended.state, ended.value, ended.user_attrs["reuses"]) == (TrialState.COMPLETE, first.value, 0)
     assert reuse_result(study, other.number, other.storage_id, "unknown") is None
+
+
+@pytest.mark.lesson("L31")
+def test_a_trial_that_repeats_a_lost_one_stands_in_the_queue_where_that_stood(study, proposer):
+    assert [proposer.ask(HERE).number for _ in range(2)] == [0, 1]
+    study.schedule.tell(0, 0.5)
+    lost = study.schedule.trials[1]
+    for retry in (6, 7):
+        reconcile(study)
+        assert proposer.ask(HERE).number == retry, "before the four that were queued behind it"
+    assert study.schedule.trials[7].params == lost.params and study.schedule.trials[7].user_attrs["forced"] == "extreme"
+    study.schedule.tell(7, 0.5)
+    assert [proposer.ask(HERE).number for _ in range(5)] == [2, 3, 4, 5, 8]
+    study.schedule.enqueue_trial(lost.params)
+    reconcile(study, alive=[2, 4, 5])
+    waiting = [trial.number for trial in study.schedule.get_trials(states=(TrialState.WAITING,))]
+    assert waiting == [9, 10, 11], "one that somebody queued, and those that repeat 3 and 8"
+    assert [proposer.ask(HERE).number for _ in range(4)] == [10, 11, 9, 12]
+    assert next_in_queue(study.schedule.get_trials()) is None
