@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,7 +52,7 @@ def require_readable(option: str, uri: str) -> None:
 
 
 def require_driver(option: str, uri: str) -> None:
-    """Refuse a PostgreSQL address where nothing is installed that speaks to one.
+    """Refuse a PostgreSQL address where nothing is installed that speaks to one; what is notices a silent server.
 
     Raises
     ------
@@ -59,7 +60,13 @@ def require_driver(option: str, uri: str) -> None:
         Naming the command that installs it.
     """
     scheme = uri.partition(":")[0]
-    if scheme not in (POSTGRESQL, f"{POSTGRESQL}+{PSYCOPG}") or find_spec(PSYCOPG) is not None:
+    if scheme not in (POSTGRESQL, f"{POSTGRESQL}+{PSYCOPG}"):
+        return
+    if find_spec(PSYCOPG) is not None:
+        with suppress(ImportError):  # of its C library, which connecting says in words
+            from search.tracking.answering import listen_to_servers
+
+            listen_to_servers()
         return
     raise StoreError(
         f"{option} must be a store whose driver is installed, got {scheme} without {PSYCOPG}; run {INSTALL}"

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 LONGEST_NAME = 63
 """Letters of a name that PostgreSQL keeps."""
 LONG, MAKING = "long", "making of tables"
-RECONNECT_SECONDS = 1.0
+RECONNECT_SECONDS, POLL_SECONDS = 1.0, 0.1
+ENDED_AFTER_SECONDS = 30.0
+"""How long a session that was told to end may take."""
 NAMED = re.compile(rf"patchscale (\d+)@(\S*) ([0-9a-f]+) ({BRIEF}|{LONG})")
 SETTINGS = {
     "tcp_keepalives_idle": "20",
@@ -70,6 +72,8 @@ class AdvisoryLock:
     def __init__(self, uri: str, names: Mapping[str, str], *, brief: bool) -> None:
         self._uri, self._names, self._brief = uri, names, brief
         self._connection: Connection | None = None
+        self._session: tuple[int, str] | None = None
+        """Process id on the server, and name, of the last connection."""
         self._lost: StoreError | None = None
 
     def take(self, wait: float) -> None:
@@ -107,7 +111,10 @@ class AdvisoryLock:
             raise
 
     def _retake(self) -> None:
+        before = self._session
         self._connection = _reconnect(self._uri)
+        if before is not None:
+            self._end(*before)
         self._introduce()
         for name, what in self._names.items():
             if not self._try(name):
@@ -124,11 +131,22 @@ class AdvisoryLock:
 
     def _introduce(self) -> None:
         """Say who holds what is taken next, by the server's clock."""
-        (now,) = self._ask("SELECT extract(epoch FROM clock_timestamp())::bigint")[0]
-        self._ask("SELECT set_config('application_name', :name, false)", name=application_name(int(now), self._brief))
+        now, pid = self._ask("SELECT extract(epoch FROM clock_timestamp())::bigint, pg_backend_pid()")[0]
+        name = application_name(int(now), self._brief)
+        self._ask("SELECT set_config('application_name', :name, false)", name=name)
+        self._session = int(pid), name
+
+    def _end(self, pid: int, name: str) -> None:
+        """End the session that this process had before, of whose end the server may not know yet."""
+        own = "FROM pg_stat_activity WHERE pid = :pid AND application_name = :name"
+        self._ask(f"SELECT pg_terminate_backend(pid) {own}", pid=pid, name=name)
+        given_up = time.monotonic() + ENDED_AFTER_SECONDS
+        while self._ask(f"SELECT pid {own}", pid=pid, name=name) and time.monotonic() < given_up:
+            time.sleep(POLL_SECONDS)
 
     def _try(self, name: str) -> bool:
-        return bool(self._ask("SELECT pg_try_advisory_lock(:key)", key=key_of(name))[0][0])
+        assert self._connection is not None
+        return _try(self._connection, name)
 
     def _holder(self, name: str) -> Holder:
         assert self._connection is not None
@@ -231,8 +249,8 @@ def first_use(option: str, uri: str) -> Iterator[None]:
         return
     connection = connect(uri, option)
     try:
-        if not _is_made(connection):
-            _ask(connection, "SELECT pg_advisory_lock(:key)", key=key_of(MAKING))
+        while not _is_made(connection) and not _try(connection, MAKING):
+            time.sleep(POLL_SECONDS)
         yield
     finally:
         _close(connection)
@@ -241,6 +259,10 @@ def first_use(option: str, uri: str) -> Iterator[None]:
 def _is_made(connection: Connection) -> bool:
     """Whether the table is there that MLflow and Optuna make last."""
     return _ask(connection, "SELECT to_regclass(:table)", table=TABLE_OF_REVISIONS)[0][0] is not None
+
+
+def _try(connection: Connection, name: str) -> bool:
+    return bool(_ask(connection, "SELECT pg_try_advisory_lock(:key)", key=key_of(name))[0][0])
 
 
 def _reconnect(uri: str) -> Connection:

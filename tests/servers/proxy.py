@@ -18,6 +18,10 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         self._open: list[socket.socket] = []
+        self._near: list[socket.socket] = []
+        self._torn = False
+        self._flows = threading.Event()
+        self._flows.set()
 
     def __enter__(self) -> Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -26,6 +30,18 @@ class Proxy:
     def __exit__(self, *cause: object) -> None:
         self._listening.close()
         self.cut()
+
+    def hang(self, seconds: float) -> None:
+        """Take connections and whatever they send, and pass nothing on for so long."""
+        self._flows.clear()
+        time.sleep(seconds)
+        self._flows.set()
+
+    def tear(self) -> None:
+        """Close every connection on the near side only: the server is not told, as where a network lost one."""
+        self._torn = True
+        for each in self._near:
+            each.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> None:
         """Close every connection in mid-sentence."""
@@ -47,6 +63,7 @@ class Proxy:
                 near.close()
                 continue
             self._open += [near, far]
+            self._near.append(near)
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
 
@@ -54,7 +71,8 @@ class Proxy:
         with suppress(OSError):
             while held := source.recv(CHUNK):
                 time.sleep(self.delay)
+                self._flows.wait()
                 sink.sendall(held)
-        for each in (source, sink):
+        for each in () if self._torn else (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +24,7 @@ from search.tracking.lease import (
     study_lease,
 )
 from search.tracking.stores import resolve_stores
+from tests.servers.proxy import Proxy
 
 HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none", "--study"]
 HOLD = """
@@ -97,6 +99,19 @@ def test_a_database_that_restarts_does_not_free_a_study_for_good_and_a_takeover_
         with study_lease(stores, "s"):
             with pytest.raises(LostLeaseError, match=f"in use by process {os.getpid()} on .*took it over"):
                 lease.require()
+
+
+def test_a_connection_that_only_this_side_knows_to_be_lost_does_not_hold_the_study_against_itself(stores, postgres):
+    with Proxy(postgres.port) as proxy:
+        here = replace(stores, storage_uri=stores.storage_uri.replace(str(postgres.port), str(proxy.port)))
+        with study_lease(here, "s") as lease:
+            proxy.tear()
+            assert is_held(stores, "s"), "by a session of which the server does not know that its client is gone"
+            lease.require()
+            with pytest.raises(StoreError, match=f"in use by process {os.getpid()}"), study_lease(stores, "s"):
+                pass
+            lease.require()
+    wait_until(lambda: not is_held(stores, "s"))
 
 
 def test_a_holder_that_is_killed_frees_its_study_at_once(stores, machine):
