@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -21,7 +22,7 @@ def hpo(**options: Any) -> None:
     The same command again resumes.
     """
     request = HpoRequest(**options)
-    if request.study:  # whoever is refused learns it before torch and MLflow are loaded
+    if request.study and not os.environ.get("MLFLOW_RUN_ID"):  # who is refused learns it before torch is loaded
         refuse_if_held(resolve_stores(request.tracking_uri, request.storage), request.study)
     from search.hpo.command import run_study
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from search.cli.options import request_options, store_options
+from search.tracking.lease import refuse_if_held
 from search.tracking.stores import Stores
 
 
@@ -30,6 +31,8 @@ def supplement(
     Lacking are missing extremes and values of an axis that no finished trial has; few architectures are chosen that
     have them all. The study's target is raised by as many trials.
     """
+    if not dry_run:  # whoever is refused learns it before torch and MLflow are loaded
+        refuse_if_held(stores, study)
     from search.hpo.supplement import dry_run_in_words, run_supplement
     from search.workers.progress import make_console
 

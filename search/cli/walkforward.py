@@ -7,7 +7,8 @@ import sys
 import click
 
 from search.cli.options import request_options, store_options
-from search.study.values import whole_number
+from search.study.values import NAME_LENGTH, whole_number
+from search.tracking.lease import refuse_if_held
 from search.tracking.stores import Stores
 
 
@@ -30,6 +31,8 @@ def walkforward(stores: Stores, trial: str, seeds: str, first_year: str, last_ye
     number = whole_number("trial", trial, 0) if trial else None
     n_seeds, texts = whole_number("seeds", seeds, 1), {"first_year": first_year, "last_year": last_year}
     years = {name: whole_number(name, text, 1) if text else None for name, text in texts.items()}
+    if len(name := asked["study"] or asked["what"]) <= NAME_LENGTH:
+        refuse_if_held(stores, f"{name}.walkforward")
     from search.walk_forward.command import WalkForwardRequest, run_walk_forward
     from search.workers.progress import make_console
 

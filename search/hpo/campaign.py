@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from model.spec.budget import Budget
-from pipeline.exceptions import InputError, PatchscaleError, describe_error
+from pipeline.exceptions import InputError, PatchscaleError, StoreLostError, describe_error
 from pipeline.redaction import redacted_traceback
 from search.audit.status import study_states
 from search.audit.status_table import figure_text
@@ -196,6 +196,8 @@ class Campaign:
         self._say(f"{place}: study {name}")
         try:
             ending = work_on(self.stores, cell.request, cell.plan, launched=self._parent is not None)
+        except StoreLostError:
+            raise  # the studies that follow are in the same store
         except Exception as error:
             self.failures[name] = f"failed: {describe_error(error)}"
             self._say(f"study {name} {self.failures[name]}; the campaign goes on")

@@ -18,6 +18,7 @@ from search.study.sampler import require_sampler
 from search.study.stored_plan import stored_plan
 from search.study.study import Study, open_or_create_study
 from search.tracking.lease import WAIT, refuse_if_held, study_lease
+from search.tracking.patience import WAITING
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.count import count_workers
 from search.workers.pool import Workforce
@@ -46,6 +47,7 @@ def run_study(request: HpoRequest) -> int:
         launcher.require_no_secret("hpo", request.tracking_uri, request.storage)
     asked, stores = request, resolve_stores(request.tracking_uri, request.storage)
     if request.study:
+        refuse_if_held(stores, request.study)
         stored = stored_plan(stores, request.study)
         asked = as_the_study_has_it(request, stored) if stored else request
     plan, _ = make_plan(asked, root=Path(DATA_DIRECTORY).absolute())
@@ -114,6 +116,7 @@ def work_on(
     launched : bool
         Whether ``mlflow run`` started this process.
     """
+    WAITING.renew()
     with Signals() as signals, study_lease(stores, plan.study, wait=WAIT) as lease:
         study = open_study(stores, request, plan)
         workforce = Workforce(

@@ -43,6 +43,10 @@ class _Waiting:
         self.is_over: Callable[[], bool] = lambda: False
         self.given_up = False
 
+    def renew(self) -> None:
+        """Forget that somebody ended the work before this, and what it gave up."""
+        self.is_over, self.given_up = (lambda: False), False
+
 
 WAITING = _Waiting()
 

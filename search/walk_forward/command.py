@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from model.training.device import choose_device
-from pipeline.exceptions import PatchscaleError, describe_error
+from pipeline.exceptions import PatchscaleError, StoreLostError, describe_error
 from search.results.holdout import holdout_in_words
 from search.study.reconcile import close_stale
 from search.study.study import Study
-from search.tracking.lease import study_lease
+from search.tracking.lease import refuse_if_held, study_lease
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, WALK_FORWARD_ROLE
 from search.walk_forward.load import load_walk_forward
@@ -75,6 +75,7 @@ def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Conso
     """
     n_workers = count_workers(request.workers, str(choose_device(request.device).type))
     study, subjects = read_subjects(stores, request.what, request.study, request.trial)
+    refuse_if_held(stores, f"{study.plan.study}.walkforward")
     device = request.device if n_workers == 1 and subjects[0].spec is not None else "cpu"
     data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0
@@ -106,6 +107,8 @@ def _walk(
         return True
     try:
         run_id = walk_forward(study, subject, data, request.seeds, workforce, progress, signals)
+    except StoreLostError:
+        raise
     except Exception as error:
         said = str(error) if isinstance(error, PatchscaleError) else describe_error(error)
         console.print(f"{subject.name} failed: {said}", markup=False)

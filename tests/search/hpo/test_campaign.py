@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from optuna.trial import TrialState
 
-from pipeline.exceptions import InputError, StoreError
+from pipeline.exceptions import InputError, StoreError, StoreLostError
 from search.audit.status import study_states
 from search.hpo import campaign as module
 from search.hpo.campaign import plan_campaign, queue, run_campaign
@@ -15,6 +15,7 @@ from search.hpo.command import Ending, work_on
 from search.space.extremes import extremes
 from search.study.study import load_study
 from search.tracking.locks import campaign_lock, study_lock
+from search.tracking.patience import WAITING
 from search.tracking.stores import open_storage, open_tracking
 from tests.search.conftest import REQUEST
 
@@ -185,6 +186,31 @@ def test_what_ends_one_study_does_not_end_the_campaign(request_, worked, capsys,
     out, err = capsys.readouterr()
     assert words in out
     assert ("Traceback" in err) == isinstance(ending, RuntimeError)
+
+
+@pytest.mark.lesson("L29")
+def test_a_store_that_was_waited_for_in_vain_ends_the_campaign(request_, worked):
+    done, endings = worked
+    endings[1] = StoreLostError("a store must answer within 600 s")
+    with pytest.raises(StoreLostError):
+        run_campaign(request_, ["5K", "6K"], [1])
+    assert len(done) == 1, "the others are in the same store"
+
+
+@pytest.mark.slow
+def test_a_study_is_as_patient_as_the_first_whatever_ended_the_one_before(request_, monkeypatch):
+    seen, never = [], WAITING.is_over
+
+    def timed_out(*arguments, **named):
+        seen.append((WAITING.given_up, WAITING.is_over()))
+        WAITING.given_up, WAITING.is_over = True, lambda: True
+        return Ending(complete=False, timed_out=True, signal=None)
+
+    monkeypatch.setattr("search.hpo.command.work_on_study", timed_out)
+    monkeypatch.setattr(WAITING, "given_up", False)
+    monkeypatch.setattr(WAITING, "is_over", never)
+    assert run_campaign(request_, ["5K", "6K"], [1]) == 1
+    assert seen == [(False, False)] * 2
 
 
 def test_two_campaigns_do_not_share_a_study(request_, stores, worked):
