@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.forking_commands import HOST, Popen
+from tests.forking_commands import HOST, Popen, workers_of
 from tests.forking_commands import run as run_forked
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -86,6 +87,14 @@ class Machine:
         )
         self._started.append(process)
         return process
+
+    def destroy(self, process: subprocess.Popen[str]) -> None:
+        """End a command and its workers at once, and take the disk away."""
+        for pid in [process.pid, *workers_of(process)]:
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(self.directory)
+        self.directory.mkdir()
 
     def close(self) -> None:
         """End what runs on it, as a power cut does."""

@@ -86,11 +86,11 @@ class Postgres(Supervised):
         """Address of a database; the password as it stands in it."""
         return f"postgresql://{user}{password and ':'}{password}@127.0.0.1:{self.port}/{database}"
 
-    def create(self, template: str = "template0", owner: str = USER) -> str:
+    def create(self, template: str = "template0", owner: str = USER, tablespace: str = "pg_default") -> str:
         """Make a database as another one is, and say its name."""
         self._count += 1
         name = f"made_{self._count}"
-        self.ask(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {owner}")
+        self.ask(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {owner} TABLESPACE {tablespace}")
         return name
 
     def ask(self, query: str, values: Sequence[Any] = (), database: str = ADMIN) -> list[tuple[Any, ...]]:

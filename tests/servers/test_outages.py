@@ -1,12 +1,21 @@
 """Servers that restart, drop connections, are full or slow, in mid-study: no trial fails, none is lost."""
 
 import re
+import shutil
 import signal
+import threading
 import time
 
+import optuna
 import psycopg
 import pytest
 
+import search.tracking.address as address
+import search.tracking.answering as answering
+import search.tracking.patience as patience
+from search.tracking.lease import study_lease
+from search.tracking.stores import open_storage, resolve_stores
+from tests.disk import filled, mount, unmount
 from tests.servers.proxy import Proxy
 
 SEARCH = ("hpo", "--budget", "5K", "--tier", "r25", "--max-epochs", "1", "--pruner", "none", "--workers", "2")
@@ -62,8 +71,9 @@ def test_no_trial_fails_and_none_is_lost_whatever_the_servers_do(machine, postgr
         time.sleep(2)
         make_room(postgres, database)
 
-    steps = [restart, lambda: postgres.terminate(database), be_full, tracking_server.restart]
     with Proxy(postgres.port, delay=0.005) as slow:
+        steps = [restart, lambda: postgres.terminate(database), be_full, tracking_server.restart, slow.cut]
+        steps.append(lambda: slow.hang(3))
         here = machine("here", storage=storage_url.replace(str(postgres.port), str(slow.port)))
         process = here.start(*SEARCH, "--study", "disturbed", "--trials", "6")
         said = []
@@ -78,6 +88,77 @@ def test_no_trial_fails_and_none_is_lost_whatever_the_servers_do(machine, postgr
     ended = states(postgres, database)
     assert [state for state, _ in ended] == ["COMPLETE"] * len(ended) and len(ended) >= 6, ended
     assert sorted(run_statuses(tracking_server, "disturbed")) == ["FINISHED"] * 6
+
+
+@pytest.mark.lesson("L40")
+def test_a_server_that_takes_questions_and_does_not_answer_is_away(postgres, storage_url, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(answering, "LONGEST_SILENCE", 0.3)
+    monkeypatch.setitem(address.SIGNS_OF_LIFE, "connect_timeout", 2)
+    monkeypatch.setattr(patience.WAITING, "tell", told.append)
+    with Proxy(postgres.port) as proxy:
+        stores = resolve_stores(storage=storage_url.replace(str(postgres.port), str(proxy.port)))
+        storage = open_storage(stores)
+        optuna.create_study(study_name="s", storage=storage)
+        with study_lease(stores, "s") as lease:
+            for ask, seconds in ((storage.get_all_studies, 3.5), (lease.require, 1)):
+                hanging = threading.Thread(target=proxy.hang, args=(seconds,))
+                hanging.start()
+                time.sleep(0.2)
+                ask()
+                hanging.join()
+            before = lease.server._session
+            lease.require()
+    assert before == lease.server._session, "the session that was made instead is kept"
+    first, last = told
+    assert "has not answered since" in first and "answers again" in last
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.fixture
+def small_disk(postgres):
+    """Disk, and address of an empty Optuna storage whose tables alone lie on it, each with room for few rows a page."""
+    place = postgres.directory / "disk"
+    place.mkdir(exist_ok=True)
+    mount(place, "size=16m", "mode=777")
+    home = place / "tablespace"
+    home.mkdir()
+    if postgres.user is not None:
+        shutil.chown(home, postgres.user)
+    try:
+        postgres.ask(f"CREATE TABLESPACE small LOCATION '{home}'")
+        name = postgres.create("optuna", tablespace="small")
+        for (table,) in postgres.ask("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", database=name):
+            postgres.ask(f"ALTER TABLE {table} SET (fillfactor = 10)", database=name)
+        yield place, postgres.url(name)
+        postgres.ask(f"DROP DATABASE {name} WITH (FORCE)")
+        postgres.ask("DROP TABLESPACE small")
+    finally:
+        unmount(place)
+
+
+@pytest.mark.lesson("L40")
+def test_a_study_waits_while_the_disk_of_its_database_is_full(machine, postgres, tracking_server, small_disk):
+    place, storage = small_disk
+    here = machine("here", storage=storage)
+    process = here.start(*SEARCH, "--study", "cramped", "--trials", "3")
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("[1/"):
+            with filled(place):
+                for line in process.stdout:
+                    said.append(line)
+                    if "waiting for it until" in line:
+                        break
+    said = "".join(said)
+    assert process.wait() == 0 and "[3/3]" in said, said
+    assert "No space left on device" in said and "answers again" in said, said
+    ended = states(postgres, storage.rpartition("/")[2])
+    assert [state for state, _ in ended] == ["COMPLETE"] * 3, ended
+    assert run_statuses(tracking_server, "cramped") == ["FINISHED"] * 3
 
 
 @pytest.mark.lesson("L29")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -9,10 +10,30 @@ from pipeline.datasets.dataset import load_dataset
 from search.study.study import load_study
 from search.tracking.data_place import FOLDER
 from search.tracking.stores import Stores
+from search.tracking.tags import WALK_FORWARD_ROLE
+from search.walk_forward.runs import FIRST_YEAR, FOLDS, read_days
 from tests.servers.machine import Machine
 
 STUDY = "shared"
 SEARCH = ("hpo", "--budget", "5K", "--tier", "r25", "--max-epochs", "1", "--pruner", "none", "--workers", "2")
+WALK = ("walkforward", STUDY, "--first-year", "2013", "--last-year", "2014", "--seeds", "2")
+DYING = """
+import os, signal, sys
+from search.walk_forward.runs import WalkForwardRun
+
+keep, kept = WalkForwardRun.keep, []
+
+def keep_two(run, job, outcome):
+    keep(run, job, outcome)
+    kept.append(job)
+    if len(kept) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+WalkForwardRun.keep = keep_two
+from search.cli import main
+main(sys.argv[1:])
+"""
+"""A walk-forward whose machine dies when two of its parts are kept."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +59,12 @@ def version(trained):
     """A version that a second machine registered as its trial stands."""
     said = trained("registrar").run("register", STUDY, "--as-is")
     return re.search(r"patchscale-\S+/\d+", said).group()
+
+
+def study_on(machine):
+    """The study as code on this machine opens it."""
+    tracking, storage = (machine.environment[name] for name in ("MLFLOW_TRACKING_URI", "PATCHSCALE_STORAGE"))
+    return load_study(Stores(tracking_uri=tracking, storage_uri=storage, home=machine.directory / "mlruns"), STUDY)
 
 
 @pytest.fixture
@@ -71,10 +98,8 @@ def test_a_registered_version_is_evaluated_and_asked_where_its_data_are_not(othe
     assert json.loads(other.run("predict", version, "--offline", "--json"))["version"] == version
 
 
-def test_the_record_names_the_data_where_every_machine_finds_them(other, tracking_server, trained):
-    storage = other.environment["PATCHSCALE_STORAGE"]
-    stores = Stores(tracking_uri=tracking_server.url, storage_uri=storage, home=other.directory / "mlruns")
-    study = load_study(stores, STUDY)
+def test_the_record_names_the_data_where_every_machine_finds_them(other):
+    study = study_on(other)
     digest = study.plan.data.dataset
     for run in (study.client.get_run(study.run_id), *study.runs("trial")):
         for each in run.inputs.dataset_inputs:
@@ -86,3 +111,29 @@ def test_the_record_names_the_data_where_every_machine_finds_them(other, trackin
     dataset, _ = study.load_data()
     assert dataset.digest == digest and study.data_root == other.directory / "data"
     assert load_dataset(other.directory / "data", digest).digest == digest
+
+
+@pytest.mark.lesson("L29")
+def test_a_walk_forward_goes_on_on_another_machine_where_a_dead_one_stood_to_the_last_bit(trained):
+    dead, heir, undisturbed = (trained(f"walking-{name}") for name in ("dead", "heir", "undisturbed"))
+    process = dead.start_program([sys.executable, "-c", DYING, *WALK, "--workers", "1"])
+    said = process.communicate()[0]
+    assert process.returncode == -9, said
+    study = study_on(heir)
+    (run,) = study.runs(WALK_FORWARD_ROLE, status="RUNNING")
+    kept = {each.path for each in study.client.list_artifacts(run.info.run_id, FOLDS)}
+    assert len(kept) == 2
+    said = heir.run(*WALK, "--workers", "2")
+    assert "2 of 6 parts are kept from an earlier command" in said and run.info.run_id in said, said
+    ended = study.client.get_run(run.info.run_id)
+    assert ended.info.status == "FINISHED"
+    assert kept < {each.path for each in study.client.list_artifacts(run.info.run_id, FOLDS)}
+    taken_over = read_days(study, ended)
+    study.client.delete_run(run.info.run_id)
+    undisturbed.run(*WALK, "--workers", "2")
+    (again,) = study.runs(WALK_FORWARD_ROLE, status="FINISHED", params={FIRST_YEAR: "2013"})
+    assert again.info.run_id != run.info.run_id
+    assert read_days(study, again).equals(taken_over)
+    of_both = ({name: value for name, value in each.data.metrics.items() if "loss" in name} for each in (again, ended))
+    losses, expected = of_both
+    assert losses == expected != {}

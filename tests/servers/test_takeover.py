@@ -1,8 +1,5 @@
 """A machine dies, its disk with it: the same command from another one takes its study over, to the last bit."""
 
-import os
-import shutil
-import signal
 import time
 
 import pytest
@@ -18,7 +15,6 @@ from search.tracking.artifacts import DIGEST
 from search.tracking.state import SENT, TrainingState
 from search.tracking.stores import resolve_stores
 from search.trial.runner import TrialRunner
-from tests.forking_commands import workers_of
 
 TRIALS, EPOCHS = 7, "6"
 HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none", "--trials", str(TRIALS)]
@@ -34,15 +30,6 @@ def study_of(monkeypatch, storage_url):
         return load_study(resolve_stores(machine.environment["MLFLOW_TRACKING_URI"], storage_url), name)
 
     return load
-
-
-def destroy(machine, process):
-    """End every process of a machine at once, and take its disk away."""
-    for pid in [process.pid, *workers_of(process)]:
-        os.kill(pid, signal.SIGKILL)
-    process.wait()
-    shutil.rmtree(machine.directory)
-    machine.directory.mkdir()
 
 
 def wait_until(true):
@@ -75,7 +62,7 @@ def test_the_same_command_from_another_machine_goes_on_where_a_dead_one_stood(ma
     wait_until(lambda: len(running()) == 2)
     lost = [t for t in study.schedule.get_trials(states=(TrialState.RUNNING,))]
     assert {t.user_attrs[HOST] for t in lost} == {"east"}
-    destroy(east, process)
+    east.destroy(process)
     said = west.run(*HPO, "fallen")
     assert f"{TRIALS}/{TRIALS}" in said and said.count("will be run again") >= 1, said
 

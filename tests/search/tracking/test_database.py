@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from pipeline.exceptions import StoreError
 from search.tracking.database import database_of, make_database, prepare_tracking, revision, rows, tables, uri_of
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
+from tests.disk import mount, unmount
 
 PROJECT = Path(__file__).parents[3]
 OPEN = """
@@ -123,14 +124,8 @@ def disk(tmp_path):
     place = tmp_path / "disk"
     place.mkdir()
 
-    def mount(*options):
-        command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "none", str(place)]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("no right to mount a disk here")
-        return place
-
-    yield mount
-    subprocess.run(["umount", "--lazy", str(place)], capture_output=True, check=False)
+    yield lambda *options: mount(place, *options)
+    unmount(place)
 
 
 @pytest.mark.slow
