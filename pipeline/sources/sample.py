@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
 
 from pipeline.bars import normalise
 from pipeline.exceptions import DataError
@@ -39,5 +42,15 @@ class SampleSource:
         """
         if ticker not in MODULES:
             raise DataError(f"ticker must be one that source sample has ({', '.join(MODULES)}), got {ticker!r}")
-        bars = normalise(import_module(MODULES[ticker]).load())
+        bars = normalise(read_embedded(MODULES[ticker]))
         return Download(ticker=ticker, bars=bars, adjusted=False, library=f"arch {version('arch')}")
+
+
+def read_embedded(module: str) -> pd.DataFrame:
+    """Read the data of one of the modules, as its ``load`` does, without the two seconds of importing the package."""
+    package, *folders = module.split(".")
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    bars = pd.read_csv(Path(spec.origin).parent.joinpath(*folders, f"{folders[-1]}.csv.gz"))
+    dates = pd.to_datetime(bars.pop("Date"))
+    return bars.apply(pd.to_numeric, errors="coerce").set_index(dates)
