@@ -26,9 +26,9 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
 from search.study.restore import restore
 from search.study.study import Study
-from search.tracking.lease import brief_lease, campaign_lease
+from search.tracking.lease import brief_lease, campaign_lease, refuse_if_held
 from search.tracking.run import RunWriter
-from search.tracking.stores import Stores, open_storage
+from search.tracking.stores import Stores, open_storage, resolve_stores
 from search.tracking.tags import NOTE
 from search.workers.progress import make_console
 from search.workers.signals import Signals
@@ -52,7 +52,9 @@ class Cell:
     dataset: DatasetVersion
 
 
-def plan_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence[int]) -> list[Cell]:
+def plan_campaign(
+    request: HpoRequest, budgets: Sequence[str], horizons: Sequence[int], stores: Stores | None = None
+) -> list[Cell]:
     """Plan every study of the matrix, budgets outside and horizons inside, in the order given.
 
     All of them have the data of now: a download while the campaign runs changes none.
@@ -63,11 +65,15 @@ def plan_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequenc
         What all studies share; its budget and horizon are not looked at.
     budgets, horizons
         Each once.
+    stores : Stores, optional
+        Where none of the studies may be in use.
 
     Raises
     ------
     InputError
         Naming the first rule that a value breaks; nothing is made but data.
+    StoreError
+        Naming the first study that another command works on.
     """
     sizes = [Budget(text=text).n_params for text in budgets]
     for name, given, values in (("budgets", budgets, sizes), ("horizons", horizons, horizons)):
@@ -79,6 +85,8 @@ def plan_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequenc
         for horizon in horizons:
             asked = replace(request, budget=budget, horizon=horizon)
             plan, dataset = make_plan(asked, root=Path(DATA_DIRECTORY).absolute())
+            if stores is not None:
+                refuse_if_held(stores, plan.study)
             cells.append(Cell(request=asked, plan=plan, dataset=dataset))
     return cells
 
@@ -96,10 +104,10 @@ def run_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence
     PatchscaleError
         If an input breaks a rule, or a study of the matrix is in use; no trial has been run then.
     """
-    cells = plan_campaign(request, budgets, horizons)
     launcher = Launcher.from_environment()
     if launcher is not None:
         launcher.require_no_secret("campaign", request.tracking_uri, request.storage)
+    cells = plan_campaign(request, budgets, horizons, resolve_stores(request.tracking_uri, request.storage))
     stores = open_stores(request)
     with Signals(), campaign_lease(stores, [cell.plan.study for cell in cells]):
         studies = queue(stores, cells)

@@ -229,6 +229,15 @@ def test_a_study_that_another_command_works_on_refuses_the_campaign(request_, st
     assert list(states(stores)) == [("6K", 1)]
 
 
+def test_a_study_in_use_refuses_before_the_studies_after_it_are_planned(request_, stores, monkeypatch):
+    (cell,) = plan_campaign(request_, ["5K"], [1])
+    planned = []
+    monkeypatch.setattr(module, "make_plan", lambda *given, **named: planned.append(1) or (cell.plan, cell.dataset))
+    with study_lock(stores, cell.plan.study), pytest.raises(StoreError, match="in use by process"):
+        run_campaign(request_, ["5K", "6K"], [1, 3])
+    assert planned == [1]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("forked_workers")
 def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_, stores, monkeypatch, capsys):

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from model.baselines import BASELINES
+from pipeline.exceptions import StoreLostError
+from search.tracking.locks import study_lock
 from search.tracking.tags import WALK_FORWARD_ROLE
 from search.walk_forward.runs import read_days
 
@@ -83,6 +85,32 @@ def test_a_spec_of_another_dataset_is_refused(study, spec, tmp_path, command):
     path.write_text(json.dumps(replace(spec, data=replace(spec.data, dataset="f" * 32)).params()))
     code, _, err = command("walkforward", str(path), "--study", study.plan.study)
     assert code == 2 and "with dataset ffff" in err and study.runs(WALK_FORWARD_ROLE) == []
+
+
+@pytest.mark.lesson("L40")
+def test_a_second_walk_forward_is_refused_before_any_data_are_read(study, trial, stores, command, monkeypatch):
+    read, name = "search.walk_forward.command.load_walk_forward_data", study.plan.study
+    monkeypatch.setattr(read, lambda *given, **named: pytest.fail("read the data"))
+    with study_lock(stores, f"{name}.walkforward"):
+        for what in (["baselines", "--study", name], [trial], [name]):
+            code, out, err = command("walkforward", *what)
+            assert (code, out, err.count("\n")) == (2, "", 1) and f"in use by process {os.getpid()}" in err
+        monkeypatch.setattr("search.walk_forward.command.read_subjects", lambda *given: pytest.fail("opened the study"))
+        assert command("walkforward", name)[0] == command("walkforward", "baselines", "--study", name)[0] == 2
+
+
+@pytest.mark.lesson("L29")
+def test_a_store_that_was_waited_for_in_vain_ends_the_command_by_one_line(study, command, monkeypatch):
+    monkeypatch.setattr("search.walk_forward.subject.BASELINES", QUICK)
+    asked = []
+
+    def lost(*given):
+        asked.append(1)
+        raise StoreLostError("a store must answer within 600 s, the scheduling store has not")
+
+    monkeypatch.setattr("search.walk_forward.command.walk_forward", lost)
+    code, _, err = command("walkforward", "baselines", "--study", study.plan.study, "--first-year", "2016")
+    assert (code, err.count("\n"), asked) == (2, 1, [1]) and "a store must answer within 600 s" in err
 
 
 @pytest.mark.lesson("L34")
