@@ -21,7 +21,6 @@ from search.evidence.bootstrap import N_RESAMPLES
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
 from search.results.trial_runs import whole_record
-from search.space.ranks import TRAINING
 from search.tracking.artifacts import NEW_STUDY, PREDICTIONS, is_kept, lost_in_words, read_artifact
 from search.tracking.tags import BASELINE_ROLE, FINISHED, RECORD_STATE, TRIAL_ROLE, VALID
 from search.trial.baselines import SETTINGS_HASH, baseline_params
@@ -209,7 +208,7 @@ def _trials(study: Study) -> Iterator[ForecastRun]:
         spec = trial.spec
         if not trial.finished or trial.problem or spec is None or spec.hash in seen:
             continue
-        if spec == study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING}):
+        if spec == study.plan.spec(spec.architecture, study.plan.drawn_of(spec.training)):
             seen.add(spec.hash)
             name = f"{TRIAL_ROLE} {trial.number} {spec.architecture.label}"
             yield ForecastRun(name=name, role=TRIAL_ROLE, run=trial.run, n_params=spec.n_params)

@@ -12,12 +12,11 @@ from typing import Any
 from optuna.trial import TrialState
 
 from model.spec.architecture import BINARY, Architecture
-from model.spec.spec import Training
 from pipeline.exceptions import InputError
 from search.hpo.command import open_stores, open_study
 from search.legacy.recover.foreign import MAXIMIZE
 from search.legacy.recover.trial import FINISHED, FOREIGN, LegacyTrial
-from search.space.ranks import TRAINING
+from search.space.drawn import contains
 from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
@@ -141,17 +140,18 @@ def _map(
     architecture = by_dimensions.get(tuple(dimensions.values()))
     if architecture is None:
         return f"architecture is not in the grid of {plan.budget}", {}
-    training = {name: getattr(Training(), name) for name in TRAINING}
-    for name, distribution in TRAINING.items():
+    space = plan.space()
+    training = space.usual_training()
+    for name, distribution in space.training.items():
         stated = trial.training.get(name, trial.settings.get(name))
         if stated is None:
             continue
         try:
             value = type(training[name])(stated)
-            inside = distribution._contains(distribution.to_internal_repr(value))
+            inside = contains(distribution, value)
         except ValueError:
             inside = False
         if not inside:
             return f"{name} lies outside what is searched, {distribution}", {}
         training[name] = value
-    return "", {**plan.space().encode(architecture), **training}
+    return "", {**space.encode(architecture), **training}

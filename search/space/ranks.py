@@ -10,36 +10,17 @@ record holds dimensions only.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, IntDistribution
 
-from model.spec.architecture import BINARY, Architecture
+from model.spec.architecture import Architecture
+from search.space.drawn import TRAINING as TRAINING
+from search.space.drawn import n_values, range_texts, training_ranges, usual_value
 from search.space.grid import Grid
-
-TRAINING: Mapping[str, BaseDistribution] = {
-    "learning_rate": FloatDistribution(3e-5, 3e-3, log=True),
-    "weight_decay": FloatDistribution(1e-3, 0.3, log=True),
-    "warmup_fraction": FloatDistribution(0.0, 0.3),
-    "dropout": FloatDistribution(0.0, 0.5),
-    "batch_size": IntDistribution(64, 256, step=64),
-}
-"""Of a binary head."""
-
-DISTRIBUTION_TRAINING: Mapping[str, BaseDistribution] = {
-    "learning_rate": FloatDistribution(3e-5, 3e-3, log=True),
-    "weight_decay": FloatDistribution(1e-2, 1.0, log=True),
-    "warmup_fraction": FloatDistribution(0.0, 0.5),
-    "dropout": FloatDistribution(0.1, 0.6),
-    "batch_size": IntDistribution(128, 512, step=128),
-}
-"""Of a distribution: the same parameters, about what is known to serve it."""
-
-
-def training_ranges(head: str) -> Mapping[str, BaseDistribution]:
-    """Ranges of the searched training parameters of an architecture's head."""
-    return TRAINING if head == BINARY else DISTRIBUTION_TRAINING
+from search.space.ranges import Number
 
 
 class SearchSpace:
@@ -49,15 +30,17 @@ class SearchSpace:
     ----------
     grid : Grid
         The budget's architectures.
+    training : mapping, optional
+        Distributions of the training settings that are drawn, in their order; the usual ones of the head if not given.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, training: Mapping[str, BaseDistribution] | None = None) -> None:
         self.grid = grid
-        self.training = training_ranges(grid.architectures[0].head)
+        self.training = training_ranges(grid.architectures[0].head) if training is None else training
         self._n_ranks = {axis: self._most_options(i) for i, axis in enumerate(grid.dimensions)}
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Every searched parameter's distribution, fixed by the grid."""
+        """Every searched parameter's distribution, fixed by the grid and the training ranges."""
         ranks = {f"{axis}_rank": IntDistribution(0, n - 1) for axis, n in self._n_ranks.items()}
         return {**ranks, **self.training}
 
@@ -65,6 +48,16 @@ class SearchSpace:
     def hash(self) -> str:
         """12 hex digits over the name, kind and range of everything that a sampler draws."""
         return space_hash(range_texts(self.distributions()))
+
+    @property
+    def n_specs(self) -> int | None:
+        """How many different specs can be drawn; None where there is no end of them."""
+        sizes = [n_values(each) for each in self.training.values()]
+        return None if None in sizes else math.prod([len(self.grid.architectures), *filter(None, sizes)])
+
+    def usual_training(self) -> dict[str, Number]:
+        """Training that forced trials have."""
+        return {name: usual_value(name, each) for name, each in self.training.items()}
 
     def describe(self) -> dict[str, Any]:
         """Return the space in words that a person can read: values and ranges."""
@@ -105,24 +98,3 @@ class SearchSpace:
 def space_hash(ranges: Mapping[str, str]) -> str:
     """12 hex digits over the name and range of each parameter that a sampler draws."""
     return hashlib.sha256(repr(sorted(ranges.items())).encode()).hexdigest()[:12]
-
-
-def range_text(distribution: BaseDistribution) -> str:
-    """Write a range as a reader would.
-
-    Examples
-    --------
-    >>> range_text(TRAINING["learning_rate"]), range_text(TRAINING["batch_size"])
-    ('float 3e-05 to 0.003 log', 'int 64 to 256 step 64')
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        return "one of " + " ".join(map(str, distribution.choices))
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    kind = "float" if isinstance(distribution, FloatDistribution) else "int"
-    stepped = f" step {distribution.step}" if distribution.step not in (None, 1) else ""
-    return f"{kind} {distribution.low} to {distribution.high}{' log' if distribution.log else ''}{stepped}"
-
-
-def range_texts(distributions: Mapping[str, BaseDistribution]) -> dict[str, str]:
-    """Ranges in words, by parameter."""
-    return {name: range_text(each) for name, each in distributions.items()}

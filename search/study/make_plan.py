@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,13 +24,15 @@ from pipeline.splits.base_rates import base_rates
 from pipeline.splits.splits import parse_split, require_test_days, split_rows
 from pipeline.tiers import auxiliary_tickers
 from search.space.axes import AXIS_NAMES, WINDOW_AXES, Axes, axis_text
+from search.space.drawn import range_texts, training_ranges
 from search.space.grid import Grid, make_grid
-from search.space.ranks import SearchSpace, range_texts, training_ranges
+from search.space.ranks import SearchSpace
 from search.space.window import standard_window
 from search.study.named_values import write_values
 from search.study.plan import Plan, unsearched
 from search.study.recipe import fixed_architecture, fixed_training, settled, variant_names
-from search.study.request import HpoRequest
+from search.study.request import AUTO, HpoRequest
+from search.study.tried import require_enough_specs
 from search.study.values import NAME_LETTERS, study_name
 
 CHANGING_SOURCES = ("yahoo",)
@@ -67,6 +70,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     require_test_days(dataset.dates, rows, split, horizon=target.horizon)
     base_rates(labels, replace(rows, test=rows.test[:0]))  # the test is sealed: planning counts none of its labels
     snapshots = {name: digest for each in (dataset, *pooled) for name, digest in each.snapshots.items()}
+    ranges = training_ranges(request.head, request.training)
     data = Data(
         dataset=dataset.digest,
         snapshots=_named(snapshots),
@@ -77,6 +81,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     )
     chosen = ("pooled" if pooled else NONE, *variant_names(training, grid.architectures[0]))
     variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid, settings)
+    variant += _training_variant(request)
     default_name = f"{dataset.ticker}-{target.name}-{budget.text}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
         study=name or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
@@ -98,11 +103,12 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         init=training.init,
         first_epoch=training.first_epoch,
         seed=request.seed,
-        search_ranges=write_values(range_texts(training_ranges(request.head))),
-        space_hash=SearchSpace(grid).hash,
-        fixed_settings=_fixed_settings(grid, training),
+        search_ranges=write_values(range_texts(ranges)),
+        space_hash=SearchSpace(grid, ranges).hash,
+        fixed_settings=_fixed_settings(grid, training, ranges),
     )
-    assert plan.spec(grid.architectures[0], {}).training == training
+    assert plan.spec(grid.architectures[0], plan.drawn_of(training)).training == training
+    require_enough_specs(plan, request.trials)
     return plan, dataset
 
 
@@ -115,11 +121,11 @@ def _require_found(accepted: tuple[str, ...], datasets: Sequence[DatasetVersion]
         )
 
 
-def _fixed_settings(grid: Grid, training: Training) -> str:
+def _fixed_settings(grid: Grid, training: Training, drawn: Collection[str]) -> str:
     """Write what determines a trial and has no field of its own in the plan, the axes of the window among it."""
     held = {name: value for part in (grid.architectures[0], training) for name, value in flatten(part)}
     held |= {name: axis_text(getattr(grid.axes, name)).replace(",", " ") for name in WINDOW_AXES}
-    return write_values({name: held[name] for name in unsearched()})
+    return write_values({name: held[name] for name in unsearched(drawn)})
 
 
 def _grid_variant(grid: Grid, settings: Mapping[str, Any]) -> str:
@@ -127,6 +133,16 @@ def _grid_variant(grid: Grid, settings: Mapping[str, Any]) -> str:
     axes = Axes().of(grid.budget).with_window(standard_window(settings))
     standard = grid.axes == axes and grid.budget.tolerance == DEFAULT_TOLERANCE
     return "" if standard else f"-g{grid.hash[:6]}"
+
+
+def _training_variant(request: HpoRequest) -> str:
+    """Tell a study of other training ranges or values from the usual one in its name."""
+    nothing_asked: dict[str, Any] = dict.fromkeys(request.training, AUTO)
+    usual = dict(flatten(fixed_training(replace(request, **nothing_asked))))
+    usual |= range_texts(training_ranges(request.head))
+    asked = dict(flatten(fixed_training(request))) | range_texts(training_ranges(request.head, request.training))
+    told = {name: asked[name] for name in request.training if asked[name] != usual[name]}
+    return f"-t{hashlib.sha256(write_values(told).encode()).hexdigest()[:6]}" if told else ""
 
 
 def _named(digests: Mapping[str, str]) -> str:

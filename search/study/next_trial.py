@@ -14,14 +14,17 @@ from optuna.trial import FrozenTrial, TrialState
 
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError
-from search.space.ranks import TRAINING, SearchSpace
+from search.space.ranks import SearchSpace
 from search.study.draft import Draft
 from search.study.heartbeat import HOST
 from search.study.study import Study
+from search.study.tried import draw_untried, tried
 from search.tracking.whole_trial import TakenError, store_whole
 
 RETRY_OF = "retry_of"
 """Attribute of a trial that repeats a lost one: the number of that."""
+TRIED_IN_VAIN = 5
+"""Draws of known specs in a row after which an unknown one is queued."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -52,9 +55,23 @@ class Proposer:
 
     def __init__(self, study: Study) -> None:
         self.study, self.space = study, study.plan.space()
+        self._in_vain = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether every spec that can be drawn was tried."""
+        most = self.space.n_specs
+        return most is not None and len(tried(self.study.schedule)) >= most
 
     def ask(self, host: str) -> NextTrial:
-        """Ask for a trial that will run on this machine."""
+        """Ask for a trial that will run on this machine.
+
+        Where specs have an end and the sampler comes back to what was tried, another one is queued.
+        """
+        if self._in_vain >= TRIED_IN_VAIN and self.space.n_specs is not None:
+            untried = draw_untried(self.study.plan, self.study.schedule)
+            if untried is not None:
+                self.study.schedule.enqueue_trial(untried)
         trial = ask(self.study.schedule, self.space.distributions(), host)
         try:
             spec_hash: str | None = trial_spec(self.study, self.space, trial.params).hash
@@ -70,7 +87,9 @@ class Proposer:
         """Give a trial the result of an earlier one of the same spec, and say so; None if there is no such."""
         if trial.spec_hash is None:
             return None
-        return reuse_result(self.study, trial.number, trial.storage_id, trial.spec_hash)
+        event = reuse_result(self.study, trial.number, trial.storage_id, trial.spec_hash)
+        self._in_vain = 0 if event is None else self._in_vain + 1
+        return event
 
 
 def ask(schedule: optuna.Study, distributions: Mapping[str, BaseDistribution], host: str = "") -> FrozenTrial:
@@ -107,7 +126,7 @@ def next_in_queue(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
 
 def trial_spec(study: Study, space: SearchSpace, params: Mapping[str, Any]) -> Spec:
     """Spec that a trial's parameters make in this study."""
-    return study.plan.spec(space.decode(params), {name: params[name] for name in TRAINING})
+    return study.plan.spec(space.decode(params), {name: params[name] for name in space.training})
 
 
 def reuse_result(study: Study, number: int, storage_id: int, spec_hash: str) -> dict[str, Any] | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.spec.architecture import NO_HORIZONS, Architecture
 from model.spec.budget import Budget
@@ -14,9 +14,13 @@ from pipeline.exceptions import InputError
 from pipeline.splits.splits import Split
 from pipeline.splits.target import Target
 from search.space.axes import AXIS_NAMES, WINDOW_AXES, Axes, read_axis
+from search.space.drawn import TRAINING, in_order, read_range_text, usual_value
 from search.space.grid import AXES, Grid, make_grid
-from search.space.ranks import TRAINING, SearchSpace, range_texts, training_ranges
+from search.space.ranks import SearchSpace
 from search.study.named_values import differing_values, read_values, write_values
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 DATA_DIRECTORY = "data"
 SEVERAL_VALUES = ("search_ranges", "fixed_settings")
@@ -61,7 +65,7 @@ class Plan:
     seed : int
         Of the sampler and of every trial.
     search_ranges : str
-        Of the searched training parameters: ``dropout=float 0.0 to 0.5,…``.
+        Of the training settings that are searched: ``dropout=float 0.0 to 0.5,…``.
     space_hash : str
         Of the name, kind and range of everything that the sampler draws.
     fixed_settings : str
@@ -129,12 +133,12 @@ class Plan:
         here, there = read_values(self.fixed_settings), read_values(fixed_settings)
         searched = {name for name in WINDOW_AXES if len(there.get(name, "").split()) > 1}
         own = {name: here[name] for name in here if name in searched.union(named)}
-        settings = write_values({**there, **own})
-        if settings == self.fixed_settings:
+        settings = {name: value for name, value in {**here, **there, **own}.items() if name not in self.drawn}
+        if settings == here:
             return self
-        kept = replace(self, fixed_settings=settings)
+        kept = replace(self, fixed_settings=write_values(settings))
         grid = kept._enumerate()
-        return replace(kept, grid_hash=grid.hash, space_hash=SearchSpace(grid).hash)
+        return replace(kept, grid_hash=grid.hash, space_hash=SearchSpace(grid, kept.ranges).hash)
 
     def _enumerate(self) -> Grid:
         held = read_values(self.fixed_settings)
@@ -157,27 +161,44 @@ class Plan:
         """Most days that a model sees: after so many there are training rows for all of them."""
         return self.grid().longest_context
 
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Training settings that are searched."""
+        return tuple(read_values(self.search_ranges))
+
     def space(self) -> SearchSpace:
         """Return what the sampler draws from: the ranges that the study was made with, or none.
 
         Raises
         ------
         InputError
-            If the ranges of this code are others; the message names each.
+            If they are not known: the trials of a first study were drawn from several, or the code ranks otherwise.
         """
-        space = SearchSpace(self.grid())
-        if space.hash != self.space_hash:
-            here = write_values(range_texts(training_ranges(self.head)))
-            other = differing_values(self.search_ranges, here) or [f"{self.space_hash} there, {space.hash} here"]
+        held = read_values(self.search_ranges)
+        unclear = [f"{name} {held[name]}" for name in held if read_range_text(held[name]) is None]
+        space = SearchSpace(self.grid(), self.ranges)
+        if unclear or space.hash != self.space_hash:
+            other = unclear or [f"{self.space_hash} there, {space.hash} here"]
             raise InputError(
                 f"study {self.study} can only be searched in the ranges that it was made with, got {'; '.join(other)}; "
                 "start a new study with --study NAME"
             )
         return space
 
-    def spec(self, architecture: Architecture, training: dict[str, float | int]) -> Spec:
-        """Spec of one trial."""
+    @property
+    def ranges(self) -> Mapping[str, BaseDistribution]:
+        """Distributions of the training settings that are searched, as far as each has one range."""
+        return _read_ranges(self.search_ranges)
+
+    def drawn_of(self, training: Training) -> dict[str, Any]:
+        """Values that a training has of the settings that are searched."""
+        return {name: getattr(training, name) for name in self.drawn}
+
+    def spec(self, architecture: Architecture, training: Mapping[str, float | int]) -> Spec:
+        """Spec of one trial; what of the searched settings is not given is as in forced trials."""
         fixed = read_fields(Training, read_values(self.fixed_settings))
+        ranges = self.ranges
+        usual = {name: usual_value(name, ranges.get(name)) for name in self.drawn if name not in training}
         own = {
             name: getattr(self, name) for name in ("max_epochs", "patience", "offset", "blend", "init", "first_epoch")
         }
@@ -186,7 +207,7 @@ class Plan:
             target=self.target,
             split=self.split,
             architecture=architecture,
-            training=Training(**{**fixed, **own, **training}),
+            training=Training(**{**fixed, **usual, **own, **training}),
             budget=self.budget,
             tolerance=self.tolerance,
             seed=self.seed,
@@ -195,21 +216,31 @@ class Plan:
     def differences(self, other: Plan) -> list[str]:
         """Name the fields in which this stored plan and a new one differ, with both values."""
         mine, theirs = dict(flatten(self)), dict(flatten(other))
-        different = {
-            name: differing_values(mine[name], theirs[name])
-            if name in SEVERAL_VALUES
-            else [f"{name} {mine[name]} there, {theirs[name]} here"]
+        different = [
+            f"{name} {mine[name]} there, {theirs[name]} here"
             for name in mine
-            if mine[name] != theirs[name]
-        }
-        if set(different) > {"space_hash"}:
-            del different["space_hash"]
-        return [line for lines in different.values() for line in lines]
+            if mine[name] != theirs[name] and name not in (*SEVERAL_VALUES, "space_hash")
+        ]
+        different += differing_values(*(_all_settings(each) for each in (mine, theirs)))
+        if not different and self.space_hash != other.space_hash:
+            different = [f"space_hash {self.space_hash} there, {other.space_hash} here"]
+        return different
 
 
-def unsearched() -> set[str]:
-    """Fields of an architecture and a training that no study searches and that the plan has no field for."""
-    return {*field_names(Architecture), *field_names(Training)} - {*field_names(Plan), *AXES, *TRAINING}
+def unsearched(drawn: Collection[str] = tuple(TRAINING)) -> set[str]:
+    """Fields of an architecture and a training that are not drawn and that the plan has no field for."""
+    return {*field_names(Architecture), *field_names(Training)} - {*field_names(Plan), *AXES, *drawn}
+
+
+def _all_settings(plan: Mapping[str, str]) -> str:
+    """Write the fixed settings and the ranges of the others of a flattened plan."""
+    return write_values({name: value for part in SEVERAL_VALUES for name, value in read_values(plan[part]).items()})
+
+
+@cache
+def _read_ranges(search_ranges: str) -> Mapping[str, BaseDistribution]:
+    known = {name: read_range_text(text) for name, text in read_values(search_ranges).items()}
+    return in_order({name: each for name, each in known.items() if each is not None})
 
 
 @cache

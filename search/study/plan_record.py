@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from model.spec.migrations import MIGRATIONS, PLAN_SCHEMA, RECORD_SCHEMA, SCHEMA, Migration, complete, schema_of
 from model.spec.spec import field_names, flatten, unflatten
 from pipeline.exceptions import RecordError
-from search.space.ranks import SearchSpace, range_text, range_texts, space_hash
+from search.space.drawn import range_text, range_texts
+from search.space.ranks import SearchSpace, space_hash
 from search.study.named_values import read_values, write_values
 from search.study.plan import Plan, unsearched
 

@@ -124,7 +124,8 @@ def fixed_architecture(request: HpoRequest) -> dict[str, Any]:
 def fixed_training(request: HpoRequest) -> Training:
     """Give the training settings that all trials of a study share, of a request that leaves nothing open."""
     is_binary = request.head == BINARY
-    return Training(
+    fixed: dict[str, Any] = {name: each.values[0] for name, each in request.training.items() if each.is_fixed}
+    usual = Training(
         max_epochs=request.max_epochs,
         patience=request.patience,
         offset=request.offset,
@@ -134,6 +135,7 @@ def fixed_training(request: HpoRequest) -> Training:
         schedule=COSINE if is_binary else FLAT,
         weight_average=0.0 if is_binary else WEIGHT_AVERAGE,
     )
+    return replace(usual, **fixed)
 
 
 def variant_names(training: Training, architecture: Architecture) -> tuple[str, ...]:

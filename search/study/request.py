@@ -17,6 +17,8 @@ from pipeline.sources import known_source
 from pipeline.splits.ends import read_ends
 from pipeline.splits.target import Target
 from search.space.axes import ALL_AXES, MIN_HEAD_DIM, WINDOW_AXES, Axes, read_axis
+from search.space.ranges import AUTO as AUTO
+from search.space.ranges import LIMITS, Range, parse_range, read_range
 from search.study.values import (
     any_text,
     duration,
@@ -31,8 +33,6 @@ from search.study.values import (
 )
 
 Reader = Callable[[str, str], Any]
-AUTO = "auto"
-"""What a study that is there was made with, else the best that is known: see :mod:`search.study.recipe`."""
 counted: Reader = partial(whole_number, least=1)
 
 
@@ -153,6 +153,29 @@ class HpoRequest:
         "Epochs without a better validation loss before a trial stops; 0 trains all and keeps the last.",
         partial(whole_number, least=0),
     )
+    learning_rate: str = option(
+        AUTO,
+        "Peak rate: a value fixes; a range LOW:HIGH, LOW:HIGH:log or LOW:HIGH:STEP searches (1e-5:1e-3:log), and so do "
+        "choices (1e-4,1e-3); auto is 3e-5:3e-3:log.",
+        read_range,
+    )
+    weight_decay: str = option(
+        AUTO,
+        "Value, range or choices; auto is 1e-3:0.3:log of a binary head, 0.01:1:log of a distribution.",
+        read_range,
+    )
+    warmup_fraction: str = option(
+        AUTO, "Share of all steps that warm up: value, range or choices; auto is 0:0.3, or 0:0.5.", read_range
+    )
+    dropout: str = option(AUTO, "Value, range (0.1:0.5) or choices; auto is 0:0.5, or 0.1:0.6.", read_range)
+    batch_size: str = option(
+        AUTO, "Value, choices (64,128) or range with a step; auto is 64:256:64, or 128:512:128.", read_range
+    )
+    attention_dropout: str = option(AUTO, "Value, range or choices; auto is 0.", read_range)
+    label_smoothing: str = option(AUTO, "Value, range or choices; auto is 0.", read_range)
+    weight_average: str = option(
+        AUTO, "Decay a step of the moving average of weights: value, range or choices; auto is 0, or 0.99.", read_range
+    )
     offset: str = option(
         AUTO,
         "Frozen baseline under the Transformer: none, logistic, boosting; of a distribution none, distribution_linear. "
@@ -185,7 +208,7 @@ class HpoRequest:
     device: str = option("auto", "auto, cpu or cuda.", known_device)
 
     def __post_init__(self) -> None:
-        _ = self.size, self.axes, self.target, rise("threshold", str(self.threshold))
+        _ = self.size, self.axes, self.target, self.training, rise("threshold", str(self.threshold))
 
     @property
     def size(self) -> Budget:
@@ -200,7 +223,13 @@ class HpoRequest:
     @property
     def named_settings(self) -> tuple[str, ...]:
         """Options that were given of those settings which a study that is there keeps if they are not."""
-        return tuple(name for name in WINDOW_AXES if getattr(self, name))
+        return (*(name for name in WINDOW_AXES if getattr(self, name)), *self.training)
+
+    @property
+    def training(self) -> dict[str, Range]:
+        """What is asked of the training settings that can be searched."""
+        asked = {name: getattr(self, name) for name in LIMITS}
+        return {name: parse_range(name, text) for name, text in asked.items() if text != AUTO}
 
     @property
     def target(self) -> Target:

@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial
 
 from model.spec.spec import Spec
 from pipeline.exceptions import PatchscaleError, RecordError
-from search.space.ranks import TRAINING
 from search.study.life_cycle import find_or_create_experiment
 from search.study.study import EXPERIMENT_ID, RUN_ID, Study, make_parent_run
 from search.study.trial_run import spec_attributes, start_trial, trial_result
@@ -110,7 +109,7 @@ def _remade(trial: FrozenTrial, runs: dict[str, Run]) -> Run | None:
 def _remake_run(study: Study, trial: FrozenTrial) -> str:
     """Record a finished trial anew from what the schedule knows of it."""
     space = study.plan.space()
-    spec = study.plan.spec(space.decode(trial.params), {name: trial.params[name] for name in TRAINING})
+    spec = study.plan.spec(space.decode(trial.params), {name: trial.params[name] for name in space.training})
     if spec.hash != trial.user_attrs.get("spec_hash") or "result" not in trial.user_attrs:
         unknown = "its spec or its result is not known"
         return f"{NOT_REPAIRED}trial {trial.number} has no run and can't be recorded anew: {unknown}"
@@ -138,7 +137,7 @@ def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
     attributes = {**spec_attributes(spec), "run_id": run.info.run_id, "restored": True, "result": result}
     if "forced" in run.data.tags:
         attributes["forced"] = run.data.tags["forced"]
-    training = {key: getattr(spec.training, key) for key in TRAINING}
+    training = study.plan.drawn_of(spec.training)
     study.schedule.add_trial(
         optuna.trial.create_trial(
             params={**space.encode(spec.architecture), **training},
@@ -154,7 +153,7 @@ def _restore_trial(study: Study, run: Run, known: set[Any]) -> str:
 
 
 def _require_own(study: Study, spec: Spec) -> None:
-    own = study.plan.spec(spec.architecture, {name: getattr(spec.training, name) for name in TRAINING})
+    own = study.plan.spec(spec.architecture, study.plan.drawn_of(spec.training))
     if own != spec:
         different = own.differences(spec.params())
         raise RecordError("; ".join(f"{name} {there} there, {here} here" for name, (there, here) in different.items()))

@@ -13,11 +13,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from model.spec.architecture import Architecture
 from model.spec.migrations import schema_of
-from model.spec.spec import Training
 from pipeline.datasets.dataset import DatasetVersion, dataset_path, load_dataset
 from pipeline.exceptions import StoreError
 from search.space.extremes import extremes
-from search.space.ranks import TRAINING, SearchSpace
+from search.space.ranks import SearchSpace
 from search.study.life_cycle import find_or_create_experiment, lost_record, lost_schedule, require_record
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.plan_record import plan_params, plan_suffix, read_plan
@@ -299,10 +298,10 @@ def _create(
 def queue_architectures(
     schedule: optuna.Study, space: SearchSpace, architectures: Iterable[Architecture], *, forced: str
 ) -> None:
-    """Queue a trial of each architecture with the default training, marked with why it is forced."""
-    defaults = {name: getattr(Training(), name) for name in TRAINING}
+    """Queue a trial of each architecture with the usual training, marked with why it is forced."""
     for architecture in architectures:
-        schedule.enqueue_trial({**space.encode(architecture), **defaults}, user_attrs={"forced": forced})
+        params = {**space.encode(architecture), **space.usual_training()}
+        schedule.enqueue_trial(params, user_attrs={"forced": forced})
 
 
 def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:

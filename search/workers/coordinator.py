@@ -173,6 +173,9 @@ class Coordinator:
                 self._twins.remove(free)
                 self._proposer.move(free, host)
                 return free
+            if self._proposer.is_exhausted:
+                self._require_at_work()
+                break
             found = self._proposer.ask(host)
             if self._reuse(found):
                 continue
@@ -180,6 +183,15 @@ class Coordinator:
                 return found
             self._twins.append(found)
         return None
+
+    def _require_at_work(self) -> None:
+        """Say that there is nothing to train, where every spec was tried and none is at work."""
+        if not self._busy:
+            raise StudyError(
+                f"a study needs specs that were not tried, got {self.finished} finished trials of {self.until} and no "
+                f"spec left: the others were pruned or failed; take --trials {self.finished}, or a new study with "
+                "--pruner none or a range of a training setting"
+            )
 
     def _settle_twins(self) -> None:
         """Give trials that waited for another of the same spec its result, if that has one now."""

@@ -90,7 +90,7 @@ def spaced(values: list[float]) -> list[float]:
 
 def _importance_blocks(inputs: StudyInputs) -> list[Block]:
     losses = inputs.trials.losses_MD.mean(axis=1).tolist()
-    table = importances(inputs.trial_specs(), losses)
+    table = importances(inputs.trial_specs(), losses, ranges=inputs.plan.ranges)
     if table is None:
         return [
             Text(

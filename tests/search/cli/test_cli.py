@@ -6,13 +6,17 @@ import pytest
 from pipeline.exceptions import InputError, RecordError
 from search.cli import cli
 
+TRAINED = (
+    "learning_rate weight_decay warmup_fraction dropout batch_size attention_dropout label_smoothing weight_average"
+)
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio context_length patch_length stride min_head_dim tolerance trials "
     "horizon threshold source ticker train_tickers tier head accept split sampler workers pruner timeout seed "
-    "max_epochs patience offset instance_norm blend first_epoch init keep study tracking_uri storage device",
+    f"max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep study tracking_uri storage device",
     "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio context_length patch_length stride "
     "min_head_dim tolerance trials threshold source ticker train_tickers tier head accept split sampler workers pruner "
-    "timeout seed max_epochs patience offset instance_norm blend first_epoch init keep tracking_uri storage device",
+    f"timeout seed max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep tracking_uri storage "
+    "device",
     "baselines": "study tracking_uri storage",
     "walkforward": "what study trial seeds first_year last_year workers device tracking_uri storage",
     "import": "paths kind columns objective budget source ticker tier horizon threshold split study tracking_uri "

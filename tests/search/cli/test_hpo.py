@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from search.study.request import HpoRequest
@@ -47,6 +49,14 @@ from search.tracking.stores import open_storage, open_tracking
         (["--device", "tpu"], "device must be auto, cpu or cuda"),
         (["--seed", "-1"], "seed must be"),
         (["--max-epochs", "0"], "max_epochs must be"),
+        (
+            ["--learning-rate", "1e-3:1e-5:log"],
+            "LOW below HIGH, or one value, got '1e-3:1e-5:log'; for instance --learning",
+        ),
+        (["--weight-decay", "0:0.3:log"], "weight_decay must begin above 0 where it is searched in logarithms"),
+        (["--batch-size", "0"], "batch_size must be a whole number, at least 1, got '0'"),
+        (["--dropout", "1"], "dropout must be in [0, 1), got '1'; for instance --dropout 0.1:0.5"),
+        (["--warmup-fraction", "long"], "warmup_fraction must be auto, a value, choices separated by commas, LOW:HIGH"),
         (["--tracking-uri", "sqlite:////nonexistent/x/mlflow.db"], "tracking_uri must lie in a directory that exists"),
         (["--tracking-uri", "http://127.0.0.1:9"], "tracking_uri must be a store that can be reached"),
         (["--storage", "sqlite:////nonexistent/x/optuna.db"], "storage must lie in a directory that exists"),
@@ -77,6 +87,8 @@ def test_bad_input_is_one_line_exit_2_and_leaves_nothing(home, command, stores, 
 def test_what_is_typed_is_the_request_and_the_study_s_code_is_the_command_s(record, command, code):
     calls = record("search.hpo.command.run_study", code)
     typed = ("--budget", "50K", "--n-layers", "2,3", "--timeout", "1h30m", "--train-tickers", "^IXIC")
+    typed += ("--learning-rate", "1e-5:1e-3:log", "--batch-size", "64, 128", "--stride", "5")
     assert command("hpo", *typed)[0] == code
     asked = HpoRequest(budget="50K", n_layers=(2, 3), timeout=5400.0, train_tickers=("^IXIC",))
+    asked = replace(asked, learning_rate="1e-05:0.001:log", batch_size="64,128", stride=(5,))
     assert calls == [((asked,), {})]

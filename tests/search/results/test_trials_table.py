@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from search.results.trials_table import trials_table
+from search.study.named_values import read_values, write_values
 
 
 def test_best_loss_first_and_unfinished_trials_last_each_in_a_word(scheduled):
@@ -30,3 +33,14 @@ def test_the_table_speaks_in_dimensions(make_trained):
     assert row["label"] == f"d{row['d_model']}-L{row['n_layers']}-h{row['n_heads']}-ff{row['d_ff']}"
     assert list(table["state"].value_counts().index) == ["waiting", "finished"]
     assert not any(name.endswith("_rank") for name in table)
+
+
+def test_settings_that_are_searched_or_fixed_by_an_option_are_columns(make_study, planned):
+    ranges = {"batch_size": "int 64 to 256 step 64", "label_smoothing": "float 0.0 to 0.1"}
+    fixed = read_values(planned[0].fixed_settings) | {"dropout": "0.3"}
+    del fixed["label_smoothing"]
+    study = make_study(1)
+    plan = replace(study.plan, search_ranges=write_values(ranges), fixed_settings=write_values(fixed))
+    table = trials_table(replace(study, plan=plan))
+    assert (table["dropout"] == 0.3).all() and "label_smoothing" in table and "attention_dropout" not in table
+    assert "label_smoothing" not in trials_table(study)

@@ -6,6 +6,7 @@ from model.windows import make_windows
 from pipeline.exceptions import InputError, StoreError
 from pipeline.sources import open_source
 from pipeline.splits.base_rates import base_rates
+from search.space.drawn import TRAINING
 from search.study import make_plan as making
 from search.study.make_plan import make_plan
 from search.study.study import load_study, open_or_create_study
@@ -173,3 +174,67 @@ def test_the_longest_context_must_leave_rows_to_train_on(planned):
     long = replace(REQUEST, budget="2M", context_length=(500, 4000), patch_length=(500,), stride=(500,))
     with pytest.raises(InputError, match=r"at least one whole context before .*, or a shorter context"):
         make_plan(long, root=planned[2])
+
+
+RANGES = {"learning_rate": "1e-5:1e-3:log", "dropout": "0.3", "batch_size": "32,64", "label_smoothing": "0:0.1"}
+
+
+@pytest.mark.lesson("L37")
+def test_asked_ranges_are_of_the_plan_and_what_the_stored_study_draws_from(stores, planned):
+    request = replace(REQUEST, **RANGES)
+    plan, _ = make_plan(request, root=planned[2])
+    made = open_or_create_study(stores, plan, trials=2, data_root=planned[2], named=request.named_settings)
+    stored = load_study(stores, plan.study).plan
+    space = stored.space()
+    assert stored == plan and space.hash == plan.space_hash != planned[0].space_hash
+    assert list(space.training) == ["learning_rate", "weight_decay", "warmup_fraction", "batch_size", "label_smoothing"]
+    assert space.distributions() == plan.space().distributions()
+    params = made.client.get_run(made.run_id).data.params
+    assert (
+        "learning_rate=float 1e-05 to 0.001 log" in params["search_ranges"]
+        and "dropout=0.3" in params["fixed_settings"]
+    )
+    assert "-t" in plan.study and plan.grid_hash == planned[0].grid_hash
+    forced = made.schedule.get_trials()[0].system_attrs["fixed_params"]
+    assert forced.items() >= {"batch_size": 64, "label_smoothing": 0.0, "learning_rate": 3e-4}.items()
+    assert "dropout" not in forced and plan.spec(plan.grid().architectures[0], {}).training.dropout == 0.3
+
+
+def test_the_usual_ranges_and_values_written_out_are_the_usual_study(planned):
+    usual = ("3e-5:3e-3:log", "1e-3:0.3:log", "0:0.3", "0:0.5", "64:256:64")
+    written = dict(zip(TRAINING, usual, strict=True))
+    written |= {"label_smoothing": "0", "attention_dropout": "0.0", "weight_average": "0"}
+    assert make_plan(replace(REQUEST, **written), root=planned[2])[0] == planned[0]
+
+
+@pytest.mark.lesson("L37")
+@pytest.mark.parametrize(
+    ("made", "asked", "words"),
+    [
+        (
+            {},
+            {"learning_rate": "1e-5:1e-3:log"},
+            "learning_rate float 3e-05 to 0.003 log there, float 1e-05 to 0.001 log here",
+        ),
+        ({}, {"dropout": "0.3"}, "dropout float 0.0 to 0.5 there, 0.3 here"),
+        ({}, {"label_smoothing": "0.1"}, "label_smoothing 0.0 there, 0.1 here"),
+        ({}, {"label_smoothing": "0:0.1"}, "label_smoothing 0.0 there, float 0.0 to 0.1 here"),
+        ({"learning_rate": "1e-4"}, {}, "learning_rate 0.0001 there, float 3e-05 to 0.003 log here"),
+        ({"label_smoothing": "0:0.1"}, {}, "label_smoothing float 0.0 to 0.1 there, 0.0 here"),
+        ({"batch_size": "32,64"}, {"batch_size": "32,128"}, "batch_size one of 32 64 there, one of 32 128 here"),
+    ],
+)
+def test_a_study_of_other_ranges_is_not_continued_and_each_is_named(stores, planned, made, asked, words):
+    first, second = (replace(REQUEST, study="mine", **each) for each in (made, asked))
+    plans = [make_plan(each, root=planned[2])[0] for each in (first, second)]
+    open_or_create_study(stores, plans[0], trials=2, data_root=planned[2], named=first.named_settings)
+    with pytest.raises(StoreError) as refused:
+        open_or_create_study(stores, plans[1], trials=2, data_root=planned[2], named=second.named_settings)
+    assert f"as it was made, got {words}; repeat" in str(refused.value)
+
+
+def test_one_value_that_no_option_names_stays_the_study_s_own(stores, planned):
+    first, second = replace(REQUEST, study="mine", label_smoothing="0.1"), replace(REQUEST, study="mine")
+    plans = [make_plan(each, root=planned[2])[0] for each in (first, second)]
+    open_or_create_study(stores, plans[0], trials=2, data_root=planned[2], named=first.named_settings)
+    assert open_or_create_study(stores, plans[1], trials=3, data_root=planned[2]).plan == plans[0]

@@ -4,6 +4,8 @@ import pytest
 
 from model.spec.spec import Spec, Training, flatten
 from pipeline.exceptions import InputError
+from search.space.drawn import TRAINING
+from search.study.named_values import read_values, write_values
 
 
 @pytest.fixture
@@ -42,3 +44,22 @@ def test_differences_name_every_field_with_both_values_and_nothing_else(plan):
         assert plan.differences(other) == [f"{name} {dict(flatten(plan))[name]} there, {value} here"]
     moved = replace(plan, target=replace(plan.target, horizon=2, threshold=0.5))
     assert [line.split()[0] for line in plan.differences(moved)] == ["horizon", "threshold"]
+
+
+def test_what_is_not_given_of_a_searched_setting_is_as_in_forced_trials(plan):
+    ranges = read_values(plan.search_ranges) | {
+        "learning_rate": "float 1e-05 to 0.0001 log",
+        "dropout": "one of 0.3 0.4",
+    }
+    changed = replace(plan, search_ranges=write_values(ranges))
+    training = changed.spec(plan.grid().architectures[0], {"weight_decay": 0.5}).training
+    assert (training.weight_decay, training.dropout) == (0.5, 0.3)
+    assert training.learning_rate == pytest.approx(10**-4.5) and training.batch_size == Training().batch_size
+    assert changed.drawn_of(training).keys() == ranges.keys() and list(changed.ranges) == list(TRAINING)
+
+
+@pytest.mark.lesson("L37")
+def test_ranges_that_are_not_those_of_the_hash_are_not_searched(plan):
+    changed = replace(plan, search_ranges=plan.search_ranges.replace("3e-05", "1e-05"))
+    with pytest.raises(InputError, match=rf"the ranges that it was made with, got {plan.space_hash} there, .* here"):
+        changed.space()

@@ -109,3 +109,13 @@ def test_a_study_that_is_there_says_what_is_left_open(planned):
     assert (own.first_epoch, own.train_tickers) == ("1", ("DIA", "^IXIC"))
     asked = HpoRequest(head="distribution", tier="s33", offset="none", init="fan_in", first_epoch="0")
     assert as_the_study_has_it(replace(asked, train_tickers=("none",)), plan) == replace(asked, train_tickers=("none",))
+
+
+def test_a_training_setting_that_is_asked_for_stands_in_the_recipe_and_a_range_does_not():
+    asked = {"label_smoothing": "0.1", "weight_average": "0.5", "dropout": "0.1:0.2", "batch_size": "32"}
+    for head, tier in (("binary", "r25"), ("distribution", "s33")):
+        training = fixed_training(
+            HpoRequest(head=head, tier=tier, offset="none", init="fan_in", first_epoch="0", **asked)
+        )
+        assert (training.label_smoothing, training.weight_average, training.batch_size) == (0.1, 0.5, 32)
+        assert (training.dropout, training.attention_dropout) == (0.2, 0.0)

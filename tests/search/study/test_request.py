@@ -45,6 +45,7 @@ def test_every_option_says_what_it_is_and_its_default_is_what_its_text_reads_as(
         ({"budget": "20Q"}, "budget must be a number with K, M or B"),
         ({"tolerance": 1.0}, "tolerance must be between 0 and 1"),
         ({"n_layers": (0,)}, "n_layers must be whole numbers, at least 1"),
+        ({"dropout": "0.5:0.1"}, "dropout must be LOW:HIGH with LOW below HIGH"),
         ({"stride": (0,)}, "stride must be whole numbers, at least 1"),
         ({"min_head_dim": 0}, "min_head_dim must be a whole number, at least 1"),
         ({"horizon": 0}, "horizon must be a whole number of days"),
@@ -58,4 +59,6 @@ def test_a_request_that_no_command_line_read_is_held_to_the_rules_too(asked, wor
 
 def test_what_is_given_of_the_window_is_named_and_what_is_not_is_not():
     assert HpoRequest().named_settings == ()
-    assert HpoRequest(stride=(5,), context_length=(20, 30)).named_settings == ("context_length", "stride")
+    asked = HpoRequest(stride=(5,), context_length=(20, 30), label_smoothing="0.1", batch_size="32,64")
+    assert asked.named_settings == ("context_length", "stride", "batch_size", "label_smoothing")
+    assert asked.training["label_smoothing"].is_fixed and asked.training["batch_size"].values == (32, 64)

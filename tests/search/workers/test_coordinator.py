@@ -184,3 +184,10 @@ def test_nothing_is_asked_for_once_another_command_has_the_study(make, study, mo
     with pytest.raises(LostLeaseError):
         make(lease=Lease()).run()
     assert states(study) == [TrialState.WAITING] * 6
+
+
+@pytest.mark.lesson("L28")
+def test_a_study_whose_specs_were_all_tried_ends_instead_of_drawing_for_ever(study, make, monkeypatch):
+    monkeypatch.setattr("search.study.next_trial.Proposer.is_exhausted", True)
+    with pytest.raises(StudyError, match=r"got 0 finished trials of 8 and no spec left: .* take --trials 0"):
+        make().run()

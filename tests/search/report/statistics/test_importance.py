@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from search.report.statistics.importance import FANOVA, MIN_TRIALS, PED_ANOVA, importances
 
@@ -48,3 +49,16 @@ def test_the_window_has_a_share_where_trials_differ_in_it_and_only_there(inputs)
         windows, [loss + context / 1e3 for loss, context in zip(losses_of(specs, 0), contexts, strict=False)]
     )
     assert found.index[0] == "context_length" and "stride" not in found.index
+
+
+def test_settings_have_a_share_in_the_ranges_that_they_were_searched_in(inputs):
+    """Also where values lie outside of the usual ranges, as those of a distribution and of imports do."""
+    specs = [
+        replace(spec, training=replace(spec.training, weight_decay=2.0 * (number + 1), label_smoothing=number / 100))
+        for number, spec in enumerate(inputs.trial_specs())
+    ]
+    losses = [0.4 + spec.training.label_smoothing for spec in specs]
+    ranges = {"label_smoothing": FloatDistribution(0.0, 0.05), "weight_decay": FloatDistribution(1e-3, 0.3, log=True)}
+    found = importances(specs, losses, ranges={**ranges, "batch_size": CategoricalDistribution((1, 2))})
+    assert {"label_smoothing", "weight_decay", "batch_size"} < set(found.index) and "dropout" not in found.index
+    assert found.loc["batch_size"].sum() < found.loc["label_smoothing"].sum()
