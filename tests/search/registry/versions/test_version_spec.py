@@ -34,6 +34,7 @@ from tests.search.registry.conftest import MODEL, open_stores, quiet_console
 
 NAME = "windows"
 WINDOW = {"context_length": (20, 60), "patch_length": (5, 10), "stride": (5,)}
+TRAINING = {"learning_rate": "1e-3:1e-2:log", "dropout": "0.1", "batch_size": "64,128", "label_smoothing": "0.02:0.1"}
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,7 @@ def searched(tmp_path_factory, template, planned):
     """A directory with the extremes of a study that searches the window, and a version of its shorter context."""
     directory = tmp_path_factory.mktemp("windows")
     shutil.copytree(template, directory / "mlruns")
-    request = replace(REQUEST, study=NAME, d_model=(8, 16), n_layers=(2, 3), **WINDOW)
+    request = replace(REQUEST, study=NAME, d_model=(8, 16), n_layers=(2, 3), **WINDOW, **TRAINING)
     plan, dataset = make_plan(request, root=planned[2])
     stores = open_stores(directory)
     trials = len(extremes(plan.grid()))
@@ -89,6 +90,10 @@ def test_the_record_the_table_and_the_audit_speak_of_the_window(windows):
     for trial in recorded_trials(study):
         assert trial.spec.architecture.label == trial.run.data.params["architecture"]
         assert trial.run.data.metrics["hp/context_length"] == trial.spec.architecture.context_length
+        training = trial.spec.training
+        assert (training.dropout, training.batch_size) == (0.1, 128) and training.label_smoothing == pytest.approx(0.06)
+        assert training.learning_rate == pytest.approx(10**-2.5)
+    assert table["dropout"] == 0.1 and table["label_smoothing"] == pytest.approx(0.06)
     found = audit_study(study)
     assert found.invalid == found.disagreements == () and all(found.extremes.values())
     assert "smallest context_length" in str(found.extremes) and found.values["context_length"].keys() == {20, 60}
