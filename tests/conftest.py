@@ -18,9 +18,9 @@ from pipeline.sources.sample import SampleSource
 from pipeline.splits.splits import parse_split
 from pipeline.splits.target import Target
 from tests.forking_commands import SERVERS
-from tests.servers.fixtures import machine, postgres, storage_url, tracking_server
+from tests.servers.fixtures import cluster, machine, postgres, storage_url, tracking_server, two_nodes
 
-__all__ = ["machine", "postgres", "storage_url", "tracking_server"]
+__all__ = ["cluster", "machine", "postgres", "storage_url", "tracking_server", "two_nodes"]
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
@@ -37,7 +37,7 @@ settings.register_profile(
 )
 settings.load_profile("patchscale")
 
-COSTLY = ("made", "browser", "launch", "cloned", "postgres")
+COSTLY = ("made", "browser", "launch", "cloned", "postgres", "two_nodes")
 ON_SERVERS = "tests/servers/"
 """Directory of the tests that share PostgreSQL and MLflow's server."""
 

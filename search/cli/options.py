@@ -16,6 +16,8 @@ from search.tracking.stores import resolve_stores
 ADDRESSES = {"storage": STORAGE_VARIABLE, "tracking_uri": "MLFLOW_TRACKING_URI"}
 """Options that name a store, with the variable that does so without being read by others."""
 FIELDS = {each.name: each.metadata for each in fields(HpoRequest)}
+ENGINE = ("workers", "device", "engine", "address", "gpus_per_trial")
+"""Options of who works."""
 F = TypeVar("F", bound=Callable[..., None])
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from search.cli.options import request_options, store_options
+from search.cli.options import ENGINE, request_options, store_options
 from search.study.values import NAME_LENGTH, whole_number
 from search.tracking.lease import refuse_if_held
 from search.tracking.stores import Stores
@@ -19,9 +20,9 @@ from search.tracking.stores import Stores
 @click.option("--seeds", default="3", show_default=True, help="Models a year, whose probabilities are averaged.")
 @click.option("--first-year", default="", help="First test year; empty is the earliest with four whole years before.")
 @click.option("--last-year", default="", help="Last test year; empty is the last before the sealed test split.")
-@request_options("workers", "device")
+@request_options(*ENGINE)
 @store_options
-def walkforward(stores: Stores, trial: str, seeds: str, first_year: str, last_year: str, **asked: str) -> None:
+def walkforward(stores: Stores, trial: str, seeds: str, first_year: str, last_year: str, **asked: Any) -> None:
     """Forecast each year with models of the years before it.
 
     WHAT is a study's name, a trial's run id or its first digits, a spec.json or 'baselines'. The number of epochs is

@@ -30,6 +30,7 @@ from search.tracking.lease import brief_lease, campaign_lease, refuse_if_held
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, resolve_stores
 from search.tracking.tags import NOTE
+from search.workers.engines import connected
 from search.workers.progress import make_console
 from search.workers.signals import Signals
 
@@ -109,7 +110,7 @@ def run_campaign(request: HpoRequest, budgets: Sequence[str], horizons: Sequence
         launcher.require_no_secret("campaign", request.tracking_uri, request.storage)
     cells = plan_campaign(request, budgets, horizons, resolve_stores(request.tracking_uri, request.storage))
     stores = open_stores(request)
-    with Signals(), campaign_lease(stores, [cell.plan.study for cell in cells]):
+    with Signals(), campaign_lease(stores, [cell.plan.study for cell in cells]), connected(request, stores):
         studies = queue(stores, cells)
         campaign = Campaign(stores, cells, studies, launched=launcher is not None)
         if launcher is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from model.training.device import choose_device
 from pipeline.exceptions import InputError
 from search.hpo.execute import Ending, work_on_study
 from search.hpo.launcher import Launcher
@@ -20,8 +19,7 @@ from search.study.study import Study, open_or_create_study
 from search.tracking.lease import WAIT, refuse_if_held, study_lease
 from search.tracking.patience import WAITING
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
-from search.workers.count import count_workers
-from search.workers.pool import Workforce
+from search.workers.engines import connected, make_workforce, require_engine
 from search.workers.progress import make_console
 from search.workers.signals import Signals
 
@@ -69,7 +67,7 @@ def require_runnable(request: HpoRequest) -> None:
     if request.trials < 1:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
     require_sampler(request.sampler)
-    count_workers(request.workers, str(choose_device(request.device).type))
+    require_engine(request)
     make_pruner(request.pruner)
 
 
@@ -117,15 +115,7 @@ def work_on(
         Whether ``mlflow run`` started this process.
     """
     WAITING.renew()
-    with Signals() as signals, study_lease(stores, plan.study, wait=WAIT) as lease:
+    with Signals() as signals, study_lease(stores, plan.study, wait=WAIT) as lease, connected(request, stores):
+        workforce = make_workforce(request, stores, lease, launched=launched, timeout=request.timeout)
         study = open_study(stores, request, plan)
-        workforce = Workforce(
-            stores=stores,
-            n_workers=count_workers(request.workers, str(choose_device(request.device).type)),
-            device=request.device,
-            lock=lease.handle,
-            lease=lease,
-            launched=launched,
-            timeout=request.timeout,
-        )
         return work_on_study(study, workforce, make_console(), signals, launcher=launcher)

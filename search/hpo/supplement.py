@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from model.spec.architecture import Architecture
-from model.training.device import choose_device
 from search.audit.audit import tested_architectures, waiting_retries
 from search.hpo.execute import work_on_study
 from search.results.trial_runs import recorded_trials
@@ -21,8 +20,7 @@ from search.study.restore import restore
 from search.study.study import KEEP, TARGET_TRIALS, Study, load_study, queue_architectures
 from search.tracking.lease import WAIT, is_held, refuse_if_held, study_lease
 from search.tracking.stores import Stores
-from search.workers.count import count_workers
-from search.workers.pool import Workforce
+from search.workers.engines import EngineOptions, connected, make_workforce, require_engine
 from search.workers.signals import Signals
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ def find_shortfall(study: Study, where: Sequence[str] = (), *, running: bool = F
 
 
 def run_supplement(
-    stores: Stores, name: str, where: Sequence[str], *, workers: str, device: str, console: Console, keep: str = AUTO
+    stores: Stores, name: str, where: Sequence[str], *, asked: EngineOptions, console: Console, keep: str = AUTO
 ) -> int:
     """Queue what a study lacks, raise its target by as many trials, and run them.
 
@@ -87,10 +85,11 @@ def run_supplement(
     PatchscaleError
         If there is no such study, somebody works on it, or its trials keep failing.
     """
-    n_workers = count_workers(workers, str(choose_device(device).type))
+    require_engine(asked)
     refuse_if_held(stores, name)
     load_study(stores, name, repair=True)
-    with Signals() as signals, study_lease(stores, name, wait=WAIT) as lease:
+    with Signals() as signals, study_lease(stores, name, wait=WAIT) as lease, connected(asked, stores):
+        workforce = make_workforce(asked, stores, lease)
         study, restored = restore(load_study(stores, name, repair=True))
         if keep != AUTO:
             study.schedule.set_user_attr(KEEP, keep)
@@ -103,7 +102,6 @@ def run_supplement(
         if not shortfall.missing:
             return 0
         until = queue_shortfall(study, shortfall)
-        workforce = Workforce(stores=stores, n_workers=n_workers, device=device, lock=lease.handle, lease=lease)
         ending = work_on_study(study, workforce, console, signals, until=until)
         left = find_shortfall(study, where).missing
     console.print(f"still missing: {_labels(left)}" if left else "nothing is missing any more", markup=False)

@@ -14,6 +14,7 @@ from search.tracking.state import TrainingState
 from search.tracking.tags import FAILED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 MAX_RETRIES = 2
+"""How often a trial is run again that took its worker with it and got no further than before."""
 FIXED_PARAMS = "fixed_params"
 
 
@@ -60,7 +61,7 @@ def _close_trial(study: Study, trial: FrozenTrial) -> str:
     if run is not None and run.info.status == "FINISHED" and "result" in trial.user_attrs:
         study.schedule.tell(trial.number, float(trial.user_attrs["result"]["loss"]))
         return f"trial {trial.number} had finished: completed it from its run {run.info.run_id[:8]}"
-    if int(trial.user_attrs.get("retries", 0)) >= MAX_RETRIES:
+    if int(trial.user_attrs.get("retries", 0)) >= MAX_RETRIES and not _got_further(study, trial):
         return _give_up(study, trial)
     study.schedule._storage.set_trial_user_attr(storage_id, "end", "interrupted")
     study.schedule.tell(trial.number, state=TrialState.FAIL)
@@ -86,8 +87,8 @@ def _requeue(study: Study) -> list[str]:
             continue
         retries = int(trial.user_attrs.get("retries", 0))
         params = {**trial.system_attrs.get(FIXED_PARAMS, {}), **trial.params}
-        by_user = trial.user_attrs.get("stopped_by") == "user"
-        attributes = {"retry_of": trial.number, "retries": retries + (0 if by_user else 1)}
+        is_blamed = trial.user_attrs.get("stopped_by") != "user" and not _got_further(study, trial)
+        attributes = {"retry_of": trial.number, "retries": retries + is_blamed}
         if "run_id" in trial.user_attrs:
             attributes["resume_run"] = trial.user_attrs["run_id"]
         if "forced" in trial.user_attrs:
@@ -97,8 +98,15 @@ def _requeue(study: Study) -> list[str]:
     return done
 
 
+def _got_further(study: Study, trial: FrozenTrial) -> bool:
+    """Whether a trial ended more epochs than the one that it repeats: then it is not what its worker died of."""
+    earlier = trial.user_attrs.get("retry_of")
+    before = () if earlier is None else study.schedule.get_trials(deepcopy=False)[earlier].intermediate_values
+    return max(trial.intermediate_values, default=0) > max(before, default=0)
+
+
 def _give_up(study: Study, trial: FrozenTrial) -> str:
-    """Fail a trial that took its worker with it every time."""
+    """Fail a trial that took its worker with it every time and got no further."""
     reason = f"its worker died {MAX_RETRIES + 1} times; memory is the usual cause"
     study.schedule._storage.set_trial_user_attr(trial._trial_id, "end", "failed")
     study.schedule._storage.set_trial_user_attr(trial._trial_id, "error", reason)

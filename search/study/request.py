@@ -23,6 +23,7 @@ from search.study.values import (
     any_text,
     duration,
     fraction,
+    gpu_share,
     kept_trials,
     one_of,
     process_count,
@@ -206,6 +207,15 @@ class HpoRequest:
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
     storage: str = option("", "Optuna's store; empty is PATCHSCALE_STORAGE or optuna.db beside MLflow's.")
     device: str = option("auto", "auto, cpu or cuda.", known_device)
+    engine: str = option(
+        "local", "Where trials run: local, worker processes of this machine; or ray, a cluster.", one_of("local", "ray")
+    )
+    address: str = option(
+        "", "Of the Ray cluster: auto, or HOST:PORT; empty is RAY_ADDRESS, else Ray is started on this machine alone."
+    )
+    gpus_per_trial: float = option(
+        "0", "Share of a GPU that Ray keeps for each trial: 1, or 0.25 for four on one; 0 is the CPU.", gpu_share
+    )
 
     def __post_init__(self) -> None:
         _ = self.size, self.axes, self.target, self.training, rise("threshold", str(self.threshold))

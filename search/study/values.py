@@ -79,6 +79,23 @@ def kept_trials(name: str, text: str) -> str:
     return str(int(text))
 
 
+def gpu_share(name: str, text: str) -> float:
+    """Read a share of a GPU.
+
+    Examples
+    --------
+    >>> gpu_share("gpus_per_trial", "0.25"), gpu_share("gpus_per_trial", "0")
+    (0.25, 0.0)
+    """
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise InputError(f"{name} must be a share of a GPU, from 0 to 1, got {text!r}")
+    return share
+
+
 def study_name(name: str, text: str) -> str:
     """Read a name that stores and files can carry; empty is left to the plan.
 

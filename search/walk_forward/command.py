@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.training.device import choose_device
 from pipeline.exceptions import PatchscaleError, StoreLostError, describe_error
 from search.results.holdout import holdout_in_words
 from search.study.reconcile import close_stale
@@ -20,7 +19,7 @@ from search.walk_forward.runs import find_finished, walk_forward_params
 from search.walk_forward.subject import Subject, read_subjects
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
 from search.walk_forward.walk import WalkForwardData, load_walk_forward_data, overlap_years, walk_forward
-from search.workers.count import count_workers
+from search.workers.engines import LOCAL, connected, make_workforce, require_engine, works_here
 from search.workers.pool import Workforce
 from search.workers.signals import Signals
 
@@ -44,7 +43,7 @@ class WalkForwardRequest:
         Models a year of a spec.
     first_year, last_year : int, optional
         Test years; as many as there are if not given.
-    workers, device : str
+    workers, device, engine, address, gpus_per_trial
         As for ``patchscale hpo``.
     """
 
@@ -56,6 +55,9 @@ class WalkForwardRequest:
     last_year: int | None
     workers: str
     device: str
+    engine: str = LOCAL
+    address: str = ""
+    gpus_per_trial: float = 0.0
 
 
 def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Console) -> int:
@@ -73,15 +75,16 @@ def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Conso
     PatchscaleError
         If what was asked for does not exist or does not fit its study.
     """
-    n_workers = count_workers(request.workers, str(choose_device(request.device).type))
+    require_engine(request)
     study, subjects = read_subjects(stores, request.what, request.study, request.trial)
     refuse_if_held(stores, f"{study.plan.study}.walkforward")
-    device = request.device if n_workers == 1 and subjects[0].spec is not None else "cpu"
+    device = request.device if works_here(request) and subjects[0].spec is not None else "cpu"
     data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0
-    with Signals() as signals, study_lease(stores, f"{study.plan.study}.walkforward") as lease:
+    held = study_lease(stores, f"{study.plan.study}.walkforward")
+    with Signals() as signals, held as lease, connected(request, stores):
+        workforce = make_workforce(request, stores, lease)
         close_stale(study, WALK_FORWARD_ROLE)
-        workforce = Workforce(stores=stores, n_workers=n_workers, device=request.device, lock=lease.handle, lease=lease)
         with WalkProgress(console) as progress:
             for subject in subjects:
                 n_failed += not _walk(study, subject, data, request, workforce, progress, signals, console)

@@ -25,6 +25,7 @@ from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import OVERLAP, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject
 from search.walk_forward.workers import JobPool, Results, run_here
+from search.workers.engines import LOCAL
 from search.workers.pool import Workforce
 from search.workers.signals import Signals
 
@@ -175,7 +176,7 @@ _BY_YEAR = ("loss", "base_rate_loss", "skill", "roc_auc", "brier", "base_rate")
 @contextmanager
 def _doing(study: Study, subject: Subject, data: WalkForwardData, workforce: Workforce) -> Iterator[Do]:
     """Give what does jobs: this process, or worker processes; a baseline's take seconds and are done here."""
-    if workforce.n_workers == 1 or subject.spec is None:
+    if subject.spec is None or (workforce.n_workers == 1 and workforce.engine == LOCAL):
         if data.windows.x_DF.device.type == "cpu":
             torch.set_num_threads(1)
         yield partial(run_here, make_forecaster(study, subject, data))

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from search.workers.worker import Orders, serve
+from search.workers.worker import Told, serve
 
 if TYPE_CHECKING:
     from search.study.study import Study
 
 
-def do_jobs(study: Study, device: str, orders: Orders) -> Callable[[Any], None]:
+def do_jobs(study: Study, device: str, orders: Told) -> Callable[[Any], None]:
     """Read what is walked forward, and give what does its jobs and says what each found."""
     from pipeline.exceptions import describe_error
     from search.walk_forward.forecast import Job
@@ -34,5 +34,8 @@ def do_jobs(study: Study, device: str, orders: Orders) -> Callable[[Any], None]:
     return do
 
 
+prepare = do_jobs
+"""What :mod:`search.workers.worker` calls it."""
+
 if __name__ == "__main__":
-    serve(sys.argv[1:], do_jobs)
+    serve(sys.argv[1:], prepare)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 from model.baselines import BASELINES
 from model.spec.spec import Spec
 from pipeline.exceptions import StoreLostError, TrainingError
 from search.walk_forward.forecast import Forecaster, Job, Outcome
 from search.walk_forward.subject import Subject
-from search.workers.pool import Event, Worker, WorkerPool, Workforce
+from search.workers.engines import make_pool
+from search.workers.pool import Event, Worker, Workforce
 
 Results = Iterator[tuple[Job, Outcome]]
 ENDED = ("done", "failed", "store lost")
@@ -40,8 +41,8 @@ def read_setup(held: dict[str, Any]) -> tuple[Subject, tuple[int, int]]:
     return Subject(name=held["name"], spec=spec, baseline=baseline), (first, last)
 
 
-class JobPool(WorkerPool):
-    """Worker processes that do the jobs of one walk-forward.
+class JobPool:
+    """Workers that do the jobs of one walk-forward, inside a ``with``.
 
     Parameters
     ----------
@@ -54,42 +55,63 @@ class JobPool(WorkerPool):
     """
 
     def __init__(self, study_name: str, workforce: Workforce, subject: Subject, years: tuple[int, int]) -> None:
-        super().__init__("search.walk_forward.worker", study_name, workforce, f"{study_name}.walkforward.log")
+        self.workforce = workforce
+        self.pool = make_pool("search.walk_forward.worker", study_name, workforce, f"{study_name}.walkforward.log")
         self._setup = write_setup(subject, years)
+
+    def __enter__(self) -> Self:
+        self.pool.__enter__()
+        return self
+
+    def __exit__(self, *cause: object) -> None:
+        self.pool.__exit__(*cause)
+
+    @property
+    def workers(self) -> Sequence[Worker]:
+        """Those that have started and not ended."""
+        return self.pool.workers
 
     def start(self) -> Worker:
         """Start one more worker, and say what is walked forward."""
-        worker = super().start()
+        worker = self.pool.start()
         worker.order(self._setup)
         return worker
 
     def run(self, jobs: Iterable[Job]) -> Results:
-        """Do jobs, each by the next process that is free; in the order in which they end.
+        """Do jobs, each by the next worker that is free; in the order in which they end.
 
         Raises
         ------
         TrainingError
-            If a job fails, or a process dies.
+            If a job fails, or those that were given it end, as many as the pool gives it.
         StoreLostError
-            If a process waited for a store in vain.
+            If a worker waited for a store in vain.
         """
-        waiting, working = deque(jobs), dict[Worker, Job]()
+        waiting, working, taken = deque(jobs), dict[Worker, Job](), Counter[Job]()
 
         def give(worker: Worker) -> None:
             if waiting:
-                working[worker] = waiting.popleft()
-                worker.order(asdict(working[worker]))
+                working[worker] = job = waiting.popleft()
+                taken[job] += 1
+                worker.order(asdict(job))
 
-        while len(self.workers) < min(self.workforce.n_workers, len(waiting)):
-            self.start()
+        def start() -> None:
+            while len(self.workers) < min(self.workforce.n_workers, len(waiting) + len(working)):
+                give(self.start())
+
         for worker in self.workers:
             give(worker)
+        start()
         while working:
-            heard = self.next_event()
+            heard = self.pool.next_event()
             assert heard is not None, "without a time limit something is heard"
             worker, event = heard
             if (event is None or event["event"] in ENDED) and worker in working:
                 job = working.pop(worker)
+                if event is None and taken[job] < self.pool.chances:
+                    waiting.append(job)
+                    start()
+                    continue
                 outcome = self._outcome(worker, job, event)
                 give(worker)
                 yield job, outcome
@@ -98,7 +120,7 @@ class JobPool(WorkerPool):
         if event is None:
             raise TrainingError(
                 f"a worker must live until its job {job.name} is done, got one that ended with "
-                f"{worker.process.returncode}; see {self.log_path}, and repeat the command: what is finished is kept"
+                f"{self.pool.ended(worker)['how']}, and repeat the command: what is finished is kept"
             )
         if event["event"] == "store lost":
             raise StoreLostError(event["error"])

@@ -15,8 +15,8 @@ from search.study.next_trial import NextTrial, Proposer
 from search.study.reconcile import reconcile
 from search.study.study import Study
 from search.tracking.patience import WAITING
-from search.workers.engine import DONE, GONE, Engine, Event, Hand
-from search.workers.local import LocalEngine
+from search.workers.engine import DONE, GONE, NODE_LOST, Engine, Event, Hand
+from search.workers.engines import make_engine
 from search.workers.pool import Workforce
 from search.workers.progress import StudyProgress
 from search.workers.signals import handled_by
@@ -47,7 +47,7 @@ class Coordinator:
     until : int, optional
         Finished trials at which to stop; the study's target if None.
     engine : Engine, optional
-        Where trials run; worker processes of this machine if None.
+        Where trials run; what the workforce names if None.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Coordinator:
     ) -> None:
         self.study, self.workforce, self.progress = study, workforce, progress
         self.until = study.target_trials if until is None else until
-        self.engine = LocalEngine(study.plan.study, workforce) if engine is None else engine
+        self.engine = make_engine(study.plan.study, workforce) if engine is None else engine
         self._proposer, self._weights = Proposer(study), WeightKeeper(study, workforce.stores, progress.say)
         self._busy: dict[Hand, NextTrial] = {}
         """Hands with a trial that has not ended."""
@@ -110,6 +110,7 @@ class Coordinator:
                 self._hand_out()
                 self._start()
                 self._weights.after(self.finished)
+            self._let_go()
 
     def _repair(self, *gone: int) -> None:
         """Close and queue again what runs in no hand, and will not."""
@@ -162,6 +163,12 @@ class Coordinator:
                 self._busy[hand] = found
                 self.engine.run(hand, found.storage_id)
 
+    def _let_go(self) -> None:
+        """Let hands go that are still starting when everything is done."""
+        if self._remaining() <= 0 and self.stopped_by is None:
+            for hand in [hand for hand in self.engine.hands if hand not in self._hosts]:
+                self.engine.dismiss(hand)
+
     def _next(self, host: str) -> NextTrial | None:
         """Take a trial to run on this machine; None if as many run as are missing."""
         self._settle_twins()
@@ -213,7 +220,8 @@ class Coordinator:
         self.progress.say(event.get("text", f"a worker ended unasked: {event['error']}"))
         if lost is not None:
             self._repair(lost.number)
-        self._count_error(event["error"])
+        if not event.get(NODE_LOST):
+            self._count_error(event["error"])
 
     def _count_error(self, error: str) -> None:
         self._errors.append(re.sub(r"[0-9a-f]{8,}|[\d.]+(e[+-]?\d+)?", "#", error))

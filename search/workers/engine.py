@@ -16,13 +16,15 @@ Event = dict[str, Any]
                         ``failed`` (``error``), and ``closed``: by somebody else, so that it is not ours any more
 ``interrupted``         it stopped the trial when it was told to
 ``left``                it ended when it was told to, or between two trials without an error
-``lost``                it ended otherwise (``error``)
+``lost``                it ended otherwise (``error``); ``node_lost`` is True if its machine did
 ======================  ================================================================================
 """
 DONE = ("finished", "reused", "pruned", "failed", "closed")
 """Events after which a hand is free."""
 GONE = ("left", "lost")
 """Events after which a hand is no more."""
+
+NODE_LOST = "node_lost"
 
 
 class Hand(Protocol):

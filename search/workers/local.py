@@ -1,4 +1,4 @@
-"""The engine of this machine: hands are worker processes."""
+"""An engine of workers; those of this machine are processes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ from collections.abc import Sequence
 from typing import Self
 
 from search.workers.engine import Event, Hand
-from search.workers.pool import Worker, WorkerPool, Workforce
+from search.workers.pool import Pool, Worker, WorkerPool, Workforce
 from search.workers.worker import RUN, STOP
 
 
-class LocalEngine:
-    """Worker processes that run the trials of a study.
+class PoolEngine:
+    """Workers that run the trials of a study.
 
     Parameters
     ----------
-    study_name : str
-        Whose trials they run.
-    workforce : Workforce
-        Where they work.
+    pool : Pool
+        Of what does as :mod:`search.workers.worker` does.
     """
 
-    def __init__(self, study_name: str, workforce: Workforce) -> None:
-        self.pool = WorkerPool("search.workers.worker", study_name, workforce, f"{study_name}.log")
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
 
     @property
     def hands(self) -> Sequence[Hand]:
-        """Processes that have started and not ended."""
+        """Workers that have started and not ended."""
         return self.pool.workers
 
     def __enter__(self) -> Self:
@@ -37,40 +35,51 @@ class LocalEngine:
         self.pool.__exit__(*cause)
 
     def start(self, count: int) -> None:
-        """Start so many processes more."""
+        """Start so many more."""
         for _ in range(count):
             self.pool.start()
 
     def run(self, hand: Hand, trial: int) -> None:
-        """Order a trial from a process; a dead one is noticed by its end."""
+        """Order a trial; a dead worker is noticed by its end."""
         _worker(hand).order({RUN: trial})
 
     def dismiss(self, hand: Hand) -> None:
-        """Let a process end."""
+        """Let a worker end."""
         _worker(hand).order(STOP)
 
     def events(self, timeout: float) -> list[tuple[Hand, Event]]:
-        """Wait for what a process says next; its end is said for it."""
+        """Wait for what a worker says next; its end is said for it."""
         heard = self.pool.next_event(timeout)
         if heard is None:
             return []
         worker, event = heard
-        return [(worker, self._end(worker) if event is None else event)]
+        return [(worker, self.pool.ended(worker) if event is None else event)]
 
     def stop(self) -> None:
-        """Tell every process to stop after its epoch."""
+        """Tell every worker to stop after its epoch."""
         for worker in self.pool.workers:
             worker.order(STOP)
 
     def kill(self) -> None:
-        """Kill every process."""
+        """Kill every worker."""
         self.pool.kill()
 
-    def _end(self, worker: Worker) -> Event:
-        code, log = worker.process.returncode, self.pool.log_path
-        text = f"a worker ended unasked with exit code {code}; its messages are in {log}"
-        error = f"worker exit code {code}, see {log}"
-        return {"event": "lost" if code else "left", "error": error, "text": text, "code": code}
+
+class LocalEngine(PoolEngine):
+    """Worker processes that run the trials of a study.
+
+    Parameters
+    ----------
+    study_name : str
+        Whose trials they run.
+    workforce : Workforce
+        Where they work.
+    """
+
+    pool: WorkerPool
+
+    def __init__(self, study_name: str, workforce: Workforce) -> None:
+        super().__init__(WorkerPool("search.workers.worker", study_name, workforce, f"{study_name}.log"))
 
 
 def _worker(hand: Hand) -> Worker:

@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,10 @@ class Workforce:
         Whether ``mlflow run`` started this process, so that its end is ours.
     timeout : float, optional
         Seconds after which no further epoch is started.
+    engine : str
+        ``local`` or ``ray``: see :mod:`search.workers.engines`.
+    gpus_per_trial : float
+        Share of a GPU that Ray keeps for each.
     """
 
     stores: Stores
@@ -52,6 +57,8 @@ class Workforce:
     lease: Lease | None = None
     launched: bool = False
     timeout: float | None = None
+    engine: str = "local"
+    gpus_per_trial: float = 0.0
 
     def require_lease(self) -> None:
         """Make sure that the caller still holds what is worked on, if that is known.
@@ -65,8 +72,23 @@ class Workforce:
             self.lease.require()
 
 
+class Worker(ABC):
+    """One that does what it is ordered, and says so."""
+
+    @abstractmethod
+    def order(self, order: Any) -> None:
+        """Send one order; a dead worker is noticed by its end instead."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it at once."""
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what has ended."""
+
+
 @dataclass(frozen=True, eq=False)
-class Worker:
+class WorkerProcess(Worker):
     """A worker process, with its standard input and output piped."""
 
     process: subprocess.Popen[str]
@@ -80,8 +102,78 @@ class Worker:
         with suppress(BrokenPipeError, ValueError):
             os.write(self.process.stdin.fileno(), f"{json.dumps(order)}\n".encode())
 
+    def kill(self) -> None:
+        """Kill it."""
+        self.process.kill()
 
-class WorkerPool:
+    def close(self) -> None:
+        """Close its input."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
+
+class Pool:
+    """Workers inside a ``with``, which end with it; what they say comes in the order in which they say it.
+
+    Parameters
+    ----------
+    workforce : Workforce
+        How many there may be, and where they work.
+    """
+
+    chances = 1
+    """How many workers in all a job is given when those that had it end."""
+
+    def __init__(self, workforce: Workforce) -> None:
+        self.workforce = workforce
+        self.workers: list[Worker] = []
+        self._events: queue.SimpleQueue[tuple[Worker, Event | None]] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *cause: object) -> None:
+        self.kill()
+        while self.workers:
+            self.next_event()
+
+    def start(self) -> Worker:
+        """Start one more worker."""
+        raise NotImplementedError
+
+    def ended(self, worker: Worker) -> Event:
+        """Say how a worker ended, as :mod:`search.workers.engine` says it."""
+        raise NotImplementedError
+
+    def next_event(self, timeout: float | None = None) -> tuple[Worker, Event | None] | None:
+        """Wait for what a worker says next.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for it at most.
+
+        Returns
+        -------
+        Worker and dict, or None
+            None instead of the event says that the worker ended; None alone that the time is over.
+        """
+        try:
+            worker, event = self._events.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if event is None:
+            self.workers.remove(worker)
+            worker.close()
+        return worker, event
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        for worker in self.workers:
+            worker.kill()
+
+
+class WorkerPool(Pool):
     """Worker processes inside a ``with``; they end with it, and with this process however that ends.
 
     Parameters
@@ -100,19 +192,10 @@ class WorkerPool:
         stores = workforce.stores
         self._command = [sys.executable, "-m", module, study_name, workforce.device]
         self._addresses = [stores.tracking_uri, stores.storage_uri, str(stores.home)]
-        self.workforce, self.log_path = workforce, stores.home / "logs" / log_name
-        self.workers: list[Worker] = []
-        self._events: queue.SimpleQueue[tuple[Worker, Event | None]] = queue.SimpleQueue()
+        self.log_path = stores.home / "logs" / log_name
+        super().__init__(workforce)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *cause: object) -> None:
-        self.kill()
-        while self.workers:
-            self.next_event()
-
-    def start(self) -> Worker:
+    def start(self) -> WorkerProcess:
         """Start one more worker, in a session of its own: Ctrl-C is for this process alone."""
         kept = {name: value for name, value in os.environ.items() if name not in LAUNCHER_VARIABLES}
         packages = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), kept.get("PYTHONPATH", "")]))
@@ -128,41 +211,25 @@ class WorkerPool:
                 pass_fds=() if self.workforce.lock is None else (self.workforce.lock,),
                 start_new_session=True,
             )
-        worker = Worker(process)
+        worker = WorkerProcess(process)
         worker.order(self._addresses)  # a list of processes would show passwords in them
         self.workers.append(worker)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         return worker
 
-    def next_event(self, timeout: float | None = None) -> tuple[Worker, Event | None] | None:
-        """Wait for what a worker says next, in the order in which they say it.
+    def ended(self, worker: Worker) -> Event:
+        """Say how a process ended, and where its log is."""
+        assert isinstance(worker, WorkerProcess)
+        code = worker.process.returncode
+        return {
+            "event": "lost" if code else "left",
+            "error": f"worker exit code {code}, see {self.log_path}",
+            "text": f"a worker ended unasked with exit code {code}; its messages are in {self.log_path}",
+            "how": f"{code}; see {self.log_path}",
+            "code": code,
+        }
 
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to wait for it at most.
-
-        Returns
-        -------
-        Worker and dict, or None
-            None instead of the event says that the worker ended; None alone that the time is over.
-        """
-        try:
-            worker, event = self._events.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        if event is None:
-            self.workers.remove(worker)
-            if worker.process.stdin is not None:
-                worker.process.stdin.close()
-        return worker, event
-
-    def kill(self) -> None:
-        """End every worker at once."""
-        for worker in self.workers:
-            worker.process.kill()
-
-    def _listen(self, worker: Worker) -> None:
+    def _listen(self, worker: WorkerProcess) -> None:
         output = worker.process.stdout
         assert output is not None
         try:

@@ -13,18 +13,20 @@ import signal
 import socket
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.study.study import Study
 
+Prepare = Callable[["Study", str, "Told"], Callable[[Any], None]]
 RUN, STOP = "run", "stop"
 """Orders: the first is a field, whose value is a trial's id in the schedule."""
 
 
-class Orders:
-    """What this process is told, and how it answers.
+class Told(ABC):
+    """What a worker is told, and how it answers.
 
     Attributes
     ----------
@@ -33,16 +35,33 @@ class Orders:
     """
 
     def __init__(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.stop = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
+
+    def put(self, order: Any) -> None:
+        """Take note of an order."""
+        if order == STOP:
+            self.stop.set()
+        self._orders.put(order)
 
     def take(self) -> Any:
         """Wait for the next order."""
         return self._orders.get()
+
+    @abstractmethod
+    def report(self, event: dict[str, Any]) -> None:
+        """Say what happened."""
+
+
+class Orders(Told):
+    """What this process is told through its standard input, and answers through its standard output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        threading.Thread(target=self._listen, daemon=True).start()
 
     def report(self, event: dict[str, Any]) -> None:
         """Say what happened."""
@@ -53,26 +72,30 @@ class Orders:
 
     def _listen(self) -> None:
         for line in sys.stdin:
-            order = json.loads(line)
-            if order == STOP:
-                self.stop.set()
-                self._orders.put(order)
+            self.put(json.loads(line))
+            if self.stop.is_set():
                 return
-            self._orders.put(order)
         os._exit(0)
 
 
-def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable[[Any], None]]) -> None:
+def serve(arguments: list[str], prepare: Prepare) -> None:
+    """Do so in a process, whose arguments are a study's name and a device."""
+    study_name, device = arguments
+    work(Orders(), study_name, device, prepare)
+
+
+def work(orders: Told, study_name: str, device: str, prepare: Prepare) -> None:
     """Do what is ordered, one order after another, until told to stop.
 
     Parameters
     ----------
-    arguments : list of str
-        Study name, device; the first order is tracking URI, storage URI and home.
+    orders : Told
+        The first one is tracking URI, storage URI and home.
+    study_name, device : str
+        What is worked on, and on what.
     prepare : callable
         Given the study, the device and the orders, makes what does one order.
     """
-    orders = Orders()
     from pathlib import Path
 
     from pipeline.exceptions import StoreLostError
@@ -88,7 +111,6 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
     from search.tracking.patience import WAITING
     from search.tracking.stores import Stores, expect
 
-    study_name, device = arguments
     tracking_uri, storage_uri, home = orders.take()
     stores = Stores(tracking_uri=tracking_uri, storage_uri=storage_uri, home=Path(home))
     expect(tracking_uri, storage_uri)
@@ -104,7 +126,8 @@ def serve(arguments: list[str], prepare: Callable[[Study, str, Orders], Callable
         orders.report({"event": "store lost", "error": str(error)})
 
 
-def _run_trials(study: Study, device: str, orders: Orders) -> Callable[[Any], None]:
+def prepare(study: Study, device: str, orders: Told) -> Callable[[Any], None]:
+    """Read a study's data, and give what runs a trial of it."""
     from search.trial.runner import TrialRunner
 
     dataset, pooled = study.load_data()
@@ -115,4 +138,4 @@ def _run_trials(study: Study, device: str, orders: Orders) -> Callable[[Any], No
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:], _run_trials)
+    serve(sys.argv[1:], prepare)

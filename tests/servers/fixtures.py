@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.machine import Machine
 from tests.servers.postgres import GUARDED, USER, Postgres
+from tests.servers.ray_cluster import RayCluster
 from tests.servers.tracking_server import TrackingServer
 
 
@@ -40,6 +41,23 @@ def tracking_server(postgres: Postgres) -> Iterator[TrackingServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[RayCluster]:
+    """A Ray cluster of two nodes, which all tests of the session share."""
+    cluster = RayCluster()
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture
+def cluster(two_nodes: RayCluster) -> RayCluster:
+    """The session's Ray cluster, both of its nodes alive."""
+    two_nodes.add_node()
+    return two_nodes
 
 
 @pytest.fixture

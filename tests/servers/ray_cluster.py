@@ -1,0 +1,117 @@
+"""A Ray cluster of two nodes on this machine, which ends with whoever started it, however that ends.
+
+Run as a program it says its address and obeys a word a line: ``kill`` ends the second node as a power cut does, and
+``add`` starts it again.  It ends when its standard input is closed, which a killed parent does too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[2]
+OWN = ("PATCHSCALE_", "MLFLOW_", "PG", "RAY_ADDRESS")
+"""Beginnings of the variables of whoever runs the tests, which no node has."""
+SMALL = {
+    "num_cpus": 1,
+    "include_dashboard": False,
+    "object_store_memory": 100 * 1024 * 1024,
+}
+
+
+class RayCluster:
+    """Two nodes of one core; the first is where drivers of this machine connect.
+
+    Attributes
+    ----------
+    address : str
+        Of the cluster.
+    """
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # sockets lie in it: a short one
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(self.directory)],
+            env={**kept, "PYTHONPATH": str(PROJECT), "RAY_USAGE_STATS_ENABLED": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.address = self._heard()
+        self.is_whole = True
+
+    def kill_node(self) -> None:
+        """End the second node at once, and everything on it."""
+        self._tell("kill")
+        self.is_whole = False
+
+    def add_node(self) -> None:
+        """Have a second node again."""
+        if not self.is_whole:
+            self._tell("add")
+            self.is_whole = True
+
+    def actors(self) -> list[psutil.Process]:
+        """Processes of actors that live on its nodes."""
+        found = []
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            try:
+                if "RayHand" in " ".join(process.cmdline()):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def close(self) -> None:
+        """End it, and remove what it wrote."""
+        self._process.communicate()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _tell(self, word: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+        self._heard()
+
+    def _heard(self) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("> "):
+                return line[2:].strip()
+        raise RuntimeError("a Ray cluster must start, got one that did not")
+
+
+def run(directory: str) -> None:
+    """Be the cluster."""
+    import ray
+    from ray._private.utils import get_ray_address_file
+    from ray.cluster_utils import Cluster
+
+    named = Path(get_ray_address_file(None))
+    before = named.read_bytes() if named.exists() else None
+    cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "temp_dir": directory})
+    named.unlink(missing_ok=True) if before is None else named.write_bytes(before)
+    second: Any = cluster.add_node(**SMALL, temp_dir=directory)
+    print(f"> {cluster.address}", flush=True)
+    for line in sys.stdin:
+        if line.strip() == "kill":
+            cluster.remove_node(second, allow_graceful=False)
+        else:
+            second = cluster.add_node(**SMALL, temp_dir=directory)
+        print("> done", flush=True)
+    cluster.shutdown()
+    ray.shutdown()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])
