@@ -90,9 +90,14 @@ def connected_to(address: str) -> Iterator[None]:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        vars(import_module("ray._private.worker"))["print_to_stdstream"] = _say_nothing
         yield
     finally:
         ray().shutdown()
+
+
+def _say_nothing(*told: object, **how: object) -> None:
+    """Stand in for what prints the last lines of a lost node's log: the loss is said in one."""
 
 
 def _require_answer(address: str) -> None:
@@ -161,6 +166,7 @@ class RayWorker(Worker):
     is_greeted: bool = False
     is_ready: bool = False
     is_killed: bool = False
+    is_node_lost: bool = False
     error: str = ""
     held: list[Any] = field(default_factory=list)
     """Orders that came before it said which versions it runs."""
@@ -244,9 +250,8 @@ class RayPool(Pool):
         if worker.is_killed or not worker.error:
             return {"event": "left", "error": "", "how": "an actor that was told to"}
         place = worker.host or "a node"
-        is_node_lost = worker.is_greeted and worker.node not in {node["NodeID"] for node in nodes()}
-        error = f"node {place} was lost" if is_node_lost else f"an actor on {place} ended: {worker.error}"
-        return {"event": "lost", "error": error, "how": error, NODE_LOST: is_node_lost}
+        error = f"node {place} was lost" if worker.is_node_lost else f"an actor on {place} ended: {worker.error}"
+        return {"event": "lost", "error": error, "how": error, NODE_LOST: worker.is_node_lost}
 
     @property
     def _addresses(self) -> list[str]:
@@ -276,6 +281,7 @@ class RayPool(Pool):
                 self._hear(worker, ray().get(said))
         except Exception as error:
             worker.error = worker.error or in_one_line(error)
+            worker.is_node_lost = bool(worker.node) and not is_answering(worker.node)
         finally:
             worker.post((worker, CLOSE))
             self._events.put((worker, None))
@@ -306,6 +312,17 @@ class RayPool(Pool):
         tell([*self._addresses, home])
         worker.is_greeted = True
         self._posted.put((worker, RELEASE))
+
+
+def is_answering(node_id: str) -> bool:
+    """Whether a node can be reached; the cluster itself needs some seconds to know that it can't."""
+    for node in nodes():
+        if node["NodeID"] == node_id:
+            with suppress(OSError):
+                address = node["NodeManagerAddress"], node["NodeManagerPort"]
+                socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
+                return True
+    return False
 
 
 class Mail(Told):

@@ -1,10 +1,7 @@
 """Trials on a Ray cluster: what one machine finds, to the last bit, whatever is killed meanwhile."""
 
-import os
-import signal
 import time
 
-import numpy as np
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
@@ -17,7 +14,7 @@ from search.study.study import load_study
 from search.tracking.stores import resolve_stores
 from search.trial.runner import TrialRunner
 
-TRIALS, EPOCHS = 3, 4
+TRIALS, EXTREMES, EPOCHS = 3, 6, 3
 SETTINGS = {"budget": "5K", "tier": "r25", "max_epochs": EPOCHS, "patience": EPOCHS, "pruner": "none", "keep": "all"}
 HPO = ["hpo", *(f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()), "--engine", "ray"]
 HPO += ["--trials", str(TRIALS), "--study"]
@@ -56,7 +53,7 @@ def expected(tmp_path_factory):
         plan, dataset = make_plan(request, root=directory / "data")
         study = open_study(resolve_stores(f"sqlite:///{directory}/mlflow.db"), request, plan)
         runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
-        for _ in range(TRIALS):
+        for _ in range(EXTREMES):
             runner.run_next()
         return results(study)
 
@@ -75,15 +72,16 @@ def study_of(monkeypatch, storage_url, east):
     return load
 
 
-def assert_whole(study, expected):
+def assert_whole(study, expected, count=TRIALS):
     """Every trial once, nothing RUNNING, and what one machine finds."""
     trials = study.schedule.get_trials()
     assert not [t for t in trials if t.state == TrialState.RUNNING] and not study.runs(status="RUNNING")
-    assert results(study) == expected
+    found = results(study)
+    assert found == {spec: expected[spec] for spec in found}
     specs = [t.user_attrs["spec_hash"] for t in trials if t.state == TrialState.COMPLETE]
-    assert len(specs) == len(set(specs)) == TRIALS
+    assert len(specs) == len(set(specs)) == count
     finished = [run for run in study.runs("trial") if run.info.status == "FINISHED"]
-    assert len(finished) == TRIALS
+    assert len(finished) == count
 
 
 def in_epoch(study, least=1):
@@ -93,9 +91,9 @@ def in_epoch(study, least=1):
     return [t for t in running if len(t.intermediate_values) >= least]
 
 
-def start(east, cluster, name, study_of, at_work=2):
+def start(east, cluster, name, study_of, at_work=2, trials=TRIALS):
     """Start the command, and wait until so many trials have ended an epoch."""
-    process = east.start(*HPO, name, "--address", cluster.address)
+    process = east.start(*HPO, name, "--trials", str(trials), "--address", cluster.address)
     for line in process.stdout:
         if line.startswith("study"):
             break
@@ -116,14 +114,15 @@ def test_two_nodes_find_what_one_machine_finds_to_the_last_bit(east, cluster, st
 
 @pytest.mark.lesson("L29")
 def test_a_node_that_dies_in_mid_trial_is_noticed_and_its_trial_goes_on_on_the_other(east, cluster, study_of, expected):
-    process, study = start(east, cluster, "ray-node", study_of)
+    process, study = start(east, cluster, "ray-node", study_of, trials=EXTREMES)
     cluster.kill_node()
     out = process.communicate()[0]
     assert process.returncode == 0, out
     assert out.count("a worker ended unasked: node") == 1 and "was lost" in out and "will be run again" in out, out
-    assert_whole(study, expected)
+    assert_whole(study, expected, EXTREMES)
     (again,) = [t for t in study.schedule.get_trials() if "retry_of" in t.user_attrs]
     assert (again.state, again.user_attrs["retries"], again.user_attrs["forced"]) == (TrialState.COMPLETE, 0, "extreme")
+    assert int(study.client.get_run(again.user_attrs["run_id"]).data.tags["resume.after_epoch"]) >= 1
 
 
 @pytest.mark.lesson("L40")
@@ -139,43 +138,3 @@ def test_a_driver_that_is_killed_takes_its_actors_along_and_the_next_command_tak
     said = east.run(*HPO, "ray-driver", "--address", cluster.address)
     assert said.count("will be run again with the same parameters") == 2, said
     assert_whole(study, expected)
-
-
-@pytest.mark.lesson("L29")
-def test_ctrl_c_stops_after_the_epochs_that_run_and_the_same_command_goes_on(east, cluster, study_of, expected):
-    process, study = start(east, cluster, "ray-stopped", study_of, at_work=1)
-    os.kill(process.pid, signal.SIGINT)
-    out = process.communicate()[0]
-    assert process.returncode == 128 + signal.SIGINT and "stopping after the current epochs" in out, out
-    assert "unasked" not in out and "the same command continues" in out, out
-    assert not in_epoch(study, least=0) and not study.runs(status="RUNNING")
-    wait_until(lambda: not cluster.actors())
-    east.run(*HPO, "ray-stopped", "--address", cluster.address)
-    assert_whole(study, expected)
-
-
-@pytest.mark.lesson("L41")
-def test_what_a_cluster_can_not_do_is_said_in_one_line(east, cluster, machine):
-    alone = machine("alone", "", "")
-    for name, arguments, said in (
-        ("sqlite", ["--address", cluster.address], r"storage must be a store that every node of the cluster can reach"),
-        ("sqlite", ["--address", "127.0.0.1:9"], r"address must be that of a Ray cluster"),
-        ("sqlite", ["--address", cluster.address, "--gpus-per-trial", "0.5"], "a node with"),
-    ):
-        at = alone if "gpus" not in str(arguments) else east
-        lines = at.run(*HPO, name, *arguments, code=2).strip().splitlines()
-        assert len(lines) == 1 and said.replace(r"\.", ".") in lines[0], lines
-
-
-def test_a_walk_forward_on_the_cluster_is_that_of_one_machine(east, cluster, study_of, expected):
-    east.run(*HPO, "ray-walk", "--address", cluster.address)
-    walk = ["walkforward", "ray-walk", "--first-year", "2015", "--last-year", "2016"]
-    east.run(*walk, "--seeds", "2", "--engine", "ray", "--address", cluster.address)
-    east.run(*walk, "--seeds", "2", "--trial", "1", "--workers", "1")
-    study = study_of("ray-walk")
-    best = min(study.finished(), key=lambda trial: trial.value).number
-    if best != 1:
-        east.run(*walk, "--seeds", "2", "--trial", "1", "--engine", "ray", "--address", cluster.address)
-    runs = [run for run in study.runs() if "walk" in run.data.tags.get("run.role", "")]
-    assert runs and all(run.info.status == "FINISHED" for run in runs)
-    assert np.isfinite([run.data.metrics["loss"] for run in runs if "loss" in run.data.metrics]).all()

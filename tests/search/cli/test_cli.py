@@ -12,13 +12,15 @@ TRAINED = (
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio context_length patch_length stride min_head_dim tolerance trials "
     "horizon threshold source ticker train_tickers tier head accept split sampler workers pruner timeout seed "
-    f"max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep study tracking_uri storage device",
+    f"max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep study tracking_uri storage device "
+    "engine address gpus_per_trial",
     "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio context_length patch_length stride "
     "min_head_dim tolerance trials threshold source ticker train_tickers tier head accept split sampler workers pruner "
     f"timeout seed max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep tracking_uri storage "
-    "device",
+    "device engine address gpus_per_trial",
     "baselines": "study tracking_uri storage",
-    "walkforward": "what study trial seeds first_year last_year workers device tracking_uri storage",
+    "walkforward": "what study trial seeds first_year last_year workers device engine address gpus_per_trial "
+    "tracking_uri storage",
     "import": "paths kind columns objective budget source ticker tier horizon threshold split study tracking_uri "
     "storage",
     "grid": "budget tier head as_json d_model n_layers n_heads ff_ratio context_length patch_length stride "
@@ -27,7 +29,7 @@ SURFACE = {
     "status": "as_json watch tracking_uri storage",
     "audit": "study as_json tracking_uri storage",
     "scaling": "studies resamples seed as_json tracking_uri storage",
-    "supplement": "study where dry_run workers keep device tracking_uri storage",
+    "supplement": "study where dry_run workers device engine address gpus_per_trial keep tracking_uri storage",
     "gc": "study keep dry_run tracking_uri storage",
     "report": "studies open_page resamples tracking_uri storage",
     "ui": "host port allow_remote tracking_uri",
