@@ -1,7 +1,8 @@
 """A Ray cluster of two nodes on this machine, which ends with whoever started it, however that ends.
 
 Run as a program it says its address and obeys a word a line: ``kill`` ends the second node as a power cut does, and
-``add`` starts it again.  It ends when its standard input is closed, which a killed parent does too.
+``add`` starts it again, ``add DIRECTORY`` with a directory that
+its Python looks into first.  It ends when its standard input is closed, which a killed parent does too.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ class RayCluster:
         self._tell("kill")
         self.is_whole = False
 
-    def add_node(self) -> None:
-        """Have a second node again."""
+    def add_node(self, path: str = "") -> None:
+        """Have a second node again, perhaps one whose Python looks into another directory first."""
         if not self.is_whole:
-            self._tell("add")
+            self._tell(f"add {path}")
             self.is_whole = True
 
     def actors(self) -> list[psutil.Process]:
@@ -106,7 +107,9 @@ def run(directory: str) -> None:
         if line.strip() == "kill":
             cluster.remove_node(second, allow_graceful=False)
         else:
-            second = cluster.add_node(**SMALL, temp_dir=directory)
+            first = line.removeprefix("add ").strip()
+            path = {"PYTHONPATH": os.pathsep.join(filter(None, [first, str(PROJECT)]))}
+            second = cluster.add_node(**SMALL, temp_dir=directory, env_vars=path)
         print("> done", flush=True)
     cluster.shutdown()
     ray.shutdown()

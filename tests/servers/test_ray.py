@@ -1,25 +1,50 @@
 """Trials on a Ray cluster: what one machine finds, to the last bit, whatever is killed meanwhile."""
 
+import os
+import signal
 import time
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
+from rich.console import Console
 from safetensors.numpy import load_file
 
 from search.hpo.command import open_study
+from search.report import write_report
 from search.study.make_plan import make_plan
 from search.study.request import HpoRequest
 from search.study.study import load_study
+from search.tracking.artifacts import read_artifact
 from search.tracking.stores import resolve_stores
+from search.tracking.tags import WALK_FORWARD_ROLE
 from search.trial.runner import TrialRunner
+from search.walk_forward.command import WalkForwardRequest, run_walk_forward
+from search.walk_forward.runs import PREDICTIONS
+from tests.servers.postgres import GUARDED
 
 TRIALS, EXTREMES, EPOCHS = 3, 6, 3
 SETTINGS = {"budget": "5K", "tier": "r25", "max_epochs": EPOCHS, "patience": EPOCHS, "pruner": "none", "keep": "all"}
 HPO = ["hpo", *(f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()), "--engine", "ray"]
 HPO += ["--trials", str(TRIALS), "--study"]
+WALK = {"trial": 0, "seeds": 1, "first_year": 2015, "last_year": 2016}
+RESAMPLES = 50
+PASSWORD = "k4-Bücher"
 
 pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found: by every finished trial's spec, by the walk-forward, and by the report."""
+
+    trials: dict[str, Any]
+    walk: bytes
+    report: dict[str, pd.DataFrame]
 
 
 def wait_until(true):
@@ -43,19 +68,38 @@ def results(study):
     return found
 
 
+def walked(study):
+    """Probabilities of the study's only walk-forward."""
+    (run,) = study.runs(WALK_FORWARD_ROLE, status="FINISHED")
+    days = pd.read_parquet(BytesIO(read_artifact(study.client, run, PREDICTIONS)))
+    return days["p"].to_numpy().tobytes()
+
+
+def reported(page):
+    """Tables of a report, without what names runs."""
+    tables = {path.name: pd.read_csv(path) for path in sorted(Path(page).parent.rglob("*.csv"))}
+    return {
+        name: table.drop(columns=[c for c in table if "run" in c or "seconds" in c]) for name, table in tables.items()
+    }
+
+
 @pytest.fixture(scope="session")
 def expected(tmp_path_factory):
-    """What this process finds for the study's first trials."""
+    """What this process finds for the study's first trials, walked forward and reported."""
     directory = tmp_path_factory.mktemp("expected")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
-        request = HpoRequest(**SETTINGS, study="expected")
+        request = HpoRequest(**SETTINGS, study="s", trials=EXTREMES)
         plan, dataset = make_plan(request, root=directory / "data")
-        study = open_study(resolve_stores(f"sqlite:///{directory}/mlflow.db"), request, plan)
+        stores = resolve_stores(f"sqlite:///{directory}/mlflow.db")
+        study = open_study(stores, request, plan)
         runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
         for _ in range(EXTREMES):
             runner.run_next()
-        return results(study)
+        asked = WalkForwardRequest(what="s", study="", workers="1", device="cpu", **WALK)
+        assert run_walk_forward(stores, asked, Console(quiet=True)) == 0
+        page = write_report(stores, ["s"], n_resamples=RESAMPLES, say=lambda line: None)
+        return Found(results(study), walked(study), reported(page))
 
 
 @pytest.fixture
@@ -65,9 +109,9 @@ def east(machine):
 
 @pytest.fixture
 def study_of(monkeypatch, storage_url, east):
-    def load(name):
+    def load(name, storage=storage_url):
         monkeypatch.chdir(east.directory)
-        return load_study(resolve_stores(east.environment["MLFLOW_TRACKING_URI"], storage_url), name)
+        return load_study(resolve_stores(east.environment["MLFLOW_TRACKING_URI"], storage), name)
 
     return load
 
@@ -77,7 +121,7 @@ def assert_whole(study, expected, count=TRIALS):
     trials = study.schedule.get_trials()
     assert not [t for t in trials if t.state == TrialState.RUNNING] and not study.runs(status="RUNNING")
     found = results(study)
-    assert found == {spec: expected[spec] for spec in found}
+    assert found == {spec: expected.trials[spec] for spec in found}
     specs = [t.user_attrs["spec_hash"] for t in trials if t.state == TrialState.COMPLETE]
     assert len(specs) == len(set(specs)) == count
     finished = [run for run in study.runs("trial") if run.info.status == "FINISHED"]
@@ -104,12 +148,46 @@ def start(east, cluster, name, study_of, at_work=2, trials=TRIALS):
     return process, study
 
 
+@pytest.fixture
+def guarded(postgres):
+    """Address of a storage whose role needs a password, and its name."""
+    postgres.ask(f"ALTER ROLE {GUARDED} PASSWORD '{PASSWORD}'")
+    name = postgres.create("optuna", owner=GUARDED)
+    postgres.ask(f"REASSIGN OWNED BY patchscale TO {GUARDED}", database=name)
+    return postgres.url(name, user=GUARDED, password=PASSWORD)
+
+
 @pytest.mark.lesson("L29")
-def test_two_nodes_find_what_one_machine_finds_to_the_last_bit(east, cluster, study_of, expected):
-    said = east.run(*HPO, "ray-equal", "--address", cluster.address)
-    assert f"[{TRIALS}/{TRIALS}]" in said and "unasked" not in said, said
-    assert_whole(study_of("ray-equal"), expected)
+@pytest.mark.lesson("L41")
+def test_two_nodes_find_what_one_machine_finds_to_the_last_bit_and_leave_no_password(
+    east, cluster, study_of, expected, guarded
+):
+    ray = ["--engine", "ray", "--address", cluster.address]
+    process = east.start(*HPO, "s", "--trials", str(EXTREMES), "--address", cluster.address, PATCHSCALE_STORAGE=guarded)
+    said, busy = [], []
+    for line in process.stdout:
+        said.append(line)
+        busy += [" ".join(each.cmdline()) for each in cluster.actors()]
+    assert process.wait() == 0 and busy, "".join(said)
+    years = ("--trial", "0", "--first-year", "2015", "--last-year", "2016", "--seeds", "1")
+    said.append(east.run("walkforward", "s", *years, *ray, PATCHSCALE_STORAGE=guarded))
+    said.append(east.run("supplement", "s", *ray, PATCHSCALE_STORAGE=guarded))
+    said.append(east.run("report", "s", "--resamples", str(RESAMPLES), PATCHSCALE_STORAGE=guarded))
+    text = "".join(said)
+    assert f"[{EXTREMES}/{EXTREMES}]" in text and "unasked" not in text and "nothing is missing" in text, text
+    study = study_of("s", guarded)
+    assert_whole(study, expected, EXTREMES)
+    assert walked(study) == expected.walk
+    here = reported(said[-1].strip().splitlines()[-1])
+    assert here.keys() == expected.report.keys() and here
+    for name, table in here.items():
+        pd.testing.assert_frame_equal(table, expected.report[name], check_exact=True)
     wait_until(lambda: not cluster.actors())
+    files = [path for path in (*cluster.directory.rglob("*"), *east.directory.rglob("*")) if path.is_file()]
+    assert any("raylet" in path.name for path in files), "the cluster's own logs are among them"
+    shown = {"outputs": text, "processes": "".join(busy)}
+    shown |= {str(path): path.read_bytes().decode(errors="replace") for path in files}
+    assert [name for name, held in shown.items() if PASSWORD in held or "B%C3%BCcher" in held] == []
 
 
 @pytest.mark.lesson("L29")
@@ -122,11 +200,10 @@ def test_a_node_that_dies_in_mid_trial_is_noticed_and_its_trial_goes_on_on_the_o
     assert_whole(study, expected, EXTREMES)
     (again,) = [t for t in study.schedule.get_trials() if "retry_of" in t.user_attrs]
     assert (again.state, again.user_attrs["retries"], again.user_attrs["forced"]) == (TrialState.COMPLETE, 0, "extreme")
-    assert int(study.client.get_run(again.user_attrs["run_id"]).data.tags["resume.after_epoch"]) >= 1
 
 
 @pytest.mark.lesson("L40")
-def test_a_driver_that_is_killed_takes_its_actors_along_and_the_next_command_takes_over(
+def test_a_killed_driver_takes_its_actors_along_ctrl_c_stops_them_and_the_next_command_goes_on(
     east, cluster, study_of, expected
 ):
     process, study = start(east, cluster, "ray-driver", study_of)
@@ -134,7 +211,44 @@ def test_a_driver_that_is_killed_takes_its_actors_along_and_the_next_command_tak
     process.kill()
     process.wait()
     wait_until(lambda: not cluster.actors())
-    assert len(study.runs("trial", status="RUNNING")) == 2
-    said = east.run(*HPO, "ray-driver", "--address", cluster.address)
-    assert said.count("will be run again with the same parameters") == 2, said
+    killed = study.runs("trial", status="RUNNING")
+    assert len(killed) == 2
+    process, study = start(east, cluster, "ray-driver", study_of, at_work=1)
+    os.kill(process.pid, signal.SIGINT)
+    out = process.communicate()[0]
+    assert process.returncode == 128 + signal.SIGINT and "stopping after the current epochs" in out, out
+    assert "unasked" not in out and "the same command continues" in out, out
+    assert not in_epoch(study, least=0) and not study.runs(status="RUNNING")
+    wait_until(lambda: not cluster.actors())
+    east.run(*HPO, "ray-driver", "--address", cluster.address)
     assert_whole(study, expected)
+    resumed = {run.info.run_id for run in study.runs("trial") if "resume.after_epoch" in run.data.tags}
+    assert resumed & {run.info.run_id for run in killed}, "in its own run, after the epoch that it had sent"
+
+
+@pytest.mark.lesson("L41")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--address", "127.0.0.1:9"], "address must be that of a Ray cluster"),
+        (["--gpus-per-trial", "0.5"], "a trial needs a node with a core and 0.5 GPU, got none"),
+        (["--tracking-uri", "sqlite:///a.db", "--storage", "sqlite:///b.db"], "every node of the cluster can reach"),
+    ],
+)
+def test_what_a_cluster_can_not_do_is_said_in_one_line(east, cluster, arguments, said):
+    given = [] if "--address" in arguments else ["--address", cluster.address]
+    *_, line = east.run(*HPO, "refused", *arguments, *given, code=2).strip().splitlines()
+    assert line.startswith("error: ") and said in line, line
+
+
+@pytest.mark.lesson("L29")
+def test_a_node_of_other_versions_is_named_and_refused(east, cluster, study_of, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.python_version = lambda: '3.11.99'\n")
+    cluster.kill_node()
+    cluster.add_node(str(tmp_path))
+    try:
+        *_, line = east.run(*HPO, "versions", "--address", cluster.address, code=2).strip().splitlines()
+    finally:
+        cluster.kill_node()
+    assert line.startswith("error: every node must run what this one runs") and "Python 3.11.99, here 3.11." in line
+    assert not study_of("versions").runs("trial", status="RUNNING")
