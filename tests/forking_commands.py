@@ -6,6 +6,8 @@ them forked off a *server*, one a tree, which is started on first use and has im
 comes of it is a process as any other: a child of who asked, with directory, environment, streams, session and
 descriptors of its own, that runs the real ``main``, opens its own stores, can be killed, and ends with an exit code or
 a signal.  A forked command has a server of its own, for its workers, forked off with it while it is still clean.
+A script that loads a packaged model is forked off a server that has imported libraries alone: it knows no code but what
+the package carries.
 
 A server ends with who started it, however that ends.  What is tested of an interpreter's start itself, or of a
 variable that is read on import, takes ``subprocess`` instead.
@@ -43,7 +45,15 @@ ALSO_IMPORTED = (
     *("alembic.command", "alembic.script", "exchange_calendars", "matplotlib.pyplot", "mlflow.pyfunc"),
     *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *("optuna.storages._rdb.storage", "pyarrow.parquet", "rich.console", "sklearn.ensemble", "sklearn.linear_model"),
+    *("pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.builtin_hypotheses", "torch._dynamo"),
 )
+LIBRARIES = (
+    *("exchange_calendars", "mlflow.pyfunc", "mlflow.pyfunc.loaders.code_model", "pandas", "pyarrow.parquet"),
+    *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
+    *("safetensors.torch", "scipy.stats", "sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "torch"),
+)
+"""What is imported where a script is forked off that loads a packaged model: nothing of any code tree."""
+SCRIPT, LOADS_A_PACKAGE = "-c", "mlflow.pyfunc.load_model("
 HOST = "TESTED_HOST"
 """Variable that gives a command another host name, as if it ran on another machine."""
 READY = b"ready"
@@ -107,6 +117,8 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     server: Callable[[Mapping[str, str]], Server]
     """Finds the server for an environment; of a test session until a command has one of its own."""
+    forks_scripts = True
+    """Whether scripts are forked too; a command starts them."""
 
     def _execute_child(
         self,
@@ -134,7 +146,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
         start_new_session: bool,
         *rest: Any,
     ) -> None:
-        if not _is_command(args):
+        if not _is_command(args) or (args[1] == SCRIPT and not self.forks_scripts):
             given = (args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell)
             pipes = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
             settings = (restore_signals, gid, gids, uid, umask, start_new_session)
@@ -143,14 +155,16 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
         assert preexec_fn is None and not shell, "a forked command takes neither preexec_fn nor shell"
         environment = dict(os.environ if env is None else env)
         request = {
-            "module": args[2],
+            "module": args[2] if args[1] != SCRIPT else SCRIPT,
+            "script": args[2] if args[1] == SCRIPT else "",
             "arguments": [str(each) for each in args[3:]],
             "directory": os.path.abspath(cwd or os.getcwd()),
             "environment": environment,
             "session": bool(start_new_session),
         }
         given_or_own = [own if fd == -1 else fd for own, fd in enumerate((p2cread, c2pwrite, errwrite))]
-        self.pid = type(self).server(environment).start(request, given_or_own, pass_fds)
+        server = SERVERS.of_libraries(environment) if args[1] == SCRIPT else type(self).server(environment)
+        self.pid = server.start(request, given_or_own, pass_fds)
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
@@ -169,9 +183,11 @@ def run(arguments: Sequence[str], **options: Any) -> subprocess.CompletedProcess
 
 
 def _is_command(arguments: Any) -> bool:
-    if not FORKING or isinstance(arguments, str) or list(arguments[:2]) != [sys.executable, "-m"]:
+    if not FORKING or isinstance(arguments, str) or arguments[0] != sys.executable or len(arguments) < 3:
         return False
-    return arguments[2] == "search" or arguments[2].startswith("search.")
+    if arguments[1] == SCRIPT:
+        return LOADS_A_PACKAGE in arguments[2]
+    return arguments[1] == "-m" and (arguments[2] == "search" or arguments[2].startswith("search."))
 
 
 class Servers:
@@ -194,6 +210,14 @@ class Servers:
         key = (tree, *map(environment.get, LOADED))
         if key not in self._started:
             self._started[key] = _start_server(tree, environment, self._imported)
+        return self._started[key]
+
+    def of_libraries(self, environment: Mapping[str, str]) -> Server:
+        """Find or start the server that knows no code tree."""
+        key = ("", *map(environment.get, LOADED))
+        if key not in self._started:
+            kept = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+            self._started[key] = _start_server("", kept, LIBRARIES)
         return self._started[key]
 
     def close(self) -> None:
@@ -228,7 +252,7 @@ def _start_server(tree: str, environment: Mapping[str, str], imported: Sequence[
     with far:
         process = subprocess.Popen(
             [sys.executable, "-P", __file__, str(far.fileno()), *imported],
-            cwd=tree,
+            cwd=tree or os.sep,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -245,8 +269,8 @@ def _start_server(tree: str, environment: Mapping[str, str], imported: Sequence[
 
 
 def _import_all(others: Sequence[str]) -> None:
-    """Import every module of the tree, and others."""
-    for package in PACKAGES:
+    """Import every module of the tree, if there is one, and others."""
+    for package in PACKAGES if str(Path.cwd()) != os.sep else ():
         found = importlib.import_module(package)
         if Path(found.__path__[0]).parent != Path.cwd():
             raise ImportError(f"{package} of {Path.cwd()} was asked for, got {found.__path__[0]}")
@@ -309,7 +333,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], NoR
         sys.modules["numpy"].random.seed()
     if HOST in os.environ:
         socket.gethostname = platform.node = lambda: os.environ[HOST]
-    return lambda: _run(request["module"])
+    return lambda: _run(request["module"], request["script"])
 
 
 def _place(descriptors: list[int], numbers: list[int]) -> None:
@@ -323,16 +347,22 @@ def _place(descriptors: list[int], numbers: list[int]) -> None:
         os.close(above + offset)
 
 
-def _run(module: str) -> NoReturn:
-    """Run a module as ``python -m`` does, and end as an interpreter does, less the taking apart of its modules."""
+def _run(module: str, script: str) -> NoReturn:
+    """Run a module as ``python -m`` does, or a script as ``python -c`` does, and end as an interpreter does.
+
+    Only the taking apart of its modules is left out.
+    """
     own = _own_server() if module == "search" else None
     if own is not None:
-        Popen.server = staticmethod(lambda environment: own)
+        Popen.server, Popen.forks_scripts = staticmethod(lambda environment: own), False
         subprocess.Popen = Popen  # type: ignore[misc]
     sys.modules.pop(module if module != "search" else "search.__main__", None)
     code = 0
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if module == SCRIPT:
+            exec(compile(script, "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         code = _exit_code(ended)
     except KeyboardInterrupt:

@@ -233,6 +233,26 @@ def test_other_programs_are_started(start, tmp_path):
 
 
 @alone
+def test_a_script_that_loads_a_package_knows_libraries_alone(tmp_path, monkeypatch):
+    script = "import json, os, sys\n# mlflow.pyfunc.load_model(\n"
+    script += "print(json.dumps([sys.argv, os.getcwd(), 'search' in sys.modules, 'ANY' in os.environ, __name__]))"
+    answers = []
+    own = Servers(imported=())
+    monkeypatch.setattr("tests.forking_commands.SERVERS", own)
+    monkeypatch.setattr("tests.forking_commands.LIBRARIES", ("json",))
+    try:
+        for way in (subprocess.Popen, Popen):
+            given = {"cwd": tmp_path, "env": {"PATH": os.environ["PATH"], "ANY": "1"}, "stdout": subprocess.PIPE}
+            with way([sys.executable, "-c", script, "a", "b"], **given) as process:
+                answers.append((process.communicate()[0], process.returncode))
+        assert set(own._started) == {("", None, None, None, None, None)}, "the second was forked"
+    finally:
+        own.close()
+    assert answers[0] == answers[1] == (answers[0][0], 0)
+    assert json.loads(answers[0][0]) == [["-c", "a", "b"], str(tmp_path), False, True, "__main__"]
+
+
+@alone
 def test_a_server_ends_with_its_session_however_that_ends(tree):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-c", OUTLIVED, str(tree)]

@@ -32,7 +32,7 @@ SETTINGS = {"budget": "5K", "tier": "r25", "max_epochs": EPOCHS, "patience": EPO
 HPO = ["hpo", *(f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()), "--engine", "ray"]
 HPO += ["--trials", str(TRIALS), "--study"]
 WALK = {"trial": 0, "seeds": 1, "first_year": 2015, "last_year": 2016}
-RESAMPLES = 50
+RESAMPLES = 100
 PASSWORD = "k4-Bücher"
 
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import subprocess
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from search.registry.packaging import fresh_process
 from search.registry.packaging import mlflow_model as registry_package
 from search.registry.packaging.fresh_process import ask_fresh_process, check_in_fresh_process
 from search.registry.packaging.mlflow_model import REQUIREMENTS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started():
+    """The processes of these tests are started by an interpreter of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fresh_process, "subprocess", subprocess)
+        yield
 
 
 @pytest.fixture(scope="module")
