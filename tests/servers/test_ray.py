@@ -76,11 +76,10 @@ def walked(study):
 
 
 def reported(page):
-    """Tables of a report, without what names runs."""
+    """Tables of a report, without what names runs and their order, which is by those names."""
     tables = {path.name: pd.read_csv(path) for path in sorted(Path(page).parent.rglob("*.csv"))}
-    return {
-        name: table.drop(columns=[c for c in table if "run" in c or "seconds" in c]) for name, table in tables.items()
-    }
+    own = {name: [c for c in table if "run" not in c and "seconds" not in c] for name, table in tables.items()}
+    return {name: table[own[name]].sort_values(own[name], ignore_index=True) for name, table in tables.items()}
 
 
 @pytest.fixture(scope="session")
