@@ -61,8 +61,8 @@ def test_a_worker_that_waits_for_a_store_is_not_done_and_one_that_waited_in_vain
     done = {"event": "done", "n_epochs": 1, "seconds": 0.0, "p": [0.5]}
     said = iter([{"event": "note", "text": "waiting"}, done, {"event": "store lost", "error": "gone for 600 s"}])
     with monkeypatch.context() as patched:
-        patched.setattr(pool, "workers", [worker, worker])
-        patched.setattr(pool, "next_event", lambda: (worker, next(said)))
+        patched.setattr(pool.pool, "workers", [worker, worker])
+        patched.setattr(pool.pool, "next_event", lambda: (worker, next(said)))
         assert [(job, outcome.p) for job, outcome in pool.run(JOBS[:1])] == [(JOBS[0], (0.5,))]
         with pytest.raises(StoreLostError, match="gone for 600 s"):
             list(pool.run(JOBS[:1]))

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from search.tracking.locks import is_locked, study_lock
-from search.workers.pool import LAUNCHER_VARIABLES, Worker, WorkerPool, Workforce
+from search.workers.pool import LAUNCHER_VARIABLES, WorkerPool, WorkerProcess, Workforce
 from search.workers.worker import RUN, STOP
 
 ECHO = """
@@ -67,7 +67,7 @@ def test_what_workers_say_comes_as_they_say_it_and_their_end_is_said(make_pool):
 
 def test_a_signal_can_order_while_an_order_is_written():
     reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    worker = Worker(reader)
+    worker = WorkerProcess(reader)
     previous = signal.signal(signal.SIGALRM, lambda number, frame: worker.order(STOP))
     signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
     try:
