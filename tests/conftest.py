@@ -1,6 +1,8 @@
 import os
 from dataclasses import replace
 from functools import cache
+from subprocess import TimeoutExpired
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pipeline.sources.sample import SampleSource
 from pipeline.splits.splits import parse_split
 from pipeline.splits.target import Target
 from tests.forking_commands import SERVERS
+from tests.forking_commands import run as run_forked
 from tests.servers.fixtures import cluster, machine, postgres, storage_url, tracking_server, two_nodes
 
 __all__ = ["cluster", "machine", "postgres", "storage_url", "tracking_server", "two_nodes"]
@@ -70,6 +73,17 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_sessionfinish():
     """No server of commands is left behind."""
     SERVERS.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_proofs():
+    """Packaged models are proved in processes that are forked; test_fresh_process.py starts its own."""
+    from search.registry.packaging import fresh_process
+
+    forked = SimpleNamespace(run=run_forked, TimeoutExpired=TimeoutExpired)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fresh_process, "subprocess", forked)
+        yield patch
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ comes of it is a process as any other: a child of who asked, with directory, env
 descriptors of its own, that runs the real ``main``, opens its own stores, can be killed, and ends with an exit code or
 a signal.  A forked command has a server of its own, for its workers, forked off with it while it is still clean.
 A script that loads a packaged model is forked off a server that has imported libraries alone: it knows no code but what
-the package carries.
+the package carries.  For a command it is forked off *the clean one*, which every server of a tree leaves behind before
+it imports the tree, and which tells the command its end, since it is no child of it.
 
 A server ends with who started it, however that ends.  What is tested of an interpreter's start itself, or of a
 variable that is read on import, takes ``subprocess`` instead.
@@ -24,6 +25,7 @@ import os
 import pkgutil
 import platform
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -31,6 +33,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,7 +62,9 @@ HOST = "TESTED_HOST"
 READY = b"ready"
 LARGEST_REQUEST = 2**17
 STANDARD_STREAMS = 3
-PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 15, 36
+PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
+CLEAN_ONE: Any = ""
+"""Address of what a server has left behind before it imported its tree."""
 
 _libc = ctypes.CDLL(None)
 
@@ -117,8 +122,10 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
     server: Callable[[Mapping[str, str]], Server]
     """Finds the server for an environment; of a test session until a command has one of its own."""
-    forks_scripts = True
-    """Whether scripts are forked too; a command starts them."""
+    clean_one = ""
+    """Address of what forks a command's scripts; empty where this process has servers."""
+    _end: socket.socket | None = None
+    """Says the exit code of a script that is no child of this process."""
 
     def _execute_child(
         self,
@@ -146,7 +153,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
         start_new_session: bool,
         *rest: Any,
     ) -> None:
-        if not _is_command(args) or (args[1] == SCRIPT and not self.forks_scripts):
+        if not _is_command(args):
             given = (args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell)
             pipes = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
             settings = (restore_signals, gid, gids, uid, umask, start_new_session)
@@ -163,10 +170,34 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             "session": bool(start_new_session),
         }
         given_or_own = [own if fd == -1 else fd for own, fd in enumerate((p2cread, c2pwrite, errwrite))]
-        server = SERVERS.of_libraries(environment) if args[1] == SCRIPT else type(self).server(environment)
-        self.pid = server.start(request, given_or_own, pass_fds)
+        if args[1] == SCRIPT and self.clean_one:
+            self._end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._end.connect(self.clean_one)
+            socket.send_fds(self._end, [json.dumps({**request, "kept": []}).encode()], given_or_own)
+            self.pid = int(self._end.recv(LARGEST_REQUEST))
+        else:
+            server = SERVERS.of_libraries(environment) if args[1] == SCRIPT else type(self).server(environment)
+            self.pid = server.start(request, given_or_own, pass_fds)
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+
+    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
+        if self._end is None:
+            return super()._try_wait(wait_flags)  # type: ignore[misc, no-any-return]
+        if wait_flags & os.WNOHANG and not select.select([self._end], [], [], 0)[0]:
+            return 0, 0
+        status = int(self._end.recv(LARGEST_REQUEST) or signal.SIGKILL)
+        self._end.close()
+        return self.pid, status
+
+    def _internal_poll(self, *given: Any, **named: Any) -> int | None:
+        if self._end is None:
+            return super()._internal_poll(*given, **named)  # type: ignore[misc, no-any-return]
+        if self.returncode is None:
+            pid, status = self._try_wait(os.WNOHANG)
+            if pid == self.pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
 
 
 def run(arguments: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -312,6 +343,45 @@ def _serve(end: socket.socket, nearer: Sequence[socket.socket] = ()) -> Callable
             os.close(descriptor)
 
 
+def _leave_a_clean_one() -> str:
+    """Leave a process behind that has imported libraries alone and forks scripts for whoever asks: its address."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(b"")  # Linux gives an address that is no file
+    listening.listen(64)
+    address = listening.getsockname()
+    if os.fork():
+        listening.close()
+        return address
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _libc.prctl(PR_SET_NAME, SERVER_NAME.encode(), 0, 0, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        asked, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _fork_a_script(asked)
+        asked.close()
+
+
+def _fork_a_script(asked: socket.socket) -> None:
+    """Fork it, and say its end, in a process of its own; returns in no process."""
+    message, descriptors, *_ = socket.recv_fds(asked, LARGEST_REQUEST, 64)
+    pid = os.fork() if message else os._exit(0)
+    if pid == 0:
+        asked.close()
+        _become(json.loads(message), descriptors)()
+    for descriptor in descriptors:
+        os.close(descriptor)
+    asked.send(str(pid).encode())
+    _, status = os.waitpid(pid, 0)
+    with suppress(OSError):
+        asked.send(str(status).encode())
+    os._exit(0)
+
+
 def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], NoReturn]:
     """Make this process what a new interpreter with these arguments would be; returns what it is to run."""
     _place(descriptors, [*range(STANDARD_STREAMS), *request["kept"]])
@@ -354,7 +424,7 @@ def _run(module: str, script: str) -> NoReturn:
     """
     own = _own_server() if module == "search" else None
     if own is not None:
-        Popen.server, Popen.forks_scripts = staticmethod(lambda environment: own), False
+        Popen.server, Popen.clean_one = staticmethod(lambda environment: own), CLEAN_ONE
         subprocess.Popen = Popen  # type: ignore[misc]
     sys.modules.pop(module if module != "search" else "search.__main__", None)
     code = 0
@@ -411,6 +481,8 @@ def _own_server() -> Server:
 
 
 def _main(descriptor: int, imported: Sequence[str]) -> None:
+    global CLEAN_ONE
+    CLEAN_ONE = _leave_a_clean_one() if str(Path.cwd()) != os.sep and imported else ""
     sys.path.insert(0, "")
     _import_all(imported)
     end = socket.socket(fileno=descriptor)

@@ -2,8 +2,6 @@ import shutil
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from subprocess import TimeoutExpired
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,13 +13,11 @@ from model.serving.package_info import package_facts
 from model.serving.packaged import write_package
 from model.training.trainer import predict_rows
 from pipeline.datasets.raw_bars import raw_bars
-from search.registry.packaging import fresh_process
 from search.registry.packaging.mlflow_model import log_package
 from search.registry.register import RegisterRequest, register
 from search.study.study import load_study, open_or_create_study
 from search.tracking.stores import Stores, resolve_stores
 from search.trial.runner import TrialRunner
-from tests.forking_commands import run as run_forked
 
 STUDY, MODEL = "tiny", "patchscale-^GSPC-h1"
 
@@ -40,15 +36,6 @@ def open_stores(directory: Path) -> Stores:
 
 def quiet_console() -> Console:
     return Console(file=StringIO(), width=1000, soft_wrap=True, highlight=False)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def forked_proofs():
-    """Packaged models are proved in processes that are forked; test_fresh_process.py and commands start theirs."""
-    forked = SimpleNamespace(run=run_forked, TimeoutExpired=TimeoutExpired)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fresh_process, "subprocess", forked)
-        yield patch
 
 
 @pytest.fixture(scope="session")
