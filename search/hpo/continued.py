@@ -14,8 +14,10 @@ from optuna.trial import TrialState
 from model.spec.architecture import BINARY, Architecture
 from pipeline.exceptions import InputError
 from search.hpo.command import open_stores, open_study
+from search.legacy.recover.fields import read_number
 from search.legacy.recover.foreign import MAXIMIZE
 from search.legacy.recover.trial import FINISHED, FOREIGN, LegacyTrial
+from search.space.axes import WINDOW_AXES
 from search.space.drawn import contains
 from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
@@ -140,6 +142,9 @@ def _map(
     architecture = by_dimensions.get(tuple(dimensions.values()))
     if architecture is None:
         return f"architecture is not in the grid of {plan.budget}", {}
+    for name in WINDOW_AXES:
+        if read_number(trial.settings.get(name)) not in (None, own := getattr(architecture, name)):
+            return f"{name} is not that of the grid, {own}", {}
     space = plan.space()
     training = space.usual_training()
     for name, distribution in space.training.items():

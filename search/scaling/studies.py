@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from model.spec.budget import Budget
+from model.spec.choices import NONE
 from model.spec.spec import flatten
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import has_support
@@ -15,7 +16,9 @@ from search.results.class_counts import MIN_CLASS_DAYS, counts_in_words
 from search.scaling.points import Points
 from search.scaling.result import Scaling
 from search.scaling.scaling import N_RESAMPLES, scaling_of_points
-from search.study.plan import Plan
+from search.space.axes import WINDOW_AXES
+from search.study.named_values import read_values
+from search.study.plan import SEVERAL_VALUES, Plan
 from search.study.study import Study
 
 MAY_DIFFER = (
@@ -84,13 +87,20 @@ def _require_comparable(studies: Sequence[Study]) -> None:
 
 
 def differences(first: Plan, other: Plan) -> list[str]:
-    """Name what two plans differ in beyond their budget and what follows from it."""
-    mine, theirs = dict(flatten(first)), dict(flatten(other))
+    """Name what two plans differ in beyond their budget, their architectures and what follows from these."""
+    mine, theirs = (_compared(each) for each in (first, other))
     return [
-        f"{name} {mine[name]} there, {theirs[name]} here"
-        for name in mine
-        if name not in MAY_DIFFER and mine[name] != theirs[name]
+        f"{name} {mine.get(name, NONE)} there, {theirs.get(name, NONE)} here"
+        for name in {**mine, **theirs}
+        if mine.get(name) != theirs.get(name)
     ]
+
+
+def _compared(plan: Plan) -> dict[str, str]:
+    """Gather what of a plan must be equal: its axes may differ, and so may the window, which follows the budget."""
+    held = {name: value for name, value in flatten(plan) if name not in (*MAY_DIFFER, *SEVERAL_VALUES)}
+    settings = {**read_values(plan.fixed_settings), **read_values(plan.search_ranges)}
+    return held | {name: value for name, value in settings.items() if name not in WINDOW_AXES}
 
 
 def _require_same_days(study: Study, forecasts: Forecasts, first: Study, first_forecasts: Forecasts) -> None:

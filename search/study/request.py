@@ -86,15 +86,15 @@ class HpoRequest:
     )
     context_length: tuple[int, ...] = option(
         "",
-        "Days that a model sees, to try, separated by commas: 20,30,60; one fixes, empty is the usual one.",
+        "Days that a model sees, to try, separated by commas: 20,30,60; one fixes, empty is 60, or 30 of s40, s33.",
         read_axis,
     )
     patch_length: tuple[int, ...] = option(
-        "", "Days in a patch, to try, separated by commas: 5,10; one fixes, empty is the usual one.", read_axis
+        "", "Days in a patch, to try: 5,10; one value fixes, empty is 10 (5 below 1M of s40, s33).", read_axis
     )
     stride: tuple[int, ...] = option(
         "",
-        "Days between the starts of two patches, to try, separated by commas; one fixes, empty is the usual one.",
+        "Days between the starts of two patches, to try; one value fixes, empty is 5 (10 from 1M on of s40, s33).",
         read_axis,
     )
     min_head_dim: int = option(MIN_HEAD_DIM, "Narrowest attention head, d_model / n_heads.", counted)

@@ -97,3 +97,12 @@ def test_hpo_goes_on_with_what_was_queued(theirs, stores, command):
     assert command("hpo", *asked)[0] == 0
     runs = load_study(stores, "theirs").runs("trial")
     assert sum(run.data.tags.get("forced") == "imported" for run in runs) >= 1
+
+
+def test_a_trial_of_another_window_is_not_queued_and_one_of_the_grid_s_is(theirs, stores, command):
+    study, _ = theirs(1)
+    add(study, {**study.trials[0].params, "learning_rate": 2e-3, "context_length": 60, "stride": 5}, 0.3)
+    add(study, {**study.trials[0].params, "learning_rate": 3e-3, "context_length": 20}, 0.2)
+    code, out, _ = command("import", "theirs.log", "--continue-as", "5K")
+    assert code == 0 and "not queued, context_length is not that of the grid, 60: 1 trials" in out
+    assert [params["learning_rate"] for params in queued(stores)] == [2e-3, 1e-3]

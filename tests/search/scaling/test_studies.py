@@ -6,12 +6,13 @@ import pytest
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
-from search.scaling.studies import points_of, scaling_of
+from search.scaling.studies import differences, points_of, scaling_of
 from search.scaling.text import scaling_to_dict
 from search.scaling.verdict import verdict_of
 from search.space.axes import AXIS_NAMES, axis_text
 from search.space.grid import make_grid
 from search.space.ranks import SearchSpace
+from search.study.named_values import read_values, write_values
 
 QUICK = ("--resamples", "200")
 
@@ -69,3 +70,17 @@ def test_the_command_says_the_verdict_and_what_it_cannot_tell(of_budget, command
     assert code == 0
     assert json.loads(out) == scaling_to_dict(expected)
     assert np.isfinite(json.loads(out)["change"]["value"])
+
+
+def test_windows_follow_the_budget_as_other_axes_do_and_ranges_and_settings_do_not(planned):
+    plan = planned[0]
+    other = {"context_length": "20 60", "patch_length": "5"}
+    windows = replace(plan, fixed_settings=write_values({**read_values(plan.fixed_settings), **other}))
+    assert differences(plan, windows) == []
+    fixed = write_values({**read_values(plan.fixed_settings), "dropout": "0.3", "beta2": "0.9"})
+    ranges = {name: text for name, text in read_values(plan.search_ranges).items() if name != "dropout"}
+    changed = replace(plan, fixed_settings=fixed, search_ranges=write_values(ranges))
+    assert sorted(differences(plan, changed)) == [
+        "beta2 0.95 there, 0.9 here",
+        "dropout float 0.0 to 0.5 there, 0.3 here",
+    ]
