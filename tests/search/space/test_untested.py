@@ -88,15 +88,15 @@ def test_what_can_not_be_wanted_is_refused_by_rule_and_remedy(grid, text, words)
 
 @pytest.mark.lesson("L31")
 def test_every_value_of_a_searched_window_is_counted_and_can_be_wanted():
-    axes = Axes(context_length=(20, 30, 60), patch_length=(5, 10), stride=(5,))
+    axes = Axes(context_length=(20, 25, 30, 35, 40, 45, 60), patch_length=(5, 10), stride=(5,))
     windows = make_grid(Budget(text="2M"), n_features=25, axes=axes)
     chosen = find_gaps(windows, [])
     assert untested(windows, chosen) == set()
     assert axis_counts(windows, chosen[:1]).keys() == {*AXES, "context_length", "patch_length"}
-    without = [a for a in windows.architectures if a.context_length != 30]
-    assert untested(windows, without) == {("context_length", 30)}
-    assert {a.context_length for a in find_gaps(windows, without)} == {30}
-    found = find_wanted(windows, without, read_where("context_length=30,patch_length=5"))
-    assert (found.context_length, found.patch_length) == (30, 5) and found.label.endswith("-c30p5s5")
-    with pytest.raises(InputError, match="context_length can be 20, 30, 60"):
-        find_wanted(windows, [], read_where("context_length=40"))
+    without = [*extremes(windows), *(a for a in windows.architectures if a.context_length != 45)]
+    assert untested(windows, without) == {("context_length", 45)}, "no extreme is in the middle of so many"
+    assert [a.context_length for a in find_gaps(windows, without)] == [45]
+    found = find_wanted(windows, without, read_where("context_length=45,patch_length=5"))
+    assert (found.context_length, found.patch_length) == (45, 5) and found.label.endswith("-c45p5s5")
+    with pytest.raises(InputError, match="context_length can be 20, 25, 30, 35, 40, 45, 60"):
+        find_wanted(windows, [], read_where("context_length=50"))

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from pipeline.exceptions import InputError
@@ -45,9 +46,23 @@ def test_more_trials_than_specs_are_refused_with_how_many_there_are(few, planned
     require_enough_specs(planned[0], 10**9)
 
 
+class Stuck(BaseSampler):
+    """Draws the first value of everything, always."""
+
+    def infer_relative_search_space(self, study, trial):
+        return {}
+
+    def sample_relative(self, study, trial, search_space):
+        return {}
+
+    def sample_independent(self, study, trial, name, distribution):
+        return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
+
+
 @pytest.mark.lesson("L28")
 @pytest.mark.lesson("L31")
 def test_every_spec_is_proposed_before_they_are_exhausted_and_none_for_ever_in_vain(few):
+    few.schedule.sampler = Stuck()
     proposer, n_specs, asked = Proposer(few), few.plan.space().n_specs, 0
     while not proposer.is_exhausted:
         asked += 1
@@ -60,17 +75,19 @@ def test_every_spec_is_proposed_before_they_are_exhausted_and_none_for_ever_in_v
 
 
 def test_what_was_pruned_or_failed_was_tried_and_what_was_interrupted_was_not(few):
-    proposer = Proposer(few)
     ends = [(TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed"), (TrialState.FAIL, "interrupted")]
+    for trial in few.schedule.get_trials(states=(TrialState.WAITING,)):
+        few.schedule._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    proposer = Proposer(few)
     for state, how in ends:
+        few.schedule.enqueue_trial(draw_untried(few.plan, few.schedule))
         found = proposer.ask("here")
         end(few, few.schedule.trials[found.number], state, end=how)
     assert len(tried(few.schedule)) == 2
     drawn = draw_untried(few.plan, few.schedule)
-    assert few.plan.spec(
-        few.plan.space().decode(drawn), {name: drawn[name] for name in few.plan.drawn}
-    ).hash not in tried(few.schedule)
     assert draw_untried(few.plan, few.schedule) == drawn, "by the study's seed"
+    space, training = few.plan.space(), {name: drawn[name] for name in few.plan.drawn}
+    assert few.plan.spec(space.decode(drawn), training).hash not in tried(few.schedule)
 
 
 def test_nothing_is_counted_where_a_setting_has_a_range(make_study):
