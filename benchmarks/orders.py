@@ -75,7 +75,7 @@ def main(orders: int) -> None:
             for workforce in (local, replace(local, engine="ray")):
                 with make_pool(__spec__.name, "orders", workforce, "orders.log") as pool:
                     found = round_trips(pool, orders)
-                said = ", ".join(f"{seconds * 1e3:.1f} ms with {n} epochs" for n, seconds in found.items())
+                said = ", ".join(f"{seconds * 1e3:.2f} ms with {n} epochs" for n, seconds in found.items())
                 click.echo(f"{workforce.engine}: {said} (median of {orders})")
         os.chdir("/")
     libraries = ", ".join(f"{name} {version(name)}" for name in ("ray", "torch"))

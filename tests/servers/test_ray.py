@@ -190,8 +190,9 @@ def test_two_nodes_find_what_one_machine_finds_to_the_last_bit_and_leave_no_pass
 
 
 @pytest.mark.lesson("L29")
-def test_a_node_that_dies_in_mid_trial_is_noticed_and_its_trial_goes_on_on_the_other(east, cluster, study_of, expected):
+def test_a_node_that_dies_and_a_database_that_restarts_lose_nothing(east, cluster, postgres, study_of, expected):
     process, study = start(east, cluster, "ray-node", study_of, trials=EXTREMES)
+    postgres.restart(signal.SIGKILL)
     cluster.kill_node()
     out = process.communicate()[0]
     assert process.returncode == 0, out
