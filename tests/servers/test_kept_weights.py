@@ -24,13 +24,15 @@ def kept(tracking_server, study):
 @pytest.mark.lesson("L29")
 def test_losers_weights_go_from_a_server_also_after_a_kill_in_between(machine, tracking_server):
     first, second = machine("first"), machine("second")
-    asked = ["hpo", "--study", "kept", "--trials", "4", *BEST]
-    script = KILLED_BETWEEN.format(when="after")
-    process = first.start_program([sys.executable, "-c", script, *asked])
-    out, _ = process.communicate()
-    assert process.returncode == -9, out
-    assert "is gone" not in second.run("verify", code=None)
-    first.run(*asked)
+    for trials, when in (("3", "before"), ("4", "after")):
+        asked = ["hpo", "--study", "kept", *BEST, "--trials", trials]
+        process = first.start_program([sys.executable, "-c", KILLED_BETWEEN.format(when=when), *asked])
+        out, _ = process.communicate()
+        assert process.returncode == -9, out
+        assert "is gone" not in second.run("verify", code=None)
+        first.run(*asked)
+        there = [there for there, _ in kept(tracking_server, "kept")]
+        assert there == [True] * 2 + [False] * (int(trials) - 2), "though no trial ran any more"
     found = kept(tracking_server, "kept")
     assert [there for there, _ in found] == [True] * 2 + [False] * 2
     said = [tags.get("checkpoint.deleted", "").endswith(" bytes, not among the best 2") for _, tags in found]

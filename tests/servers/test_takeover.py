@@ -108,7 +108,7 @@ def test_a_trial_that_was_taken_over_stops_and_leaves_run_and_trial_alone(machin
         if event["event"] == "epoch":
             before["closed"] = reconcile(study_of(east, "fenced"))
             run = study.client.get_run(trial().user_attrs["run_id"])
-            before["run"] = run.info.status, run.data.metrics, run.data.tags
+            before["run"] = run.info.status, run.info.end_time, run.data.metrics, run.data.tags
 
     def trial():
         return study.schedule.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.FAIL))[-1]
@@ -121,7 +121,7 @@ def test_a_trial_that_was_taken_over_stops_and_leaves_run_and_trial_alone(machin
         assert any("was interrupted" in line for line in before["closed"])
         closed = trial()
         run = study.client.get_run(closed.user_attrs["run_id"])
-        assert (run.info.status, run.data.metrics, run.data.tags) == before["run"]
+        assert (run.info.status, run.info.end_time, run.data.metrics, run.data.tags) == before["run"]
         assert (closed.state, closed.user_attrs["end"], run.info.status) == (TrialState.FAIL, "interrupted", "KILLED")
         retries = [t for t in study.schedule.trials if t.user_attrs.get("retry_of") == closed.number]
         assert len(retries) == 1
