@@ -60,9 +60,9 @@ def main(orders: int) -> None:
     from search.study.request import HpoRequest
     from search.study.study import open_or_create_study
     from search.tracking.stores import resolve_stores
+    from search.workers.cluster import connected_to
     from search.workers.engines import make_pool
     from search.workers.pool import Workforce
-    from search.workers.ray import connected_to
 
     with tempfile.TemporaryDirectory() as directory:
         os.chdir(directory)

@@ -102,7 +102,7 @@ def connected(asked: Asked, stores: Stores) -> Iterator[None]:
     if asked.engine == LOCAL:
         yield
         return
-    from search.workers.ray import connected_to, require_one_node
+    from search.workers.cluster import connected_to, require_one_node
 
     with connected_to(asked.address or os.environ.get(ADDRESS_VARIABLE, "")):
         for option, uri in (("storage", stores.storage_uri), ("tracking_uri", stores.tracking_uri)):
@@ -125,7 +125,7 @@ def make_workforce(
     if asked.engine == LOCAL:
         n_workers = count_workers(asked.workers, str(choose_device(device).type))
     else:
-        from search.workers.ray import count_places
+        from search.workers.cluster import count_places
 
         places = count_places(asked.gpus_per_trial)
         n_workers = places if asked.workers == "auto" else int(asked.workers)

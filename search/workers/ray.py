@@ -1,4 +1,4 @@
-"""Workers that are actors of a Ray cluster; the only module that imports Ray, and only where it is used.
+"""Workers that are actors of a Ray cluster.
 
 Ray starts nothing again that was lost: the coordinator does, so that nothing runs twice.  What a worker is told and
 says is what a worker process is told and says.  Addresses, which may hold passwords, are told to a worker that runs the
@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.exceptions import LONGEST, InputError, describe_error, shortened
-from pipeline.redaction import VARIABLES, keep_secret_variables, redacted
+from pipeline.exceptions import InputError, describe_error
+from pipeline.redaction import VARIABLES, keep_secret_variables
 from search.tracking.database import database_of
+from search.workers.cluster import in_one_line, is_answering, ray
 from search.workers.engine import NODE_LOST
 from search.workers.pool import LAUNCHER_VARIABLES, OWN_VARIABLES, Event, Pool, Worker, Workforce
-from search.workers.signals import SIGNALS
 from search.workers.single_thread import single_thread
 from search.workers.versions import difference, own_versions
 from search.workers.worker import STOP, Told, work
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 HELLO, BROKEN, REFUSED = "hello", "broken", "refused"
 """Events between an actor and its pool."""
@@ -40,111 +36,7 @@ ORDERS = "orders"
 """Concurrency group of what an actor is told while it works: one thread, so that the order stays."""
 PASSED_VARIABLES = (*VARIABLES, "MLFLOW_TRACKING_USERNAME", "PGUSER")
 """What this process knows of the stores beside their addresses, told to each worker."""
-OBJECT_STORE_BYTES = 100 * 1024 * 1024
-SECONDS_TO_END, SECONDS_TO_ANSWER = 30.0, 5.0
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-"""No report to others, and nothing of this directory uploaded."""
-
-
-def ray() -> ModuleType:
-    """Import Ray."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    return import_module("ray")
-
-
-@contextmanager
-def connected_to(address: str) -> Iterator[None]:
-    """Be connected to a cluster inside; without an address to a Ray of this machine alone, which ends with it.
-
-    Raises
-    ------
-    InputError
-        If there is none at this address, or one of another version.
-    """
-    if ray().is_initialized():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    alone: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    try:
-        try:
-            _require_answer(address)
-            ray().init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level="CRITICAL",
-                **({} if address else alone),
-            )
-        except Exception as error:
-            if not address:
-                raise
-            raise InputError(
-                f"address must be that of a Ray cluster of the same versions, which this machine is a node of, got "
-                f"{address} ({describe_error(error)}); see ray status"
-            ) from error
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        vars(import_module("ray._private.worker"))["print_to_stdstream"] = _say_nothing
-        yield
-    finally:
-        ray().shutdown()
-
-
-def _say_nothing(*told: object, **how: object) -> None:
-    """Stand in for what prints the last lines of a lost node's log: the loss is said in one."""
-
-
-def _require_answer(address: str) -> None:
-    """Find out at once that nobody is there, which Ray finds out in minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
-
-
-def nodes() -> list[Mapping[str, Any]]:
-    """Nodes of the cluster that are alive."""
-    return [node for node in ray().nodes() if node["Alive"]]
-
-
-def require_one_node(option: str, uri: str) -> None:
-    """Refuse a store that only one machine can open where the cluster has several nodes.
-
-    Raises
-    ------
-    InputError
-        Saying so.
-    """
-    count = len(nodes())
-    if count > 1:
-        raise InputError(
-            f"{option} must be a store that every node of the cluster can reach, got {uri} with {count} nodes; use a "
-            "PostgreSQL database and an MLflow server, or leave --address out"
-        )
-
-
-def count_places(gpus_per_trial: float) -> int:
-    """How many trials the cluster can run at once.
-
-    Raises
-    ------
-    InputError
-        If it can run none.
-    """
-    places = 0
-    for node in nodes():
-        resources = node["Resources"]
-        cores = int(resources.get("CPU", 0))
-        places += min(cores, int(resources.get("GPU", 0) / gpus_per_trial + 1e-6)) if gpus_per_trial else cores
-    if not places:
-        needed = f"a core and {gpus_per_trial:g} GPU" if gpus_per_trial else "a core"
-        raise InputError(f"a trial needs a node with {needed}, got none in the cluster; see ray status")
-    return places
+SECONDS_TO_END = 30.0
 
 
 @dataclass(eq=False)
@@ -314,17 +206,6 @@ class RayPool(Pool):
         self._posted.put((worker, RELEASE))
 
 
-def is_answering(node_id: str) -> bool:
-    """Whether a node can be reached; the cluster itself needs some seconds to know that it can't."""
-    for node in nodes():
-        if node["NodeID"] == node_id:
-            with suppress(OSError):
-                address = node["NodeManagerAddress"], node["NodeManagerPort"]
-                socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
-                return True
-    return False
-
-
 class Mail(Told):
     """What an actor is told by calls, and answers through a queue."""
 
@@ -375,8 +256,3 @@ class RayHand:
             self._mail.said.put({"event": BROKEN, "error": describe_error(error)})
         finally:
             self._mail.said.put(None)
-
-
-def in_one_line(error: BaseException) -> str:
-    """Say an error of Ray, which takes many lines for it, in one."""
-    return shortened(redacted(" ".join(f"{type(error).__name__}: {error}".split())), LONGEST)
