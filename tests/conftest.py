@@ -53,9 +53,9 @@ def pytest_itemcollected(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """A worker takes the slow ones first, so that none is left alone with one at the end."""
+    """A worker takes the tests on servers, then the slow ones, so that none is left alone with one at the end."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        items.sort(key=lambda i: (not i.nodeid.startswith(ON_SERVERS), i.get_closest_marker("slow") is None))
 
 
 @pytest.hookimpl(optionalhook=True)
