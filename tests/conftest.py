@@ -42,7 +42,7 @@ settings.load_profile("patchscale")
 
 COSTLY = ("made", "browser", "launch", "cloned", "postgres", "two_nodes")
 ON_SERVERS = "tests/servers/"
-"""Directory of the tests that share PostgreSQL and MLflow's server."""
+"""Directory of the tests that wait for PostgreSQL, MLflow's server and Ray; each process starts its own, once."""
 
 
 def pytest_itemcollected(item):
@@ -56,18 +56,6 @@ def pytest_collection_modifyitems(config, items):
     """A worker takes the tests on servers, then the slow ones, so that none is left alone with one at the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda i: (not i.nodeid.startswith(ON_SERVERS), i.get_closest_marker("slow") is None))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """What is tested on servers runs in one process, so that they are started once; else a file goes to a process."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class ByFileOrServers(LoadFileScheduling):
-        def _split_scope(self, nodeid):
-            return ON_SERVERS if nodeid.startswith(ON_SERVERS) else super()._split_scope(nodeid)
-
-    return ByFileOrServers(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish():
