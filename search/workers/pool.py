@@ -112,7 +112,7 @@ class WorkerProcess(Worker):
             self.process.stdin.close()
 
 
-class Pool:
+class Pool(ABC):
     """Workers inside a ``with``, which end with it; what they say comes in the order in which they say it.
 
     Parameters
@@ -137,13 +137,13 @@ class Pool:
         while self.workers:
             self.next_event()
 
+    @abstractmethod
     def start(self) -> Worker:
         """Start one more worker."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self, worker: Worker) -> Event:
         """Say how a worker ended, as :mod:`search.workers.engine` says it."""
-        raise NotImplementedError
 
     def next_event(self, timeout: float | None = None) -> tuple[Worker, Event | None] | None:
         """Wait for what a worker says next.
