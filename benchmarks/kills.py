@@ -17,8 +17,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.metadata import version
@@ -28,10 +28,9 @@ from typing import Any
 import click
 import numpy as np
 
+from benchmarks.trial_costs import running_servers
 from tests.servers.machine import Machine
-from tests.servers.postgres import USER, Postgres
 from tests.servers.ray_cluster import RayCluster
-from tests.servers.tracking_server import TrackingServer
 
 VICTIMS = ("node", "command", "database", "MLflow's server")
 SETTINGS = {"budget": "5K", "tier": "r25", "max_epochs": 12, "patience": 12, "pruner": "none", "keep": "all"}
@@ -103,27 +102,6 @@ class Command:
         self.process.wait()
 
 
-@contextmanager
-def started() -> Iterator[tuple[Postgres, TrackingServer, RayCluster]]:
-    """Give a database, MLflow's server and a cluster of two nodes."""
-    database = Postgres()
-    try:
-        database.start()
-        database.ask(f"CREATE ROLE {USER} LOGIN")
-        tracking = TrackingServer(database)
-        try:
-            tracking.start()
-            cluster = RayCluster()
-            try:
-                yield database, tracking, cluster
-            finally:
-                cluster.close()
-        finally:
-            tracking.close()
-    finally:
-        database.close()
-
-
 def search(name: str, target: int, *engine: str) -> list[str]:
     """Give the arguments of the command."""
     settings = [f"--{key.replace('_', '-')}={value}" for key, value in SETTINGS.items()]
@@ -189,7 +167,8 @@ def main(runs: int, trials: int, kills: int, seed: int) -> None:
     from search.tracking.stores import resolve_stores
 
     draw, tallies = np.random.default_rng(seed), []
-    with tempfile.TemporaryDirectory() as directory, started() as (database, tracking, cluster):
+    started = running_servers()
+    with tempfile.TemporaryDirectory() as directory, started as (database, tracking), closing(RayCluster()) as cluster:
         storage = database.url(database.create())
         os.chdir(directory)
         machine = Machine(Path(directory) / "machine", "east", tracking.url, storage)
@@ -230,7 +209,10 @@ def summary(tallies: list[Tally]) -> str:
     for tally in tallies:
         kills.update(tally.kills)
     noticed = [seconds for tally in tallies for seconds in tally.noticed]
-    times = f"{np.median(noticed):.1f} s in the median, {max(noticed):.1f} s at most" if noticed else "none was"
+    losses = "no node was lost that had a trial"
+    if noticed:
+        times = f"{np.median(noticed):.1f} s in the median, {max(noticed):.1f} s at most"
+        losses = f"a lost node with a trial was said after {times} ({len(noticed)} of them)"
     sums = {
         name: sum(getattr(tally, name) for tally in tallies) for name in ("doubled", "lost", "running", "different")
     }
@@ -240,7 +222,7 @@ def summary(tallies: list[Tally]) -> str:
             f"{len(tallies)} runs, {sum(tally.finished for tally in tallies)} trials; killed: "
             + ", ".join(f"{name} {kills[name]}" for name in VICTIMS),
             ", ".join(f"{name} {count}" for name, count in sums.items()),
-            f"a lost node with a trial was said after {times} ({len(noticed)} of them)",
+            losses,
             f"{date.today()}, Python {sys.version.split()[0]}, {libraries}, {os.cpu_count()} cores "
             f"{platform.machine()}, load {os.getloadavg()[0]:.1f}",
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -175,22 +175,27 @@ def small_study(trials: int) -> list[float]:
 
 
 @contextmanager
-def servers() -> Iterator[tuple[Any, dict[str, int]]]:
-    """Start PostgreSQL and MLflow's server, as the tests do: their stores, and the process of each."""
-    from search.tracking.stores import resolve_stores
+def running_servers() -> Iterator[tuple[Any, Any]]:
+    """Start PostgreSQL and MLflow's server before it, as the tests do."""
     from tests.servers.postgres import USER, Postgres
     from tests.servers.tracking_server import TrackingServer
 
-    database = Postgres()
-    try:
+    with ExitStack() as stack:
+        database = Postgres()
+        stack.callback(database.close)
         database.start()
         database.ask(f"CREATE ROLE {USER} LOGIN")
         tracking = TrackingServer(database)
-        try:
-            tracking.start()
-            stores = resolve_stores(tracking.url, database.url(database.create()))
-            yield stores, {"PostgreSQL": database.pid, "MLflow's server": tracking.pid}
-        finally:
-            tracking.close()
-    finally:
-        database.close()
+        stack.callback(tracking.close)
+        tracking.start()
+        yield database, tracking
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Any, dict[str, int]]]:
+    """Start both: their stores, and the process of each."""
+    from search.tracking.stores import resolve_stores
+
+    with running_servers() as (database, tracking):
+        stores = resolve_stores(tracking.url, database.url(database.create()))
+        yield stores, {"PostgreSQL": database.pid, "MLflow's server": tracking.pid}
