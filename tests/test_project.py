@@ -94,7 +94,7 @@ def test_tests_mirror_the_source():
         wanted.add(mirror)
         if not face and has_code(path) and not mirror.exists():
             missing.append(str(path.relative_to(ROOT)))
-    elsewhere = (tests, *(tests / name for name in ("journeys", "golden", "benchmarks", "servers")))
+    elsewhere = (tests, *(tests / name for name in ("journeys", "golden", "benchmarks", "servers", "docs")))
     found = {path for path in tests.rglob("test_*.py") if path.parent not in elsewhere}
     assert missing == [], "source files without a test file"
     assert sorted(str(path.relative_to(ROOT)) for path in found - wanted) == [], "test files without a source file"

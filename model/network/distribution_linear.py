@@ -16,7 +16,7 @@ from model.network.distribution import Mixture
 from model.network.reach_loss import reach_loss
 
 LEARNING_RATE, WEIGHT_DECAY, BATCH_SIZE, EPOCHS, N_THRESHOLDS = 5e-3, 1.0, 256, 8, 6
-"""AdamW holds no weight above one over its decay: 1 lets a strong edge through, and 0.01 learns noise (docs/log.md)."""
+"""AdamW holds no weight above one over its decay: 1 lets a strong edge through, and 0.01 learns noise (docs/log)."""
 
 
 class DistributionLinear(nn.Module):

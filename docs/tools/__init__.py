@@ -1,0 +1,1 @@
+"""What writes those parts of the documentation that follow from something else."""
