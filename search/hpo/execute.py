@@ -99,6 +99,7 @@ def work_on_study(
         save_board(study.client, study.experiment_id, study.plan.study)
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)
+        _print_board(console, study, "Watch")
         for line in _remarks(study, (dataset, *pooled)):
             console.print(line, markup=False)
         for other in sealed_by_others(study):
@@ -199,9 +200,14 @@ def _print_summary(console: Console, study: Study) -> None:
     finished = table[table["state"] == "finished"]
     if len(finished):
         console.print(_summary(finished, study))
+    _print_board(console, study, "Compare")
+
+
+def _print_board(console: Console, study: Study, what: str) -> None:
+    """Say where the board is, and for what; a server has it already, an embedded store needs its UI."""
     uri = str(study.client.tracking_uri)
     first = "" if server_address(uri) else "start the UI with `make ui` or `patchscale ui`, then "
-    console.print(f"Compare the trials: {first}open", markup=False)
+    console.print(f"{what} the trials: {first}open", markup=False)
     console.print(board_link(study.experiment_id, study.plan.study, uri), markup=False, soft_wrap=True)
 
 

@@ -37,11 +37,14 @@ class NextTrial:
         Its number in the study, and its id in the storage.
     spec_hash : str, optional
         Name of its spec; None if what was drawn makes none, which the trial itself will say.
+    label : str
+        Of its architecture; empty without a spec.
     """
 
     number: int
     storage_id: int
     spec_hash: str | None
+    label: str = ""
 
 
 class Proposer:
@@ -73,11 +76,12 @@ class Proposer:
             if untried is not None:
                 self.study.schedule.enqueue_trial(untried)
         trial = ask(self.study.schedule, self.space.distributions(), host)
-        try:
-            spec_hash: str | None = trial_spec(self.study, self.space, trial.params).hash
-        except PatchscaleError:
-            spec_hash = None
-        return NextTrial(number=trial.number, storage_id=trial._trial_id, spec_hash=spec_hash)
+        spec_hash: str | None = None
+        label = ""
+        with suppress(PatchscaleError):
+            spec = trial_spec(self.study, self.space, trial.params)
+            spec_hash, label = spec.hash, spec.architecture.label
+        return NextTrial(number=trial.number, storage_id=trial._trial_id, spec_hash=spec_hash, label=label)
 
     def move(self, trial: NextTrial, host: str) -> None:
         """Say that a trial will run on another machine than it was asked for."""

@@ -271,7 +271,8 @@ class TrialRunner:
             log_epoch(record, result)
         state.save(partial(save_training, trainer=trainer), result.epoch)
         most = trainer.spec.training.max_epochs
-        self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": most})
+        losses = {"loss": result.validation.loss, "base_rate_loss": result.validation.base_rate_loss}
+        self.report({"event": "epoch", "number": trial.number, "epoch": result.epoch, "of": most, **losses})
         if self.should_stop():
             state.send()
             raise Interrupted

@@ -1,1 +1,1 @@
-"""Processes: count → coordinator → pool ⇄ worker, with signals and progress."""
+"""Processes: count → coordinator → pool ⇄ worker, with signals and progress (a table of what is at_work)."""

@@ -161,6 +161,7 @@ class Coordinator:
                 self.engine.dismiss(hand)
             else:
                 self._busy[hand] = found
+                self.progress.hand_out(found.number, found.label)
                 self.engine.run(hand, found.storage_id)
 
     def _let_go(self) -> None:
@@ -215,6 +216,8 @@ class Coordinator:
         self._ready.pop(hand, None)
         self._hosts.pop(hand, None)
         lost = self._busy.pop(hand, None)
+        if lost is not None:
+            self.progress.take_back(lost.number)
         if (event["event"] == "left" and lost is None) or self.stopped_by is not None:
             return
         self.progress.say(event.get("text", f"a worker ended unasked: {event['error']}"))

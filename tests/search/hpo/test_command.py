@@ -69,6 +69,10 @@ def test_a_study_ends_complete_with_its_record_and_can_be_extended(launch, store
     assert parent.data.metrics["data/base_rate_train"] == pytest.approx(0.2313, abs=0.002)
     assert "8 of 8 trials finished" in parent.data.tags["mlflow.note.content"]
     key = out.split("viewStateShareKey=")[1].split()[0]
+    assert out.index("Watch the trials") < out.index("viewStateShareKey") < out.index("[1/8]"), (
+        "the board's link comes first"
+    )
+    assert out.index("[8/8]") < out.index("Compare the trials"), "and again at the end"
     assert f"mlflow.sharedViewState.{key}" in client.get_experiment(parent.info.experiment_id).tags
     again = launch(*COMMAND)
     assert "8/8 trials done" in finish(again)
