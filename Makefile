@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscop
 BUDGET ?= 2M
 TRIALS ?= 8
 
-.PHONY: hpo check test ui lint verify
+.PHONY: hpo check docs test ui lint verify
 .DELETE_ON_ERROR:
 
 hpo: $(VENV)/.installed
@@ -26,6 +26,9 @@ lint: $(VENV)/.test-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 ui: $(VENV)/.installed
 	$(BIN)/patchscale ui
 
@@ -40,6 +43,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -e .
 	touch $@
 
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(PIP) -e '.[docs]'
+	touch $@
+
 $(VENV)/.test-installed: $(VENV)/.installed
-	$(PIP) -e '.[test]'
+	$(PIP) -e '.[docs,test]'
 	touch $@

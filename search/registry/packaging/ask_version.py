@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -39,17 +42,30 @@ def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame, *, as
     RecordError
         If the version's files are gone, or it is no package of this project.
     """
-    name = version_name(version)
+    with fetched_version(stores, version) as path:
+        return ask_fresh_process(str(path), bars, stores.tracking_uri, asked=asked)
+
+
+@contextmanager
+def fetched_version(stores: Stores, version: ModelVersion) -> Iterator[Path]:
+    """Inside, a version's files lie in a directory of this machine, as MLflow gives them to a server.
+
+    Raises
+    ------
+    RecordError
+        If they are gone; or if they do not load, whatever that raises inside.
+    """
     client = open_tracking(stores)
     with TemporaryDirectory() as directory:
         try:
             source = client.get_model_version_download_uri(version.name, version.version)
             found = beside(stores.home, source) if stores.tracking_database is not None else None
-            path = mlflow.artifacts.download_artifacts(
-                source if found is None else str(found), dst_path=directory, tracking_uri=stores.tracking_uri
+            yield Path(
+                mlflow.artifacts.download_artifacts(
+                    source if found is None else str(found), dst_path=directory, tracking_uri=stores.tracking_uri
+                )
             )
-            return ask_fresh_process(path, bars, stores.tracking_uri, asked=asked)
         except (MlflowException, OSError, RecordError) as error:
             raise RecordError(
-                f"{name} must load as MLflow serves it, got {describe_error(error)}; register it again"
+                f"{version_name(version)} must load as MLflow serves it, got {describe_error(error)}; register it again"
             ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from model.serving.package_info import package_facts
+from model.serving.package_info import PackageFacts, package_facts
 from model.serving.packaged import write_package
 from pipeline.datasets.raw_bars import raw_bars
 from search.registry.packaging.best_trial import BestTrial
@@ -42,6 +42,23 @@ class Packaged:
     data_last: str
 
 
+def write_members(study: Study, best: BestTrial, members: Members, directory: Path) -> PackageFacts:
+    """Write the members as a package into a new directory; what it says of itself.
+
+    Raises
+    ------
+    InputError
+        If their tier never forgets where its series started.
+    """
+    dataset, _ = study.load_data()
+    rows = members.train_rows[members.train_rows < len(dataset.dates)]
+    specs = [spec for spec, _ in members.models]
+    epochs = [best.n_epochs] * len(specs)
+    facts = package_facts(specs, dataset, rows, n_epochs=epochs, study=study.plan.study)
+    write_package(directory, members=members.models, facts=facts)
+    return facts
+
+
 def package_members(study: Study, best: BestTrial, members: Members, run_id: str) -> Packaged:
     """Log the members as one model of a run, and compare it with what they said before.
 
@@ -51,13 +68,9 @@ def package_members(study: Study, best: BestTrial, members: Members, run_id: str
         If the logged model does not say in a fresh process what its weights say.
     """
     dataset, _ = study.load_data()
-    rows = members.train_rows[members.train_rows < len(dataset.dates)]
-    specs = [spec for spec, _ in members.models]
-    epochs = [best.n_epochs] * len(specs)
-    facts = package_facts(specs, dataset, rows, n_epochs=epochs, study=study.plan.study)
     with TemporaryDirectory() as directory:
         made = Path(directory) / "package"
-        write_package(made, members=members.models, facts=facts)
+        facts = write_members(study, best, members, made)
         uri = log_package(study.client, run_id, made)
     bars = raw_bars(study.data_root, dataset)
     difference = check_in_fresh_process(uri, bars, members.expected, study.client.tracking_uri)

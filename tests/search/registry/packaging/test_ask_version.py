@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.exceptions import RecordError
+from search import api
 from search.registry.packaging.ask_version import ask_version
 from search.tracking.stores import resolve_stores
 
@@ -34,6 +35,9 @@ def test_a_version_forecasts_what_its_weights_say(logged, shop, add):
     answer = ask_version(shop, version, frame)
     assert np.abs(answer.p.loc[expected["date"]].to_numpy() - expected["p"].to_numpy()).max() < 1e-6
     assert answer.facts.study == "S"
+    model = api.load(f"asked/{version.version}", tracking_uri=shop.tracking_uri, storage=shop.storage_uri)
+    here = api.ask(model, frame, days="all").set_index("date")["probability"]
+    assert (here.reindex(expected["date"]) - answer.p.reindex(expected["date"])).abs().max() < 1e-6
 
 
 @pytest.mark.lesson("L34")
@@ -43,6 +47,8 @@ def test_a_version_whose_files_are_gone_is_named_in_one_line_with_the_remedy(log
         RecordError, match=r"^asked/\d+ must load as MLflow serves it, got .*; register it again$"
     ) as caught:
         ask_version(shop, version, logged[4])
+    with pytest.raises(RecordError, match=r"register it again$"):
+        api.load(f"asked/{version.version}", tracking_uri=shop.tracking_uri, storage=shop.storage_uri)
     assert "\n" not in str(caught.value)
 
 
