@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pytest
 import torch
 
+from model.network import patchtst
 from model.network.patchtst import PatchTST
 from model.spec.architecture import Architecture
 from model.spec.spec import Data, Spec, Training
@@ -23,9 +25,11 @@ from pipeline.splits.target import Target
 
 
 def instantiated_parameters(architecture: Architecture) -> int:
-    """Parameter count of the model itself, built on the meta device without memory."""
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in PatchTST(architecture).parameters())
+    """Parameter count of the model itself, on the meta device without memory; equal blocks are built once, not each."""
+    with torch.device("meta"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patchtst, "Block", cache(patchtst.Block))
+        model = PatchTST(architecture)
+    return sum(parameter.numel() for _, parameter in model.named_parameters(remove_duplicate=False))
 
 
 @pytest.fixture(scope="session", autouse=True)
