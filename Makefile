@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Bytecode is kept, whatever the environment says: else every process of a run would compile the tests and the packages.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 BUDGET ?= 2M
 TRIALS ?= 8
@@ -15,7 +16,7 @@ hpo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true mlflow run . -e hpo -P budget=$(BUDGET) -P trials=$(TRIALS) --env-manager local
 
 check: lint
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" --hypothesis-profile few
 
 test: $(VENV)/.test-installed
 	$(PYTEST)

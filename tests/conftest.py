@@ -38,6 +38,7 @@ settings.register_profile(
     derandomize=os.environ.get("CI") == "true",
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("few", settings.get_profile("patchscale"), max_examples=20)
 settings.load_profile("patchscale")
 
 COSTLY = ("made", "browser", "launch", "cloned", "postgres", "two_nodes")

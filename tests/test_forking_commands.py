@@ -78,6 +78,7 @@ IS_SHARED = "PYTEST_XDIST_WORKER" in os.environ
 alone = pytest.mark.skipif(IS_SHARED, reason="run in a process of its own")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IS_SHARED, reason="this process has no other tests")
 def test_all_of_it_holds_in_a_process_of_its_own():
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}

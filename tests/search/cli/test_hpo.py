@@ -58,7 +58,11 @@ from search.tracking.stores import open_storage, open_tracking
         (["--dropout", "1"], "dropout must be in [0, 1), got '1'; for instance --dropout 0.1:0.5"),
         (["--warmup-fraction", "long"], "warmup_fraction must be auto, a value, choices separated by commas, LOW:HIGH"),
         (["--tracking-uri", "sqlite:////nonexistent/x/mlflow.db"], "tracking_uri must lie in a directory that exists"),
-        (["--tracking-uri", "http://127.0.0.1:9"], "tracking_uri must be a store that can be reached"),
+        pytest.param(
+            ["--tracking-uri", "http://127.0.0.1:9"],
+            "tracking_uri must be a store that can be reached",
+            marks=pytest.mark.slow,
+        ),
         (["--storage", "sqlite:////nonexistent/x/optuna.db"], "storage must lie in a directory that exists"),
         (["--split", "2014-12-31/9999-12-31/9999-12-31"], "split must be auto or"),
         (["--horizon", "100000000000000000000"], "horizon must be shorter than the series"),

@@ -39,6 +39,7 @@ def peak(home, monkeypatch):
     return look
 
 
+@pytest.mark.slow
 def test_the_peak_of_a_study_is_what_was_counted(home, stores, peak):
     plan, dataset = make_plan(REQUEST, root=home / "data")
     study = open_or_create_study(stores, plan, trials=4, data_root=home / "data", keep="2", pruner="none")

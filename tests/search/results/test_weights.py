@@ -81,6 +81,7 @@ def test_the_schedule_is_asked_only_when_another_trial_has_finished(study, keepe
     assert asked == [2, 2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L29")
 @pytest.mark.parametrize("deleted", [False, True])
 def test_what_a_kill_left_begun_is_ended_and_never_seems_lost(study, keeper, command, deleted):
@@ -178,6 +179,7 @@ def test_what_will_be_gone_on_with_has_not_lost(study, planned):
     assert lost()
 
 
+@pytest.mark.slow
 def test_lost_weights_are_told_from_those_let_go_by_every_command(study, keeper, command):
     name, (best, *_, loser) = study.plan.study, by_loss(study)
     keeper.settle()

@@ -46,6 +46,7 @@ def test_whether_a_study_is_worked_on_is_seen_without_taking_it(stores):
     assert not is_locked(stores, "s") and (stores.home / "locks" / "s.lock").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L40")
 def test_a_brief_holder_is_waited_for_and_that_is_said(stores, capsys):
     order = []

@@ -1,9 +1,11 @@
 from collections import deque
+from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
 
 from pipeline.exceptions import LostLeaseError, StudyError
+from pipeline.splits.splits import parse_split
 from search.study.heartbeat import HOST
 from search.study.study import open_or_create_study
 from search.tracking.lease import Lease
@@ -11,6 +13,8 @@ from search.trial.runner import TrialRunner
 from search.workers.coordinator import SAME_ERRORS_IN_A_ROW, Coordinator
 from search.workers.pool import Workforce
 from search.workers.progress import StudyProgress, make_console
+
+SLOW = pytest.mark.slow
 
 
 class PlayedEngine:
@@ -72,8 +76,10 @@ class PlayedEngine:
 
 @pytest.fixture
 def study(stores, planned):
-    plan, _, root = planned
-    return open_or_create_study(stores, plan, trials=8, data_root=root)
+    """A study whose trials train on few days: what they find is not asked here."""
+    plan, dataset, root = planned
+    split = parse_split("2003-12-31/2004-12-31/2005-12-31", dataset.dates)
+    return open_or_create_study(stores, replace(plan, split=split), trials=8, data_root=root)
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def test_a_hand_that_is_lost_loses_no_trial_and_the_others_are_left_alone(make, 
     assert sum("interrupted" in t.user_attrs.get("end", "") for t in study.schedule.trials) == 1
 
 
-@pytest.mark.parametrize("n_workers", [1, 3, 8, 20])
+@pytest.mark.parametrize("n_workers", [1, 3, pytest.param(8, marks=SLOW), pytest.param(20, marks=SLOW)])
 def test_no_more_trials_run_than_are_missing(make, study, n_workers):
     worked = make(n_workers=n_workers)
     assert worked.run()
@@ -117,7 +123,7 @@ def test_no_more_trials_run_than_are_missing(make, study, n_workers):
 
 
 @pytest.mark.lesson("L31")
-@pytest.mark.parametrize("n_workers", [1, 2, 5])
+@pytest.mark.parametrize("n_workers", [pytest.param(1, marks=SLOW), 2, pytest.param(5, marks=SLOW)])
 def test_a_spec_that_is_at_work_is_not_handed_out_again(make, study, n_workers):
     queued = study.schedule.trials[0].system_attrs["fixed_params"]
     for _ in range(2):
@@ -144,6 +150,7 @@ def test_a_twin_runs_itself_when_the_other_has_no_result(make, study):
     assert finished.user_attrs[HOST]
 
 
+@pytest.mark.slow
 def test_a_trial_says_where_it_runs_from_the_first_moment(make, study):
     worked = make(n_workers=1, until=7)
     written = study.schedule._storage._backend

@@ -8,6 +8,7 @@ import pytest
 from search.workers.ray import BROKEN, RayHand
 
 
+@pytest.mark.slow
 def test_ray_is_imported_by_nothing_but_its_use():
     script = "import sys, search.cli, search.hpo.command, search.walk_forward.command, search.workers.ray\n"
     script += "assert not [name for name in sys.modules if name == 'ray' or name.startswith('ray.')]"

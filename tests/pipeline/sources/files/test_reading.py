@@ -30,6 +30,7 @@ def made(days: int, seed: int, start: str) -> pd.DataFrame:
     return bars.assign(volume=random.integers(1, 9999, len(index)) * 1000.0)
 
 
+@pytest.mark.slow
 @pytest.mark.lesson("L38")
 @settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
