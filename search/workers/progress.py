@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -22,9 +23,14 @@ ENDED = ("finished", "pruned", "failed", "interrupted", "reused", "closed")
 
 
 def make_console() -> Console:
-    """Make a console that does not fold lines in a log file."""
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=LOG_WIDTH)
+    """Make a console that does not fold lines in a log file.
+
+    A pipe is one, whoever asks for colours there: ``FORCE_COLOR``, which CI and notebooks set, makes no terminal whose
+    lines could be written again.
+    """
+    if sys.stdout.isatty():
+        return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=LOG_WIDTH, force_terminal=False)
 
 
 class StudyProgress:

@@ -49,6 +49,15 @@ def test_the_table_stands_on_a_terminal_alone():
         assert ("d8-L1-h1-ff16" in console.file.getvalue()) == terminal
 
 
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"])
+def test_a_pipe_is_a_log_whoever_asks_for_colours(monkeypatch, capsys, variable):
+    monkeypatch.setenv(variable, "1")
+    with StudyProgress(module.make_console(), finished=0, target=1) as progress:
+        progress.hand_out(0, "d8-L1-h1-ff16")
+        progress.say("a line")
+    assert capsys.readouterr().out == "a line\n"
+
+
 def test_a_log_hears_of_epochs_now_and_then_and_of_the_time_left(clock):
     console = Console(file=io.StringIO(), width=200)
     progress = StudyProgress(console, finished=0, target=3)
