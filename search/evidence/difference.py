@@ -7,18 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import (
-    N_RESAMPLES,
-    SAME,
-    block_length,
-    day_counts,
-    has_support,
-    percentile_interval,
-    resampled_days,
-)
-from search.evidence.scores import Array, daily_scores, score, sign_of, weighted_scores
+from search.evidence.bootstrap import SAME, block_length, has_support
+from search.evidence.long_run import difference_cosines, mean_interval, standard_error
+from search.evidence.scores import Array, daily_scores, score, sign_of
 
 SIZE, POWER = 0.05, 0.8
 ERRORS_TO_DETECT = float(norm.ppf(1 - SIZE / 2) + norm.ppf(POWER))
@@ -35,13 +29,13 @@ class Difference:
     value, low, high : float
         Score of the first less that of the second, with its 95 % interval.
     p_value : float
-        One-sided: how often resampling would show the first better by as much if it were not better.
+        One-sided: how often days would show the first better by as much if it were not better.
     detectable : float
         Smallest true difference, of either sign, that these days would show at 5 % (two-sided) with 80 % power.
     n_days : int
         Days compared.
     block : int
-        Mean block length of the bootstrap.
+        Days that the daily differences remember: the block length that a bootstrap of them would take.
     """
 
     metric: str
@@ -54,22 +48,14 @@ class Difference:
     block: int
 
 
-def paired_difference(
-    y_D: Array,
-    p_a_D: Array,
-    p_b_D: Array,
-    *,
-    horizon: int,
-    metric: str = "loss",
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
-) -> Difference:
-    """Compare model a with model b on the same days by the stationary bootstrap.
+def paired_difference(y_D: Array, p_a_D: Array, p_b_D: Array, *, horizon: int, metric: str = "loss") -> Difference:
+    """Compare model a with model b on the same days.
 
-    Every resample scores both models on the same drawn days. The block is optimal for
-    the series of daily differences (for the AUC, of the days' influences), and at least
-    the horizon. The p-value compares the difference with resampled ones centred on
-    nought, so that equal models have 1. On fewer than ten days of a class only the value is known, the rest is NaN.
+    The series of daily differences (for the AUC, of the days' influences) has a long-run variance, by cosines; interval
+    and p-value are Student's t. Equal models have the p-value 1. On fewer than ten days of a class only the value is
+    known, the rest is NaN. Where log-odds have an autocorrelation of 0.97 a day, 94 to 95 % of simulated intervals hold
+    the truth on 250 to 4,000 days; a block bootstrap's held it in 84 to 86 % on 502 and 89 to 90 % on 2,000
+    (``python -m benchmarks.coverage``).
 
     Parameters
     ----------
@@ -81,13 +67,16 @@ def paired_difference(
         Sessions that a label looks ahead.
     metric : str
         ``loss``, ``roc_auc`` or ``brier``.
-    n_resamples, seed : int
-        Of the bootstrap.
 
     Raises
     ------
     InputError
         If lengths differ, the horizon does not fit or there is no such metric.
+
+    References
+    ----------
+    Diebold and Mariano (1995), "Comparing predictive accuracy", JBES 13; the variance as in
+    :func:`search.evidence.long_run.standard_error`.
 
     Examples
     --------
@@ -101,27 +90,51 @@ def paired_difference(
             f"a paired difference needs both models on the same days, got {len(y_D)} outcomes, "
             f"{len(p_a_D)} and {len(p_b_D)} probabilities"
         )
-    sign = sign_of(metric)
-    block = block_length(daily_scores(metric, y_D, p_a_D) - daily_scores(metric, y_D, p_b_D), horizon)
+    sign, n_days = sign_of(metric), len(y_D)
+    apart_D = daily_scores(metric, y_D, p_a_D) - daily_scores(metric, y_D, p_b_D)
+    block = block_length(apart_D, horizon)
     value = score(metric, y_D, p_a_D) - score(metric, y_D, p_b_D)
     if not has_support(y_D):
         unknown = dict.fromkeys(("low", "high", "p_value", "detectable"), math.nan)
-        return Difference(metric=metric, value=value, n_days=len(y_D), block=block, **unknown)
-    counts_RD = day_counts(resampled_days(len(y_D), block=block, n_resamples=n_resamples, seed=seed))
-    drawn_R = weighted_scores(metric, y_D, p_a_D, counts_RD) - weighted_scores(metric, y_D, p_b_D, counts_RD)
-    interval = percentile_interval(value, drawn_R)
-    centred_R = drawn_R[np.isfinite(drawn_R)] - value
-    error = float(np.std(centred_R)) if len(centred_R) else math.nan
+        return Difference(metric=metric, value=value, n_days=n_days, block=block, **unknown)
+    n_cosines = difference_cosines(n_days, horizon)
+    interval, error = mean_interval(apart_D, n_cosines), standard_error(apart_D, n_cosines)
     return Difference(
         metric=metric,
         value=value,
         low=interval.low,
         high=interval.high,
-        p_value=share_as_large(sign * centred_R, sign * value),
-        detectable=ERRORS_TO_DETECT * error if error > SAME else error * 0,
-        n_days=len(y_D),
+        p_value=chance_of_as_large(sign * value, error, n_cosines),
+        detectable=errors_to_detect(n_cosines) * error if error > SAME else 0.0,
+        n_days=n_days,
         block=block,
     )
+
+
+def errors_to_detect(freedom: int) -> float:
+    """Estimated standard errors that a difference must be of to be seen at 5 %, two-sided, with 80 % power.
+
+    Examples
+    --------
+    >>> round(errors_to_detect(7), 2), round(errors_to_detect(10_000), 2)
+    (3.26, 2.8)
+    """
+    return float(student.ppf(1 - SIZE / 2, freedom) + student.ppf(POWER, freedom))
+
+
+def chance_of_as_large(value: float, error: float, freedom: int) -> float:
+    """One-sided p-value of a mean with this standard error; 1 of no difference at all.
+
+    Examples
+    --------
+    >>> chance_of_as_large(0.0, 0.0, 7), round(chance_of_as_large(2.0, 1.0, 7), 3)
+    (1.0, 0.043)
+    """
+    if not math.isfinite(value):
+        return math.nan
+    if error > SAME:
+        return float(student.sf(value / error, freedom))
+    return 0.0 if value > SAME else 1.0
 
 
 def share_as_large(drawn_R: Array, observed: float) -> float:

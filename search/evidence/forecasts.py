@@ -17,7 +17,6 @@ import pandas as pd
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError, RecordError, SealedError, StoreError
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
-from search.evidence.bootstrap import N_RESAMPLES
 from search.evidence.difference import Difference, paired_difference
 from search.evidence.scores import Array, daily_losses
 from search.results.trial_runs import whole_record
@@ -92,11 +91,9 @@ class Forecasts:
             n_params=tuple(self.n_params[row] for row in rows),
         )
 
-    def difference(self, row: int, other: int, *, metric: str = "loss", n_resamples: int = N_RESAMPLES) -> Difference:
+    def difference(self, row: int, other: int, *, metric: str = "loss") -> Difference:
         """Score of one model less that of another."""
-        return paired_difference(
-            self.y_D, self.p_MD[row], self.p_MD[other], horizon=self.horizon, metric=metric, n_resamples=n_resamples
-        )
+        return paired_difference(self.y_D, self.p_MD[row], self.p_MD[other], horizon=self.horizon, metric=metric)
 
     def row(self, name: str) -> int:
         """Row of a model.

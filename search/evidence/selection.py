@@ -12,7 +12,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import SAME, day_counts, has_support, percentile_interval, resampled_days
+from search.evidence.bootstrap import SAME, day_counts, resampled_days
+from search.evidence.long_run import score_interval
 from search.evidence.scores import Array, daily_errors, score, score_weights, sign_of, weighted_scores
 
 N_RESAMPLES = 1000
@@ -129,16 +130,15 @@ def selection_corrected(
     best = int(_defined(sign * raw_M).argmax())
     outside_RD = days_apart(counts_RD, block // 4)
     corrected = _pooled_score(metric, y_D, p_MD, _defined(sign * inside_MR).argmax(axis=0), outside_RD)
-    drawn_R = inside_MR[best] + corrected - raw_M[best]
-    interval = percentile_interval(raw_M[best], drawn_R if has_support(y_D) else drawn_R[:0])
+    moved, interval = corrected - raw_M[best], score_interval(metric, y_D, p_MD[best])
     null_S = null_best(metric, y_D, p_MD, block=block, n_shifts=n_resamples)
     n_independent = independent_draws(null_S)
     return Selection(
         metric=metric,
         raw=float(raw_M[best]),
         corrected=corrected,
-        corrected_low=interval.low,
-        corrected_high=interval.high,
+        corrected_low=interval.low + moved,
+        corrected_high=interval.high + moved,
         null_maximum=float(null_S.mean()),
         null_p_value=shift_p_value(sign * null_S, sign * float(raw_M[best]), n_independent),
         n_shifts=len(null_S),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pipeline.exceptions import InputError
-from search.evidence.bootstrap import Interval, draw_days, metric_intervals
+from search.evidence.bootstrap import Interval
 from search.evidence.difference import Difference, paired_difference
+from search.evidence.long_run import score_intervals
 from search.evidence.text import interval_text, json_ready, number_text
 from search.registry.gate.collect import track_record_of_version
 from search.registry.gate.gate import MIN_COMMON_DAYS
@@ -125,7 +126,6 @@ def compare_track_records(a: TrackRecord, b: TrackRecord) -> Comparison:
             f"{a.name} and {b.name}; register one anew on the other's days"
         )
     pair = (common.p_a_D, common.p_b_D)
-    _, days_RD = draw_days(common.y_D, a.horizon)
     return Comparison(
         names=(a.name, b.name),
         sources=(a.source, b.source),
@@ -133,7 +133,7 @@ def compare_track_records(a: TrackRecord, b: TrackRecord) -> Comparison:
         last=str(common.dates_D[-1].date()),
         n_days=n_days,
         left_out=common.left_out,
-        scores=tuple(metric_intervals(common.y_D, p_D, days_RD) for p_D in pair),  # type: ignore[arg-type]
+        scores=tuple(score_intervals(common.y_D, p_D) for p_D in pair),  # type: ignore[arg-type]
         differences={
             metric: paired_difference(common.y_D, *pair, horizon=a.horizon, metric=metric) for metric in METRICS
         },

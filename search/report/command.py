@@ -108,7 +108,7 @@ def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling:
     inputs, others = all_inputs[0], all_inputs[1:]
     measured = measure(inputs.forecasts, n_resamples=n_resamples)
     smaller = previous_budget(inputs, others)
-    previous = None if smaller is None else (smaller.name, best_trials_apart(inputs, smaller, n_resamples=n_resamples))
+    previous = None if smaller is None else (smaller.name, best_trials_apart(inputs, smaller))
     sections: list[Section] = [
         forecasts_section(inputs, measured, previous),
         reality_section(inputs, measured),
@@ -118,13 +118,13 @@ def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling:
         learning_section(inputs, measured),
     ]
     if inputs.walked is not None:
-        sections.append(walk_forward_section(inputs, inputs.walked, n_resamples=n_resamples))
+        sections.append(walk_forward_section(inputs, inputs.walked))
     if others:
         sections.append(budgets_section(in_order(all_inputs), measured))
     if scaling is not None:
         sections.append(scaling_section(scaling, measured))
     sections.append(methods_section(inputs, measured))
-    head = page_head(inputs, measured, walked_best(inputs, n_resamples=n_resamples))
+    head = page_head(inputs, measured, walked_best(inputs))
     pictures = draw_pictures(sections)
     blocks = [block for section in sections for block in section.blocks if isinstance(block, Figure | Table)]
     tables = {block.name: block.data for block in blocks}

@@ -9,8 +9,8 @@ import pandas as pd
 from rich.table import Table
 
 from model.metrics import evaluate
-from search.evidence.bootstrap import draw_days, metric_intervals
 from search.evidence.forecasts import Forecasts
+from search.evidence.long_run import level_in_words, score_intervals
 from search.evidence.text import interval_text, number_text
 from search.results.class_counts import counts_in_words
 from search.tracking.tags import BASELINE_ROLE
@@ -48,18 +48,17 @@ def span(forecasts: Forecasts) -> str:
 
 
 def pooled_table(forecasts: Forecasts, title: str) -> Table:
-    """Score of every model on all days, with 95 % intervals by the stationary bootstrap."""
+    """Score of every model on all days, with 95 % intervals."""
     table = Table(title=f"{title}, {span(forecasts)}")
     _add_columns(table, "model", "AUC", "log loss", "base-rate loss", "Brier")
     y_D = forecasts.y_D
     base_rate_loss = evaluate(y_D, np.full(len(y_D), 0.5)).base_rate_loss
-    block, days_RD = draw_days(y_D, forecasts.horizon)
     table.caption = (
-        f"95 % intervals: stationary bootstrap over the days in blocks of {block} on average, seed 0, whoever else "
-        f"stands here; {counts_in_words(len(y_D), int(y_D.sum()))}"
+        f"95 % intervals: {level_in_words(len(y_D))}, whoever else stands here; "
+        f"{counts_in_words(len(y_D), int(y_D.sum()))}"
     )
     for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True):
-        found = {metric: interval_text(value) for metric, value in metric_intervals(y_D, p_D, days_RD).items()}
+        found = {metric: interval_text(value) for metric, value in score_intervals(y_D, p_D).items()}
         table.add_row(name, found["roc_auc"], found["loss"], f"{base_rate_loss:.4f}", found["brier"])
     return table
 

@@ -151,7 +151,8 @@ def _finite(track_record: TrackRecord) -> Condition:
 def _calibrated(track_record: TrackRecord) -> Condition:
     """Check the probabilities of the asked threshold and horizon.
 
-    The shape by simulation, the mean by a block bootstrap of probability minus outcome.
+    The shape by simulation, the mean by a block bootstrap of probability minus outcome. What is left of an outcome
+    after a calibrated probability does not persist, so the wider interval of scores would only let wrong levels pass.
     """
     excess_D = track_record.p_D - track_record.y_D
     block = block_length(excess_D, track_record.horizon)

@@ -16,8 +16,9 @@ from model.windows import Windows, make_windows
 from pipeline.exceptions import InputError, RecordError
 from pipeline.splits.holdout import HoldoutOpening
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
-from search.evidence.bootstrap import Interval, draw_days, metric_intervals
+from search.evidence.bootstrap import Interval
 from search.evidence.difference import Difference, paired_difference
+from search.evidence.long_run import score_intervals
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -119,11 +120,10 @@ def compare_on_days(dates_D: pd.DatetimeIndex, y_D: Array, said: Mapping[str, Ar
         Days that an outcome reaches ahead.
     """
     version, *others = said
-    _, days_RD = draw_days(y_D, horizon)
     beside = {f"p_{name}": said[name] for name in others}
     return TestScores(
         table=pd.DataFrame({"date": dates_D, "y": y_D, "p": said[version], **beside}),
-        scores={name: metric_intervals(y_D, p_D, days_RD) for name, p_D in said.items()},
+        scores={name: score_intervals(y_D, p_D) for name, p_D in said.items()},
         differences={name: paired_difference(y_D, said[version], said[name], horizon=horizon) for name in others},
     )
 

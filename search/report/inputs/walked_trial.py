@@ -35,7 +35,7 @@ class WalkedTrial:
     difference: Difference
 
 
-def walked_best(inputs: StudyInputs, *, n_resamples: int) -> WalkedTrial | str | None:
+def walked_best(inputs: StudyInputs) -> WalkedTrial | str | None:
     """Compare the trial that the validation days chose, where it and every baseline were walked forward.
 
     The best of several walked specs would have been chosen on the days that judge it, so no other one will do.
@@ -67,7 +67,7 @@ def walked_best(inputs: StudyInputs, *, n_resamples: int) -> WalkedTrial | str |
         name=short_name(shown.names[row]),
         opponent=short_name(shown.names[other]),
         days=span(shown),
-        difference=shown.difference(row, other, n_resamples=n_resamples),
+        difference=shown.difference(row, other),
     )
 
 

@@ -30,7 +30,7 @@ def previous_budget(inputs: StudyInputs, others: Sequence[StudyInputs]) -> Study
     return in_order(smaller)[-1] if smaller else None
 
 
-def best_trials_apart(inputs: StudyInputs, other: StudyInputs, *, n_resamples: int) -> Difference:
+def best_trials_apart(inputs: StudyInputs, other: StudyInputs) -> Difference:
     """Log loss of one study's best trial less that of another's, on the same days."""
     mine, theirs = inputs.trials, other.trials
     return paired_difference(
@@ -38,7 +38,6 @@ def best_trials_apart(inputs: StudyInputs, other: StudyInputs, *, n_resamples: i
         mine.p_MD[mine.best("trial")],
         theirs.p_MD[theirs.best("trial")],
         horizon=mine.horizon,
-        n_resamples=n_resamples,
     )
 
 
@@ -51,7 +50,7 @@ def budgets_section(all_inputs: Sequence[StudyInputs], measured: Statistics) -> 
     for smaller, each in zip([None, *all_inputs[:-1]], all_inputs, strict=True):
         trials = each.trials
         best = trials.best("trial")
-        apart = None if smaller is None else best_trials_apart(each, smaller, n_resamples=measured.n_resamples)
+        apart = None if smaller is None else best_trials_apart(each, smaller)
         rows.append(
             {
                 "study": each.name,

@@ -50,10 +50,7 @@ def _blocks(inputs: StudyInputs, measured: Statistics) -> list[Block]:
         return [Text(text=f"None: {name}, the best, {why_none(inputs)}.")]
     calibrated = calibration_over_thresholds(asked, measured.counts_RD, target.threshold)
     pits = {horizon: uniformity(each.integral_transform, horizon) for horizon, each in by_horizon.items()}
-    scores = [
-        horizon_scores(each, target.threshold, pits[horizon], n_resamples=measured.n_resamples)
-        for horizon, each in by_horizon.items()
-    ]
+    scores = [horizon_scores(each, target.threshold, pits[horizon]) for horizon, each in by_horizon.items()]
     blend = inputs.specs[forecasts.run_ids[best]].training.blend
     return [
         Text(
@@ -72,8 +69,8 @@ def _blocks(inputs: StudyInputs, measured: Statistics) -> list[Block]:
             text="CRPS, the continuous ranked probability score, is the mean distance between the distribution and "
             "what came, in percent of the close; a single number's would be its absolute error, and lower is better. "
             "Climatology is what the training days reached, in units of each day's volatility, taken in the "
-            "volatility of the day: it knows how restless the market is and nothing else. Intervals are stationary "
-            "bootstraps over days.",
+            "volatility of the day: it knows how restless the market is and nothing else. Intervals are made "
+            "like those of differences of two models.",
             tone="method",
         ),
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from search.evidence import Difference
+from search.evidence.long_run import level_in_words
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
 from search.report.layout.columns import (
@@ -23,7 +24,7 @@ from search.report.layout.columns import (
 )
 from search.report.layout.format import fixed, short_name, with_interval
 from search.report.layout.palette import Palette
-from search.report.statistics.measure import Statistics, blocks_in_words
+from search.report.statistics.measure import Statistics
 
 SHOWN_TRIALS = 10
 METRICS = ("loss", "roc_auc", "brier")
@@ -37,9 +38,8 @@ def forecasts_section(inputs: StudyInputs, measured: Statistics, previous: tuple
     baseline = inputs.opponent
     blocks: list[Block] = [
         Text(
-            text=f"Each interval holds 95 % of {measured.n_resamples:,} stationary-bootstrap resamples of the days, "
-            f"drawn {blocks_in_words(measured.block)}. Where a row's interval of the difference holds 0, these days "
-            f"can't tell it from {baseline}."
+            text=f"Intervals are 95 %: {level_in_words(len(inputs.forecasts.y_D))}. Where a row's interval of the "
+            f"difference holds 0, these days can't tell it from {baseline}."
         ),
         _difference_figure(compared, baseline),
         _score_table(shown, frame),

@@ -77,8 +77,8 @@ def selection_in_words(found: Selection) -> str:
     """Say what choosing the best is worth on days that did not choose it."""
     return (
         f"The best of {found.n_models} has AUC {fixed(found.raw, 3)} on the days that chose it. Chosen on resampled "
-        f"days and scored on the days left out, the best has {fixed(found.corrected, 3)} on average, and in 95 % of "
-        f"the resamples {between(found.corrected_low, found.corrected_high, 3)} (bootstrap bias-corrected selection, "
+        f"days and scored on the days left out, the best has {fixed(found.corrected, 3)} on average, with a "
+        f"95 % interval {between(found.corrected_low, found.corrected_high, 3)} (bootstrap bias-corrected selection, "
         "Tsamardinos, Greasidou and Borboudakis 2018). That is the figure to quote."
     )
 

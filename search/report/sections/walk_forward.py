@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from model.metrics import evaluate
-from search.evidence import Forecasts, draw_days, metric_intervals
+from search.evidence import Forecasts, score_intervals
 from search.report.inputs.study_inputs import StudyInputs
 from search.report.inputs.walked_trial import chosen_row, missing_baselines, missing_in_words, unbiased
 from search.report.layout.blocks import Block, Figure, Section, Table, Text
@@ -30,7 +30,7 @@ from search.walk_forward.tables import span, year_frame
 BASE_RATE = f"{BASELINE_ROLE} base_rate"
 
 
-def walk_forward_section(inputs: StudyInputs, walked: Forecasts, *, n_resamples: int) -> Section:
+def walk_forward_section(inputs: StudyInputs, walked: Forecasts) -> Section:
     """Show the walk-forwards of a study: pooled without the years that chose its settings, and year by year."""
     shown, optimistic = unbiased(inputs, walked)
     enough = shown is not walked
@@ -40,7 +40,7 @@ def walk_forward_section(inputs: StudyInputs, walked: Forecasts, *, n_resamples:
             f"with data up to the validation days; {_named(optimistic, enough)}"
         ),
         Text(text=compared_in_words(inputs, walked)),
-        _pooled_table(shown, n_resamples=n_resamples),
+        _pooled_table(shown),
         *([_year_figure(walked, optimistic)] if BASELINE_ROLE in walked.roles else []),
         _year_table(walked, optimistic),
     ]
@@ -65,15 +65,14 @@ def compared_in_words(inputs: StudyInputs, walked: Forecasts) -> str:
     return said
 
 
-def pooled_frame(forecasts: Forecasts, *, n_resamples: int) -> pd.DataFrame:
+def pooled_frame(forecasts: Forecasts) -> pd.DataFrame:
     """Score every model on all days, and its log loss against the best baseline's, with intervals."""
     y_D = forecasts.y_D
-    _, days_RD = draw_days(y_D, forecasts.horizon, n_resamples=n_resamples)
     best = forecasts.best(BASELINE_ROLE) if BASELINE_ROLE in forecasts.roles else None
     rows = []
     for row, (name, role) in enumerate(zip(forecasts.names, forecasts.roles, strict=True)):
-        found = metric_intervals(y_D, forecasts.p_MD[row], days_RD)
-        apart = None if best in (None, row) else forecasts.difference(row, best, n_resamples=n_resamples)
+        found = score_intervals(y_D, forecasts.p_MD[row])
+        apart = None if best in (None, row) else forecasts.difference(row, best)
         rows.append(
             {
                 "model": name,
@@ -95,7 +94,7 @@ def _named(optimistic: list[int], enough: bool) -> str:
     return f"{years} are among those, starred below, and left out of the pooled table."
 
 
-def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
+def _pooled_table(forecasts: Forecasts) -> Table:
     return make_table(
         "walk_forward",
         f"Pooled forecasts, {span(forecasts)}, with 95 % intervals; differences in log loss are to the best "
@@ -107,7 +106,7 @@ def _pooled_table(forecasts: Forecasts, *, n_resamples: int) -> Table:
             "base-rate loss": number("base_rate_loss", 4),
             **DIFFERENCE_CELLS,
         },
-        pooled_frame(forecasts, n_resamples=n_resamples),
+        pooled_frame(forecasts),
     )
 
 

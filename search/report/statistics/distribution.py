@@ -9,15 +9,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from scipy.stats import norm
 
 from model.network.reach import Reach
 from pipeline.splits.splits import MIN_EVALUATION_DAYS
-from search.evidence import Interval, block_length, has_support, resampled_days
-from search.evidence.bootstrap import percentile_interval
+from search.evidence import Interval, has_support, mean_interval
+from search.evidence.long_run import difference_cosines
 from search.evidence.scores import Array, daily_losses
 from search.report.statistics.proportions import share_intervals
 from search.trial.distribution import CLIMATOLOGY, CRPS, read_reach
@@ -183,7 +182,7 @@ def _deviations(pit_SD: Array) -> Array:
     return np.asarray(np.maximum(steps[1:] - ordered_SD, ordered_SD - steps[:-1]).max(axis=1), dtype=np.float64)
 
 
-def horizon_scores(forecasts: HorizonForecasts, threshold: float, found: Uniformity, *, n_resamples: int) -> Scores:
+def horizon_scores(forecasts: HorizonForecasts, threshold: float, found: Uniformity) -> Scores:
     """Score one horizon: the whole distribution, and its probability of the asked threshold."""
     table, y_D = forecasts.table, forecasts.reached(threshold)
     less_D = (table[CRPS] - table[CLIMATOLOGY]).to_numpy(dtype=np.float64)
@@ -195,7 +194,7 @@ def horizon_scores(forecasts: HorizonForecasts, threshold: float, found: Uniform
         n_reached=int(y_D.sum()),
         crps=float(table[CRPS].mean()),
         crps_climatology=float(table[CLIMATOLOGY].mean()),
-        less=_mean_interval(less_D, forecasts.horizon, n_resamples),
+        less=mean_interval(less_D, difference_cosines(len(less_D), forecasts.horizon)),
         log_loss=float(daily_losses(y_D, forecasts.probability(threshold)).mean()),
         base_rate_loss=base,
         pit=found,
@@ -229,10 +228,3 @@ class Scores:
     log_loss: float
     base_rate_loss: float
     pit: Uniformity
-
-
-def _mean_interval(values_D: Array, horizon: int, n_resamples: int) -> Interval:
-    days_RD: npt.NDArray[np.int64] = resampled_days(
-        len(values_D), block=block_length(values_D, horizon), n_resamples=n_resamples
-    )
-    return percentile_interval(float(values_D.mean()), values_D[days_RD].mean(axis=1))

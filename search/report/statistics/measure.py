@@ -18,9 +18,9 @@ from search.evidence import (
     Superiority,
     draw_days,
     has_support,
-    metric_intervals,
     model_confidence_set,
     probability_of_overfitting,
+    score_intervals,
     selection_corrected,
     superior_predictive_ability,
 )
@@ -37,7 +37,7 @@ class Statistics:
     Parameters
     ----------
     block : int
-        Mean block length of every bootstrap but those of paired differences: the outcomes determine it.
+        Mean block length of every bootstrap: the outcomes determine it.
     counts_RD : ndarray of shape (resamples, days)
         How often each resample drew each day.
     base_rate_loss : float
@@ -59,7 +59,7 @@ class Statistics:
     overfitting : float
         Probability that the best trial of one half is below the middle in the other; NaN for one trial.
     n_resamples : int
-        Of the intervals and differences.
+        Of the shares of days and of shapes.
     """
 
     block: int
@@ -84,7 +84,7 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Statisti
     forecasts : Forecasts
         With at least one trial and one baseline.
     n_resamples : int
-        Of the intervals and differences; the tests of many models take as many, at most 1,000.
+        Of the shares of days and of shapes; the tests of many models take as many, at most 1,000.
     """
     y_D, trials = forecasts.y_D, forecasts.of_role("trial")
     best, baseline = forecasts.best("trial"), forecasts.best("baseline")
@@ -97,15 +97,11 @@ def measure(forecasts: Forecasts, *, n_resamples: int = N_RESAMPLES) -> Statisti
         block=block,
         counts_RD=day_counts(days_RD),
         base_rate_loss=-(rate * np.log(rate) + (1 - rate) * np.log(1 - rate)) if 0 < rate < 1 else 0.0,
-        intervals={
-            name: metric_intervals(y_D, p_D, days_RD) for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True)
-        },
+        intervals={name: score_intervals(y_D, p_D) for name, p_D in zip(forecasts.names, forecasts.p_MD, strict=True)},
         against_baseline={
-            name: forecasts.difference(row, baseline, n_resamples=n_resamples)
-            for row, name in enumerate(forecasts.names)
-            if row != baseline
+            name: forecasts.difference(row, baseline) for row, name in enumerate(forecasts.names) if row != baseline
         },
-        auc_against_baseline=forecasts.difference(best, baseline, metric=ROC_AUC, n_resamples=n_resamples),
+        auc_against_baseline=forecasts.difference(best, baseline, metric=ROC_AUC),
         selection=selection_corrected(y_D, trials.p_MD, metric=ROC_AUC, **many),
         loss_selection=selection_corrected(y_D, trials.p_MD, metric=LOSS, **many),
         superiority=_superiority(y_D, trials.losses_MD, benchmark_D, many),

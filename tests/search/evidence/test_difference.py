@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from pipeline.exceptions import InputError
-from search.evidence.difference import paired_difference
+from search.evidence.difference import errors_to_detect, paired_difference
+from search.evidence.long_run import difference_cosines
 from search.evidence.scores import METRICS, daily_losses, score
 
 
@@ -34,7 +36,7 @@ def test_interval_p_value_and_smallest_difference_stand_beside_every_comparison(
 @settings(max_examples=10)
 def test_a_model_does_not_differ_from_itself(seed, metric, horizon):
     y_D, p_D, _ = models(seed, n_days=250)
-    found = paired_difference(y_D, p_D, p_D.copy(), horizon=horizon, metric=metric, n_resamples=100)
+    found = paired_difference(y_D, p_D, p_D.copy(), horizon=horizon, metric=metric)
     assert (found.value, found.low, found.high, found.p_value, found.detectable) == (0, 0, 0, 1, 0)
     assert found.block >= horizon
 
@@ -53,9 +55,12 @@ def test_the_other_way_round_is_the_opposite(metric):
 @pytest.mark.lesson("L23")
 @pytest.mark.parametrize("metric", METRICS)
 def test_more_days_show_smaller_differences(metric):
-    few, more = (paired_difference(*models(2, n_days=n), horizon=1, metric=metric) for n in (500, 4000))
-    assert more.detectable < few.detectable / 2
-    assert (few.n_days, more.n_days) == (500, 4000)
+    few, more = (
+        [paired_difference(*models(seed, n_days=n), horizon=1, metric=metric) for seed in range(2, 7)]
+        for n in (500, 4000)
+    )
+    assert np.mean([each.detectable for each in more]) < np.mean([each.detectable for each in few]) / 2
+    assert {(one.n_days, other.n_days) for one, other in zip(few, more, strict=True)} == {(500, 4000)}
 
 
 @pytest.mark.lesson("L23")
@@ -64,15 +69,17 @@ def test_the_smallest_difference_is_shown_four_times_in_five():
     seen, planned = 0, []
     for seed in range(120):
         y_D, good_D, poor_D = models(seed, n_days=400, skill=0.5)
-        found = paired_difference(y_D, good_D, poor_D, horizon=1, n_resamples=200, seed=seed)
+        found = paired_difference(y_D, good_D, poor_D, horizon=1)
         planned.append(found.detectable)
-    errors = np.array(planned) / 2.8016
+    errors = np.array(planned) / errors_to_detect(difference_cosines(400))
     y_D, good_D, poor_D = models(0, n_days=400_000, skill=0.5)
     gap_D = daily_losses(y_D, good_D) - daily_losses(y_D, poor_D)
-    assert errors.mean() == pytest.approx(gap_D.std() / 20, rel=0.1)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(gap_D.std() / 20, rel=0.1)
     rng = np.random.default_rng(0)
     means = rng.choice(gap_D - gap_D.mean(), (4000, 400)).mean(axis=1) + np.mean(planned)
-    seen = np.mean(means / errors.mean() > 1.96)
+    # Student's t: what is seen is divided by an error that is estimated too
+    estimated = gap_D.std() / 20 * np.sqrt(rng.chisquare(difference_cosines(400), 4000) / difference_cosines(400))
+    seen = np.mean(means / estimated > student.ppf(0.975, difference_cosines(400)))
     assert 0.7 <= seen <= 0.9
 
 
@@ -89,9 +96,7 @@ def test_below_ten_days_of_a_class_there_is_a_difference_and_nothing_else(n_few,
     y_D = np.zeros(300)
     y_D[rng.choice(300, n_few, replace=False)] = 1
     for outcomes_D in (y_D, 1 - y_D):
-        found = paired_difference(
-            outcomes_D, *rng.uniform(0.1, 0.9, (2, 300)), horizon=1, metric=metric, n_resamples=50
-        )
+        found = paired_difference(outcomes_D, *rng.uniform(0.1, 0.9, (2, 300)), horizon=1, metric=metric)
         assert np.isfinite(found.value) == (n_few > 0 or metric == "loss")
         for figure in (found.low, found.high, found.p_value, found.detectable):
             assert np.isfinite(figure) == known

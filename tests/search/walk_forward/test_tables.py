@@ -6,7 +6,6 @@ import pytest
 from rich.console import Console
 
 from model.metrics import evaluate
-from search.evidence.bootstrap import block_length
 from search.evidence.difference import paired_difference
 from search.evidence.forecasts import Forecasts
 from search.walk_forward.tables import difference_table, of_names, pooled_table, without_years, yearly_table
@@ -47,9 +46,9 @@ def test_pooled_figures_stand_beside_the_base_rate_with_intervals(forecasts):
         assert f"{value:.4f} [" in line
     assert f"{found.base_rate_loss:.4f}" in line
     assert "2014-2016, 783 days" in shown
-    block = block_length(forecasts.y_D, 1)
     said = (
-        f"blocks of {block} on average, seed 0, whoever else stands here; 783 days, {int(forecasts.y_D.sum())} positive"
+        "long-run variance by 3 cosines, Student's t; nothing is drawn, so there is no seed, whoever else stands here; "
+        f"783 days, {int(forecasts.y_D.sum())} positive"
     )
     assert said in " ".join(shown.split())
     alone = text(pooled_table(forecasts.of_rows([0]), "study"))

@@ -21,7 +21,7 @@ def test_each_budget_is_compared_with_the_one_below(three, measured):
     section = budgets_section(in_order(three), measured)
     table = next(block for block in section.blocks if block.kind == "table")
     assert table.rows[0][-2:] == ("–", "–")
-    apart = best_trials_apart(three[0], three[2], n_resamples=measured.n_resamples)
+    apart = best_trials_apart(three[0], three[2])
     assert table.data["difference_value"].iloc[1] == apart.value
     assert table.data["difference_detectable"].iloc[1] == apart.detectable > 0
     (figure,) = section.figures

@@ -82,7 +82,7 @@ def test_days_whose_outcome_is_not_known_are_left_out(make_distribution):
 
 def test_scores_are_means_of_the_days_beside_the_climatology_s(make_distribution):
     asked = horizons_of(make_distribution(DATES))[2]
-    found = horizon_scores(asked, 0.01, uniformity(asked.integral_transform, 2), n_resamples=200)
+    found = horizon_scores(asked, 0.01, uniformity(asked.integral_transform, 2))
     assert found.crps == pytest.approx(asked.table["crps"].mean())
     assert found.less.value == pytest.approx(found.crps - found.crps_climatology)
     assert found.less.low < found.less.value < found.less.high < 0

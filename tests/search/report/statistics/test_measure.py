@@ -47,7 +47,7 @@ def test_one_trial_can_be_measured(make_inputs):
 
 
 def test_a_model_does_not_differ_from_itself(inputs):
-    assert inputs.forecasts.difference(0, 0, n_resamples=N_RESAMPLES).value == 0
+    assert inputs.forecasts.difference(0, 0).value == 0
 
 
 def test_a_models_interval_does_not_depend_on_who_stands_beside_it(inputs, measured):
