@@ -81,8 +81,17 @@ def test_every_source_file_has_a_docstring_and_the_readme_names_every_command():
     readme = (ROOT / "README.md").read_text()
     for name in cli.commands:
         assert f"patchscale {name}" in readme, name
-    for target in ("hpo", "check", "test", "ui", "lint", "verify"):
+    for target in ("hpo", "check", "docs", "test", "ui", "lint", "verify"):
         assert f"make {target}" in readme, target
+
+
+def test_what_the_readme_links_to_is_there_and_its_picture_is_small():
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text())
+    assert len(links) > 10
+    for link in links:
+        assert (ROOT / link).is_file(), link
+    (picture,) = (link for link in links if link.endswith(".png"))
+    assert (ROOT / picture).stat().st_size < 200_000
 
 
 def test_tests_mirror_the_source():
