@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from pipeline.exceptions import InputError
 from search.evidence.scores import METRICS, Array, score, weighted_scores
@@ -81,6 +80,8 @@ def block_length(series_D: Array, horizon: int) -> int:
     least = max(horizon, min(MONTH_DAYS, n_days // 10), 1)
     if not np.ptp(series_D) > SAME:
         return least
+    from arch.bootstrap import optimal_block_length
+
     with np.errstate(all="ignore"):
         optimal = float(optimal_block_length(series_D)["stationary"].iloc[0])
     return max(least, math.ceil(optimal) if math.isfinite(optimal) else least)
@@ -113,6 +114,8 @@ def resampled_days(n_days: int, *, block: int, n_resamples: int = N_RESAMPLES, s
     """
     if not 1 <= block <= n_days:
         raise InputError(f"block must be between 1 and the number of days, {n_days}, got {block}")
+    from arch.bootstrap import StationaryBootstrap
+
     bootstrap = StationaryBootstrap(block, np.arange(n_days), seed=seed)
     return np.stack([bootstrap.update_indices() for _ in range(n_resamples)])
 

@@ -9,9 +9,10 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from pipeline.exceptions import InputError
-from search.evidence.difference import ERRORS_TO_DETECT, POWER, SIZE
+from search.evidence.difference import POWER, SIZE
+from search.results.detectable import LOSS_DEVIATION, ROC_AUC, auc_standard_error, smallest_gain, smallest_loss
 
-BASE_RATE, ROC_AUC, CORRELATION = 0.2, 0.74, 0.87
+BASE_RATE, CORRELATION = 0.2, 0.87
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,8 @@ class PlannedPower:
         Smallest AUC that differs from 0.5.
     smallest_gain : float
         Smallest AUC difference of two models on the same days.
+    smallest_loss : float
+        Smallest difference of two models in log loss.
     power, size : float
         With which power and two-sided size.
     """
@@ -42,6 +45,7 @@ class PlannedPower:
     effective_days: float
     smallest_auc: float
     smallest_gain: float
+    smallest_loss: float
     power: float = POWER
     size: float = SIZE
 
@@ -55,27 +59,10 @@ class PlannedPower:
         return (
             f"{self.base_rate:.0%} of the days are positive, and models of AUC {self.roc_auc:g} are compared",
             f"two models' AUC estimates correlate by {self.correlation:g}",
+            f"their daily losses differ with a deviation of {LOSS_DEVIATION:g}, as measured of SPY, one day ahead",
             *((overlap,) if self.horizon > 1 else ()),
             "days are otherwise independent; clusters of volatility make the real figures larger",
         )
-
-
-def auc_standard_error(roc_auc: float, n_positive: float, n_negative: float) -> float:
-    """Estimate the standard error of an AUC from independent days.
-
-    References
-    ----------
-    Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic
-    (ROC) curve", Radiology 143: equation 2 with the approximations of Q1 and Q2.
-
-    Examples
-    --------
-    >>> round(auc_standard_error(0.74, 100.4, 401.6), 4)
-    0.0303
-    """
-    q_1, q_2 = roc_auc / (2 - roc_auc), 2 * roc_auc**2 / (1 + roc_auc)
-    spread = (n_positive - 1) * (q_1 - roc_auc**2) + (n_negative - 1) * (q_2 - roc_auc**2)
-    return math.sqrt((roc_auc * (1 - roc_auc) + spread) / (n_positive * n_negative))
 
 
 def plan_power(
@@ -128,7 +115,6 @@ def plan_power(
     effective_days = days / horizon
     positive, negative = base_rate * effective_days, (1 - base_rate) * effective_days
     _require("days", days, min(positive, negative) >= 2, "enough for two days of either class after the overlap")
-    error = auc_standard_error(roc_auc, positive, negative)
     return PlannedPower(
         days=days,
         horizon=horizon,
@@ -137,7 +123,8 @@ def plan_power(
         correlation=correlation,
         effective_days=effective_days,
         smallest_auc=_smallest_auc(positive, negative),
-        smallest_gain=ERRORS_TO_DETECT * error * math.sqrt(2 * (1 - correlation)),
+        smallest_gain=smallest_gain(effective_days, base_rate=base_rate, roc_auc=roc_auc, correlation=correlation),
+        smallest_loss=smallest_loss(effective_days),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from arch.bootstrap import MCS, StepM
 
 from pipeline.exceptions import InputError
 from search.evidence.bootstrap import SAME, Index, day_counts, resampled_days
@@ -99,6 +98,8 @@ def superior_predictive_ability(
     tested = np.flatnonzero(np.abs(gain_MD).max(axis=1) > SAME)
     superior, p_values = tested, {"consistent": 1.0, "lower": 1.0, "upper": 1.0}
     if len(tested):
+        from arch.bootstrap import StepM
+
         counts_RD = day_counts(resampled_days(len(benchmark_D), block=block, n_resamples=n_resamples, seed=seed))
         error_M = (counts_RD @ gain_MD[tested].T / len(benchmark_D)).std(axis=0)
         losses_DM = -(gain_MD[tested] / np.maximum(error_M, SAME)[:, None]).T
@@ -156,6 +157,8 @@ def model_confidence_set(
     leader_M = _leaders(losses_MD)
     leaders = np.unique(leader_M[leader_M >= 0])
     if len(leaders) > 1:
+        from arch.bootstrap import MCS
+
         found = MCS(losses_MD[leaders].T, size, reps=n_resamples, block_size=block, seed=seed)
         found.compute()
         leaders = leaders[np.asarray(found.included, dtype=np.int64)]

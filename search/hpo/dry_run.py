@@ -13,6 +13,7 @@ from rich.table import Table
 from model.spec.choices import NONE
 from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
+from search.hpo.chosen_days import plan_shows
 from search.hpo.disk import disk_of
 from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, start_seconds, survey, windows_of
 from search.study.plan import DATA_DIRECTORY
@@ -73,7 +74,9 @@ def estimate_campaign(
             keep=None if keep == ALL else int(keep),
             served=stores.tracking_database is None,
         )
-        estimates.append(replace(estimated, disk=disk))
+        rows = windows.rows.validation
+        shown = plan_shows(plan, cell.dataset.dates, len(rows), float(windows.outcomes(rows).mean()))
+        estimates.append(replace(estimated, disk=disk, shows=shown))
     return estimates
 
 
@@ -127,6 +130,7 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
                 "batches are then computed in smaller parts, or take --workers 1"
             )
     lines += [f"disk of {each.plan.study}: {each.disk.text()}; records come on top" for each in estimates if each.disk]
+    lines += dict.fromkeys(f"horizon {each.plan.target.horizon}: {each.shows}" for each in estimates if each.shows)
     complete = sum(not each.trials for each in estimates)
     timed = [each.seconds for each in estimates if each.seconds is not None]
     return [
@@ -183,6 +187,7 @@ def _row(each: Estimate) -> dict[str, Any]:
         "steps_per_epoch": each.steps_per_epoch,
         "seconds_at_most": each.seconds,
         "seconds_on_top": each.on_top,
+        "days_show": each.shows or None,
         "disk_bytes": each.disk and {**asdict(each.disk), "total": each.disk.total},
         "measured": [
             {**asdict(m), "architecture": m.architecture.label, "extrapolated": m.extrapolated} for m in found.measured

@@ -87,6 +87,8 @@ class Estimate:
         Of these, for starting workers, and for records and checkpoints.
     disk : Disk, optional
         Its peak; None is unknown.
+    shows : str
+        What its validation days could show, in words.
     """
 
     plan: Plan
@@ -99,6 +101,7 @@ class Estimate:
     on_top: float
     finished: int = 0
     disk: Disk | None = None
+    shows: str = ""
 
 
 def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda line: None) -> Survey:

@@ -13,6 +13,7 @@ import pandas as pd
 from rich.table import Table
 
 from pipeline.exceptions import StoreLostError, describe_error
+from search.hpo.chosen_days import study_shows
 from search.hpo.launcher import Launcher, close_stale_launchers
 from search.results.card import STATE, study_card
 from search.results.class_counts import validation_counts
@@ -182,6 +183,8 @@ def _remarks(study: Study, datasets: Sequence[DatasetVersion]) -> Iterator[str]:
     yield from (f"warning: {remark}" for remark in dict.fromkeys(each for data in datasets for each in data.warnings))
     if study.plan.target.note:
         yield f"note: {study.plan.target.note}"
+    if not study.finished() and (shown := study_shows(study, datasets[0])):
+        yield f"note: {shown}"
     if left_out(study.plan.grid().axes):
         yield f"note: {left_out(study.plan.grid().axes)}"
 

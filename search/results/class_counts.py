@@ -39,6 +39,12 @@ def validation_counts(study: Study) -> str:
 
 def counts_of_run(run: Run) -> str:
     """Say the validation days that a study's run recorded."""
+    found = recorded_days(run)
+    return "days unknown" if found is None else counts_in_words(found[0], round(found[0] * found[1]))
+
+
+def recorded_days(run: Run) -> tuple[int, float] | None:
+    """Read the validation days that a study's run recorded, and their share of positive ones; None if it did not."""
     metrics = run.data.metrics
     days, rate = metrics.get("data/days_validation"), metrics.get("data/base_rate_validation")
-    return "days unknown" if days is None or rate is None else counts_in_words(int(days), round(days * rate))
+    return None if days is None or rate is None else (int(days), rate)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from pipeline.exceptions import InputError
-from search.evidence.power import auc_standard_error, plan_power
+from search.evidence.power import plan_power
 from search.evidence.scores import score
+from search.results.detectable import auc_standard_error
 
 
 def test_the_standard_error_is_the_published_one():
@@ -35,7 +36,7 @@ def test_more_days_show_less_and_overlap_shows_more(days, horizon, base_rate, ro
         plan_power(each_days, each_horizon, base_rate=base_rate, roc_auc=roc_auc)
         for each_days, each_horizon in ((days, horizon), (2 * days, horizon), (days, horizon + 1))
     )
-    for name in ("smallest_gain", "smallest_auc"):
+    for name in ("smallest_gain", "smallest_auc", "smallest_loss"):
         assert getattr(longer, name) < getattr(planned, name) < getattr(overlapping, name)
     assert 0.5 < planned.smallest_auc < 1
 
