@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.exceptions import InputError
-from search.hpo.execute import Ending, work_on_study
 from search.hpo.launcher import Launcher
 from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
@@ -22,6 +22,9 @@ from search.tracking.stores import Stores, open_storage, open_tracking, prepare_
 from search.workers.engines import connected, make_workforce, require_engine
 from search.workers.progress import make_console
 from search.workers.signals import Signals
+
+if TYPE_CHECKING:
+    from search.hpo.execute import Ending
 
 TIMED_OUT = 124
 
@@ -114,6 +117,8 @@ def work_on(
     launched : bool
         Whether ``mlflow run`` started this process.
     """
+    from search.hpo.execute import work_on_study  # what trains is loaded only once nothing refuses the command
+
     WAITING.renew()
     with Signals() as signals, study_lease(stores, plan.study, wait=WAIT) as lease, connected(request, stores):
         workforce = make_workforce(request, stores, lease, launched=launched, timeout=request.timeout)

@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import Metric, Param, RunTag
-
 from model.evaluation import Evaluation, undefined_reasons
 from pipeline.exceptions import RecordError, describe_error
 from pipeline.redaction import HIDDEN, redacted, redacted_traceback
@@ -140,6 +138,8 @@ class RunWriter:
         tags: Mapping[str, Any] | None = None,
     ) -> None:
         """Log metrics, params and tags in one call; an undefined metric is left out: stores can't hold NaN alike."""
+        from mlflow.entities import Metric, Param, RunTag
+
         now = int(time.time() * 1000)
         self.client.log_batch(
             self.run_id,
@@ -150,6 +150,8 @@ class RunWriter:
 
     def log_curves(self, curves: Mapping[str, Mapping[int, float]]) -> None:
         """Log finite metrics by step, as many in a call as MLflow takes."""
+        from mlflow.entities import Metric
+
         now = int(time.time() * 1000)
         points = [
             Metric(name, value, now, step)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
-from model.training.device import choose_device
+from model.training.device import choose_device, known_device
 from pipeline.exceptions import InputError
 from search.study.values import process_count
 from search.tracking.database import database_of
@@ -69,7 +69,9 @@ def require_engine(asked: Asked) -> None:
         for name, value in (("address", asked.address), ("gpus_per_trial", asked.gpus_per_trial)):
             if value:
                 raise InputError(f"{name} is of a Ray cluster, got {value} with engine local; add --engine ray")
-        count_workers(asked.workers, str(choose_device(asked.device).type))
+        if known_device("device", asked.device) == "cuda":
+            choose_device(asked.device)  # torch is loaded for nothing else
+        process_count("workers", asked.workers)
         return
     process_count("workers", asked.workers)
     if find_spec("ray") is None:

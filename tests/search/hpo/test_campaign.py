@@ -11,7 +11,8 @@ from pipeline.exceptions import InputError, StoreError, StoreLostError
 from search.audit.status import study_states
 from search.hpo import campaign as module
 from search.hpo.campaign import plan_campaign, queue, run_campaign
-from search.hpo.command import Ending, work_on
+from search.hpo.command import work_on
+from search.hpo.execute import Ending
 from search.space.extremes import extremes
 from search.study.study import load_study
 from search.tracking.locks import campaign_lock, study_lock
@@ -150,7 +151,7 @@ def test_sampler_and_pruner_of_the_request_are_used_and_recorded_first_time_and_
         used.append((study.schedule.sampler.kind, type(study.schedule.pruner).__name__))
         return Ending(complete=True, timed_out=False, signal=None)
 
-    monkeypatch.setattr("search.hpo.command.work_on_study", work)
+    monkeypatch.setattr("search.hpo.execute.work_on_study", work)
     asked = replace(request_, sampler="gp", pruner="none")
     (cell,) = plan_campaign(asked, ["5K"], [1])
     for _ in ("first time", "again"):
@@ -206,7 +207,7 @@ def test_a_study_is_as_patient_as_the_first_whatever_ended_the_one_before(reques
         WAITING.given_up, WAITING.is_over = True, lambda: True
         return Ending(complete=False, timed_out=True, signal=None)
 
-    monkeypatch.setattr("search.hpo.command.work_on_study", timed_out)
+    monkeypatch.setattr("search.hpo.execute.work_on_study", timed_out)
     monkeypatch.setattr(WAITING, "given_up", False)
     monkeypatch.setattr(WAITING, "is_over", never)
     assert run_campaign(request_, ["5K", "6K"], [1]) == 1
@@ -308,7 +309,7 @@ def test_an_ended_campaign_goes_on_with_the_same_command(launch, stores):
 @pytest.mark.slow
 @pytest.mark.lesson("L32")
 def test_mlflow_run_launches_the_campaign_and_its_run_ends_with_it(launch, cloned, stores):
-    values = {"budgets": "5K,6K", "horizons": "1", "trials": "1", "max_epochs": "1", "workers": "1"}
+    values = {"budgets": "5K,6K", "tier": "r25", "horizons": "1", "trials": "1", "max_epochs": "1", "workers": "1"}
     parameters = [f"-P{name}={value}" for name, value in values.items()]
     process = launch("run", ".", "-e", "campaign", *parameters, "--env-manager", "local", program=("-m", "mlflow"))
     out = process.communicate(timeout=TIME_LIMIT_SECONDS)[0]

@@ -9,8 +9,10 @@ from search.workers.ray import BROKEN, RayHand
 
 
 @pytest.mark.slow
-def test_ray_is_imported_by_nothing_but_its_use():
-    script = "import sys, search.cli, search.hpo.command, search.walk_forward.command, search.workers.ray\n"
+def test_ray_is_imported_by_nothing_but_its_use_and_what_trains_only_after_a_command_was_not_refused():
+    script = "import sys, search.cli, search.hpo.command, search.hpo.campaign\n"
+    script += "assert not {'torch', 'sklearn', 'mlflow', 'matplotlib'} & set(sys.modules)\n"
+    script += "import search.walk_forward.command, search.workers.ray\n"
     script += "assert not [name for name in sys.modules if name == 'ray' or name.startswith('ray.')]"
     subprocess.run([sys.executable, "-c", script], check=True)
 
