@@ -5,10 +5,11 @@
 them forked off a *server*, one a tree, which is started on first use and has imported the tree and nothing more.  What
 comes of it is a process as any other: a child of who asked, with directory, environment, streams, session and
 descriptors of its own, that runs the real ``main``, opens its own stores, can be killed, and ends with an exit code or
-a signal.  A forked command has a server of its own, for its workers, forked off with it while it is still clean.
-A script that loads a packaged model is forked off a server that has imported libraries alone: it knows no code but what
-the package carries.  For a command it is forked off *the clean one*, which every server of a tree leaves behind before
-it imports the tree, and which tells the command its end, since it is no child of it.
+a signal.  A forked command has a server of its own, for its workers, forked off with it while it is still clean. A
+script that imports from a tree is a command of it that changes something of itself first.  One that loads a packaged
+model is forked off a server that has imported libraries alone: it knows no code but what the package carries.  For a
+command it is forked off *the clean one*, which every server of a tree leaves behind before it imports the tree, and
+which tells the command its end, since it is no child of it.
 
 A server ends with who started it, however that ends.  What is tested of an interpreter's start itself, or of a
 variable that is read on import, takes ``subprocess`` instead.
@@ -56,7 +57,7 @@ LIBRARIES = (
     *("safetensors.torch", "scipy.stats", "sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "torch"),
 )
 """What is imported where a script is forked off that loads a packaged model: nothing of any code tree."""
-SCRIPT, LOADS_A_PACKAGE = "-c", "mlflow.pyfunc.load_model("
+SCRIPT, LOADS_A_PACKAGE, OF_A_TREE = "-c", "mlflow.pyfunc.load_model(", "\nfrom search."
 HOST = "TESTED_HOST"
 """Variable that gives a command another host name, as if it ran on another machine."""
 READY = b"ready"
@@ -170,13 +171,14 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
             "session": bool(start_new_session),
         }
         given_or_own = [own if fd == -1 else fd for own, fd in enumerate((p2cread, c2pwrite, errwrite))]
-        if args[1] == SCRIPT and self.clean_one:
+        loads_a_package = args[1] == SCRIPT and LOADS_A_PACKAGE in args[2]
+        if loads_a_package and self.clean_one:
             self._end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._end.connect(self.clean_one)
             socket.send_fds(self._end, [json.dumps({**request, "kept": []}).encode()], given_or_own)
             self.pid = int(self._end.recv(LARGEST_REQUEST))
         else:
-            server = SERVERS.of_libraries(environment) if args[1] == SCRIPT else type(self).server(environment)
+            server = SERVERS.of_libraries(environment) if loads_a_package else type(self).server(environment)
             self.pid = server.start(request, given_or_own, pass_fds)
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
@@ -217,7 +219,7 @@ def _is_command(arguments: Any) -> bool:
     if not FORKING or isinstance(arguments, str) or arguments[0] != sys.executable or len(arguments) < 3:
         return False
     if arguments[1] == SCRIPT:
-        return LOADS_A_PACKAGE in arguments[2]
+        return LOADS_A_PACKAGE in arguments[2] or OF_A_TREE in arguments[2]
     return arguments[1] == "-m" and (arguments[2] == "search" or arguments[2].startswith("search."))
 
 
@@ -422,7 +424,7 @@ def _run(module: str, script: str) -> NoReturn:
 
     Only the taking apart of its modules is left out.
     """
-    own = _own_server() if module == "search" else None
+    own = _own_server() if module == "search" or OF_A_TREE in script else None
     if own is not None:
         Popen.server, Popen.clean_one = staticmethod(lambda environment: own), CLEAN_ONE
         subprocess.Popen = Popen  # type: ignore[misc]

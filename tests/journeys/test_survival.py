@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
 from tests.forking_commands import Popen, workers_of
 
-TRIALS, KILLS, UNDISTURBED = 24, 10, 10
+TRIALS, KILLS, UNDISTURBED = 21, 10, 6
 ATTEMPTS = int(os.environ.get("PATCHSCALE_ATTEMPTS", "3"))
 COMMAND = [
     "hpo",
@@ -25,7 +25,7 @@ COMMAND = [
     "--trials",
     str(TRIALS),
     "--max-epochs",
-    "3",
+    "2",
     "--workers",
     "2",
     "--pruner",
@@ -116,7 +116,7 @@ def test_four_workers_start_together_on_an_empty_directory_every_time(project, t
     for attempt in range(ATTEMPTS):
         directory = tmp_path / str(attempt)
         directory.mkdir()
-        arguments = ["--budget", "5K", "--trials", "4", "--max-epochs", "1", "--workers", "4"]
+        arguments = ["--budget", "5K", "--tier", "r25", "--trials", "4", "--max-epochs", "1", "--workers", "4"]
         process = start(project, directory, "hpo", *arguments)
         out, _ = process.communicate(timeout=1500)
         assert process.returncode == 0, out
@@ -127,7 +127,7 @@ def test_four_workers_start_together_on_an_empty_directory_every_time(project, t
 
 @pytest.mark.lesson("L28")
 def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(home, project, monkeypatch):
-    trials, epochs = 6, "12"
+    trials, epochs = 4, "12"
     arguments = [
         "hpo",
         "--budget",

@@ -84,7 +84,7 @@ def launch(home, project):
     started = []
 
     def start(*arguments, program=("-m", "search"), interpreter=False):
-        own = interpreter or program != ("-m", "search")
+        own = interpreter or (program[0] == "-m" and program[1] != "search")
         process = (subprocess.Popen if own else Popen)(
             [sys.executable, *program, *arguments],
             stdout=subprocess.PIPE,

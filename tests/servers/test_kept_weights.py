@@ -26,9 +26,8 @@ def test_losers_weights_go_from_a_server_also_after_a_kill_in_between(machine, t
     first, second = machine("first"), machine("second")
     for trials, when in (("3", "before"), ("4", "after")):
         asked = ["hpo", "--study", "kept", *BEST, "--trials", trials]
-        process = first.start_program(
-            [sys.executable, "-c", KILLED_BETWEEN.format(when=when), *asked, "--workers", "1"]
-        )
+        killed = [sys.executable, "-c", KILLED_BETWEEN.format(when=when), *asked, "--workers", "1"]
+        process = first.start_program(killed, interpreter=False)
         out, _ = process.communicate()
         assert process.returncode == -9, out
         assert "is gone" not in second.run("verify", code=None)

@@ -190,6 +190,6 @@ def test_what_only_looks_sees_who_works_and_advises_nothing_that_harms(machine, 
 def test_four_machines_that_are_the_first_in_empty_databases_make_them_together(machine, postgres):
     tracking, storage = (postgres.url(postgres.create()) for _ in range(2))
     machines = [machine(name, tracking, storage) for name in ("east", "west", "north", "south")]
-    started = [each.start_program([sys.executable, "-c", FIRST]) for each in machines]
+    started = [each.start_program([sys.executable, "-c", FIRST], interpreter=False) for each in machines]
     said = [process.communicate(timeout=1500)[0] for process in started]
     assert [process.returncode for process in started] == [0] * 4, said

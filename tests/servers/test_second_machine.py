@@ -116,7 +116,7 @@ def test_the_record_names_the_data_where_every_machine_finds_them(other):
 @pytest.mark.lesson("L29")
 def test_a_walk_forward_goes_on_on_another_machine_where_a_dead_one_stood_to_the_last_bit(trained):
     dead, heir, undisturbed = (trained(f"walking-{name}") for name in ("dead", "heir", "undisturbed"))
-    process = dead.start_program([sys.executable, "-c", DYING, *WALK, "--workers", "1"])
+    process = dead.start_program([sys.executable, "-c", DYING, *WALK, "--workers", "1"], interpreter=False)
     said = process.communicate()[0]
     assert process.returncode == -9, said
     study = study_on(heir)

@@ -77,7 +77,7 @@ def test_the_same_command_from_another_machine_goes_on_where_a_dead_one_stood(ma
     assert resumed and all(int(run.data.tags["resume.after_epoch"]) >= 1 for run in resumed)
     assert not any("resume.refused" in run.data.tags for run in study.runs("trial"))
 
-    north.run(*HPO, "whole")
+    north.run(*HPO, "whole", "--trials", "6")
     whole = study_of(north, "whole")
     mine, undisturbed = curves(study), curves(whole)
     same = mine.keys() & undisturbed.keys()

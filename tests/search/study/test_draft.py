@@ -24,7 +24,7 @@ QUEUED = (
     {"rate": 1e-3, "rank": 40, "single": 3, "dropout": 0.1},
     {"rank": 20},
 )
-TRIALS, AT_ONCE = 30, 3
+TRIALS, AT_ONCE = 24, 3
 OPTUNAS = {
     "qmc": lambda: optuna.samplers.QMCSampler(seed=5, warn_independent_sampling=False),
     "genetic": lambda: optuna.samplers.NSGAIISampler(population_size=6, seed=5),

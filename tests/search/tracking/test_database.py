@@ -15,6 +15,7 @@ from pipeline.exceptions import StoreError
 from search.tracking.database import database_of, make_database, prepare_tracking, revision, rows, tables, uri_of
 from search.tracking.stores import SQLITE, open_storage, open_tracking, resolve_stores
 from tests.disk import mount, unmount
+from tests.forking_commands import Popen
 
 PROJECT = Path(__file__).parents[3]
 OPEN = """
@@ -46,7 +47,7 @@ def older(template, directory, wanted="runs"):
 @pytest.mark.lesson("L40")
 def test_first_use_by_several_processes_at_once_makes_one_whole_store(tmp_path):
     processes = [
-        subprocess.Popen(
+        Popen(
             [sys.executable, "-c", OPEN, *uris(tmp_path)],
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
             stderr=subprocess.PIPE,
@@ -166,13 +167,14 @@ def test_a_path_of_any_letters_is_the_same_to_sqlalchemy(name):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("name", ["100%", "a%20b", "what?", "no #1"])
 def test_a_study_lives_in_a_folder_of_any_name(tmp_path, monkeypatch, command, template, name):
     place = tmp_path / name
     place.mkdir()
     monkeypatch.chdir(place)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    code, out, error = command("hpo", "--budget", "5K", "--trials", "1", "--max-epochs", "1", "--workers", "1")
+    code, out, error = command("hpo", *"--budget 5K --tier r25 --trials 1 --max-epochs 1 --workers 1".split())
     assert code == 0, error
     assert (place / "mlruns" / "optuna.db").exists() and "[1/1]" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]

@@ -55,15 +55,15 @@ def change(stores):
     return execute
 
 
-@pytest.fixture
-def crowded(stores, make_study, make_trained):
-    """A study of one trial, copied until both stores hold 1,200 of it."""
+@pytest.fixture(params=[("tags", "params", "latest_metrics")], ids=["whole"])
+def crowded(request, stores, make_study, make_trained):
+    """A study of one trial, copied until both stores hold 1,200 of it, and those parts of its run that are read."""
     study = make_trained(1, 1)
     (trial,) = study.finished()
     run, first = trial.user_attrs["run_id"], len(study.schedule.trials)
     with closing(sqlite3.connect(stores.tracking_uri.removeprefix(SQLITE))) as connection, connection:
         name_copies(connection, first)
-        for table in ("runs", "tags", "params", "latest_metrics"):
+        for table in ("runs", *request.param):
             copy_rows(connection, table, f"{table}.run_uuid = '{run}'", run_uuid="copies.run")
         connection.execute(
             "UPDATE tags SET value = (SELECT i FROM copies WHERE run = run_uuid) "
@@ -112,6 +112,7 @@ def test_1200_runs_that_no_trial_names_are_restored_each(crowded, stores):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("crowded", [("tags",)], ids=["tags"], indirect=True)
 def test_1200_runs_that_say_running_are_found_and_ended_each(crowded, stores, change, monkeypatch, tmp_path):
     change(f"UPDATE runs SET status = '{RUNNING}' WHERE run_uuid IN (SELECT run_uuid FROM tags WHERE value = 'trial')")
     assert any(f"runs: {COUNT + 1} say RUNNING" in line for _, line in verify(stores, tmp_path))
@@ -132,6 +133,7 @@ def test_1200_finished_trials_carry_their_skill_over_the_best_baseline(crowded, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("crowded", [("tags",)], ids=["tags"], indirect=True)
 def test_1200_imported_runs_are_counted_and_keep_their_study_out_of_a_report(crowded, stores, change):
     change(
         f"UPDATE tags SET value = '{LEGACY_TRIAL_ROLE}' WHERE value = 'trial'",
