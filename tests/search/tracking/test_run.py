@@ -39,7 +39,7 @@ def test_a_run_says_whose_it_is_and_what_made_it(client, start):
 def test_params_that_do_not_read_back_mark_the_run_invalid(start, monkeypatch):
     whole, lossy = start(), start()
     assert whole.log_params({"a": "1", "b": "2"}, {"m": 0.5}) == {"a": "1", "b": "2"}
-    monkeypatch.setattr("search.tracking.run.Param", lambda name, value: Param(name, value + "?"))
+    monkeypatch.setattr("mlflow.entities.Param", lambda name, value: Param(name, value + "?"))
     with pytest.raises(RecordError, match="must read back as what was logged, got invalid: changed a, b"):
         lossy.log_params({"a": "1", "b": "2"})
     tags = [each.client.get_run(each.run_id).data.tags["record.state"] for each in (whole, lossy)]

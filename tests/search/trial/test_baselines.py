@@ -141,7 +141,7 @@ def test_an_interrupted_one_is_killed_and_a_stale_one_closed(study, quick, monke
 
 @pytest.mark.lesson("L3")
 def test_a_record_that_does_not_read_back_is_failed(study, quick, monkeypatch):
-    monkeypatch.setattr("search.tracking.run.Param", lambda name, value: Param(name, value + "?"))
+    monkeypatch.setattr("mlflow.entities.Param", lambda name, value: Param(name, value + "?"))
     logged = log_baselines(study)
     assert all("must read back" in each.error for each in logged)
     assert {run.info.status for run in runs(study)} == {"FAILED"}

@@ -110,7 +110,7 @@ def test_a_record_that_does_not_read_back_is_failed(study, subject, params, monk
 
     from pipeline.exceptions import RecordError
 
-    monkeypatch.setattr("search.tracking.run.Param", lambda name, value: Param(name, value + "?"))
+    monkeypatch.setattr("mlflow.entities.Param", lambda name, value: Param(name, value + "?"))
     with pytest.raises(RecordError, match="must read back"):
         WalkForwardRun.open(study, subject, params, [])
     (run,) = study.runs(WALK_FORWARD_ROLE)
