@@ -123,4 +123,9 @@ def work_on(
     with Signals() as signals, study_lease(stores, plan.study, wait=WAIT) as lease, connected(request, stores):
         workforce = make_workforce(request, stores, lease, launched=launched, timeout=request.timeout)
         study = open_study(stores, request, plan)
-        return work_on_study(study, workforce, make_console(), signals, launcher=launcher)
+        ending = work_on_study(study, workforce, make_console(), signals, launcher=launcher)
+    if ending.complete and request.finalists:
+        from search.hpo.finalists import run_finalists
+
+        return run_finalists(stores, request, study)
+    return ending

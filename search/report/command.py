@@ -19,6 +19,7 @@ from search.report.layout.page import Picture, draw_pictures, render_page
 from search.report.sections.architecture import architecture_section
 from search.report.sections.budgets import best_trials_apart, budgets_section, in_order, previous_budget
 from search.report.sections.distribution import distribution_section
+from search.report.sections.finalists import finalists_section
 from search.report.sections.forecasts import forecasts_section
 from search.report.sections.learning import learning_section
 from search.report.sections.methods import methods_section
@@ -117,6 +118,8 @@ def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling:
         distribution_section(inputs, measured),
         learning_section(inputs, measured),
     ]
+    if inputs.retrained is not None:
+        sections.append(finalists_section(inputs, inputs.retrained))
     if inputs.walked is not None:
         sections.append(walk_forward_section(inputs, inputs.walked))
     if others:

@@ -203,6 +203,12 @@ class HpoRequest:
         "is 5, or what a study that is there has: all, if older code made it.",
         kept_trials,
     )
+    finalists: int = option(
+        0,
+        "Trials, at most, that can't be told from the best and are trained again with two further seeds when the study "
+        "is complete; the claim is made on them. 0 is none.",
+        partial(whole_number, least=0),
+    )
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
     storage: str = option("", "Optuna's store; empty is PATCHSCALE_STORAGE or optuna.db beside MLflow's.")

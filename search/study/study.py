@@ -164,8 +164,9 @@ def open_or_create_study(
     pruner: str = PRUNERS[0],
     keep: str = AUTO,
     named: Collection[str] = (),
+    bare: bool = False,
 ) -> Study:
-    """Continue the study of this name, or make it with its extremes queued.
+    """Continue the study of this name, or make it with its extremes queued, unless it is to be bare.
 
     How many trials, where the data lie, which sampler, which pruner and how many trials keep their weights may change
     when a study is continued: a spec's result does not depend on who proposed it.  What ``named`` names may not; other
@@ -185,7 +186,7 @@ def open_or_create_study(
         study = load_study(stores, plan.study, client=client, storage=storage, repair=True)
         _require_same(study.plan, plan, "continued", named)
     else:
-        study = _create(client, storage, stores, plan, trials, data_root, named)
+        study = _create(client, storage, stores, plan, trials, data_root, named, bare)
     study.schedule.sampler, study.schedule.pruner = TrialSeededSampler(plan.seed, sampler), make_pruner(pruner)
     asked = {SAMPLER: sampler, TARGET_TRIALS: trials, DATA_ROOT: str(data_root), PRUNER: pruner}
     asked |= {} if keep == AUTO else {KEEP: keep}
@@ -276,6 +277,7 @@ def _create(
     trials: int,
     data_root: Path,
     named: Collection[str],
+    bare: bool,
 ) -> Study:
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     earlier = find_parent_run(client, plan, named)
@@ -287,7 +289,7 @@ def _create(
     made = {PLAN: json.dumps(plan_params(plan)), EXPERIMENT_ID: experiment_id, DATA_ROOT: str(data_root), KEEP: kept}
     for name, value in {**made, TARGET_TRIALS: trials}.items():
         schedule.set_user_attr(name, value)
-    queue_architectures(schedule, space, extremes(plan.grid()), forced="extreme")
+    queue_architectures(schedule, space, () if bare else extremes(plan.grid()), forced="extreme")
     run_id = earlier[0] if earlier else make_parent_run(client, experiment_id, plan)
     schedule.set_user_attr(RUN_ID, run_id)
     return Study(

@@ -13,6 +13,7 @@ import pandas as pd
 from model.spec.spec import Spec
 from pipeline.exceptions import InputError, SealedError
 from search.evidence import Forecasts, load_forecasts
+from search.evidence.retrained import Retrained, load_retrained
 from search.report.layout.format import short_name
 from search.results.holdout import count_openings, count_openings_elsewhere
 from search.results.influence import Influence, influence_of, influence_of_study
@@ -54,6 +55,8 @@ class StudyInputs:
         Whether attention and each searched axis had a say in the loss.
     weights : str
         Whose weights are kept, and of how many trials they were let go on purpose.
+    retrained : Retrained, optional
+        Finalists with further seeds; None if there are none.
     walked_specs : dict
         Hash of the spec of each walk-forward among them, by run id.
     """
@@ -71,6 +74,7 @@ class StudyInputs:
     walked_specs: dict[str, str] = field(default_factory=dict)
     distribution: pd.DataFrame | None = None
     weights: str = ""
+    retrained: Retrained | None = None
     influence: Influence = field(default_factory=lambda: influence_of([]))
 
     @property
@@ -143,6 +147,7 @@ def read_study_inputs(study: Study) -> StudyInputs:
         distribution=_distribution(study, forecasts.run_ids[forecasts.best("trial")]),
         influence=influence_of_study(study, all_trials),
         weights=weights_in_words(study, all_trials),
+        retrained=load_retrained(study),
         walked=walked,
         walked_specs={} if walked is None else _walked_specs(study, walked.of_role("trial")),
     )
