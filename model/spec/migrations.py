@@ -40,21 +40,28 @@ class Migration:
 DISTRIBUTION_SCHEMA = 3
 """The first whose specs know of another head than one logit, and of what came with it."""
 
+FOLDS_SCHEMA = 4
+"""The first whose trials can be several trainings: of folds, of seeds."""
+
 MIGRATIONS: tuple[Migration, ...] = tuple(
-    Migration(schema=DISTRIBUTION_SCHEMA, name=name, value=value)
-    for name, value in {
-        "n_static": "0",
-        "head": "binary",
-        "horizons": "none",
-        "init": "normal",
-        "width_rates": "none",
-        "schedule": "cosine",
-        "weight_average": "0.0",
-        "first_epoch": "1",
-        "n_thresholds": "4",
-        "largest_threshold": "3.0",
-        "blend": "none",
+    Migration(schema=schema, name=name, value=value)
+    for schema, values in {
+        DISTRIBUTION_SCHEMA: {
+            "n_static": "0",
+            "head": "binary",
+            "horizons": "none",
+            "init": "normal",
+            "width_rates": "none",
+            "schedule": "cosine",
+            "weight_average": "0.0",
+            "first_epoch": "1",
+            "n_thresholds": "4",
+            "largest_threshold": "3.0",
+            "blend": "none",
+        },
+        FOLDS_SCHEMA: {"n_folds": "0", "n_seeds": "1"},
     }.items()
+    for name, value in values.items()
 )
 """Of the spec, oldest first."""
 

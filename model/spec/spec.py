@@ -203,12 +203,18 @@ class Spec:
     tolerance : float
         Allowed deviation from the budget, a fraction.
     seed : int
-        Of weights, batch order and dropout.
+        Of weights, batch order and dropout; of the first model where there are several.
+    n_folds : int
+        Whole years before the test that are forecast, each by a model of the years before it; 0 is one model, of the
+        training days, and the split's validation days.
+    n_seeds : int
+        Models of each, with this seed and those after it, whose probabilities are averaged.
 
     Raises
     ------
     InputError
-        If the architecture's parameter count is outside the budget's tolerance.
+        If the architecture's parameter count is outside the budget's tolerance, or a day of a fold would choose the
+        epoch.
     """
 
     data: Data
@@ -219,10 +225,19 @@ class Spec:
     budget: str
     tolerance: float = DEFAULT_TOLERANCE
     seed: int = 0
+    n_folds: int = 0
+    n_seeds: int = 1
 
     def __post_init__(self) -> None:
-        if not _is_whole(self.seed, 0) or self.seed > LARGEST_SEED:
+        for name, least in (("n_folds", 0), ("n_seeds", 1)):
+            if not _is_whole(getattr(self, name), least):
+                raise InputError(f"{name} must be a whole number, at least {least}, got {getattr(self, name)!r}")
+        if not _is_whole(self.seed, 0) or self.seed > LARGEST_SEED - (self.n_seeds - 1):
             raise InputError(f"seed must be a whole number from 0 to {LARGEST_SEED}, got {self.seed!r}")
+        if self.n_folds and self.training.patience:
+            raise InputError(
+                f"patience of folds must be 0, or their own days would choose the epoch, got {self.training.patience}"
+            )
         self._require_head()
         budget = Budget(text=self.budget, tolerance=self.tolerance)
         if not budget.allows(self.n_params):
@@ -251,6 +266,11 @@ class Spec:
     def n_params(self) -> int:
         """Exact parameter count."""
         return total_parameters(self.architecture)
+
+    @property
+    def seeds(self) -> range:
+        """Of its models."""
+        return range(self.seed, self.seed + self.n_seeds)
 
     @property
     def hash(self) -> str:

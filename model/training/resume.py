@@ -21,9 +21,22 @@ SCHEDULE = ("last_epoch", "_step_count")
 FORMAT = "patchscale.training/1"
 
 
-def save_training(path: Path, trainer: Trainer) -> None:
+def save_training(path: Path, trainer: Trainer, part: str = "", before: int = 0) -> None:
     """Write everything that training goes on with, atomically over what is there.
 
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    trainer : Trainer
+        After an epoch.
+    part : str, optional
+        Which of a trial's trainings it is; empty where there is one.
+    before : int, optional
+        Epochs of the trainings before it.
+
+    Notes
+    -----
     That is the spec, the weights now, averaged and of the best epoch, AdamW's moments, the schedule, the epoch, the
     best loss and the random generator that orders the batches and seeds each epoch's dropout.
     """
@@ -38,6 +51,8 @@ def save_training(path: Path, trainer: Trainer) -> None:
     }
     progress = {
         "epoch": trainer.epoch,
+        "part": part,
+        "step": before + trainer.epoch,
         "seconds": trainer.seconds,
         "best_epoch": trainer.best_epoch,
         "best_loss": trainer.best_loss,
@@ -50,17 +65,19 @@ def save_training(path: Path, trainer: Trainer) -> None:
     write_atomically(path, lambda part: save_file(copies, part, metadata=metadata))
 
 
-def resume_training(path: Path, trainer: Trainer) -> None:
-    """Bring a fresh trainer of the same spec to the state of the file.
+def resume_training(path: Path, trainer: Trainer, part: str = "") -> None:
+    """Bring a fresh trainer of the same spec, in the same part of a trial, to the state of the file.
 
     Raises
     ------
     StoreError
         If the file can't be read or is not one of :func:`save_training`.
     RecordError
-        If it is of another spec; the message names the fields.
+        If it is of another spec; the message names the fields.  Or of another part.
     """
     tensors, spec, progress = _read(path)
+    if progress.get("part", "") != part:
+        raise RecordError(f"training can only be resumed in its own part {part}, got {progress.get('part', '')} there")
     different = [f"{name} {there} there, {here} here" for name, (there, here) in trainer.spec.differences(spec).items()]
     if different:
         raise RecordError(f"training can only be resumed with its own spec, got {'; '.join(different)}")
@@ -71,12 +88,24 @@ def resume_training(path: Path, trainer: Trainer) -> None:
 
 
 def saved_epoch(path: Path) -> int | None:
-    """Epoch after which a state was saved; None of a file that is not one of :func:`save_training`."""
+    """Epochs after which a state was saved, those of earlier parts among them; None of any other file."""
+    found = _saved_progress(path)
+    return None if found is None else int(found.get("step", found["epoch"]))
+
+
+def saved_part(path: Path) -> str | None:
+    """Part of a trial of which a state was saved; None of any other file."""
+    found = _saved_progress(path)
+    return None if found is None else str(found.get("part", ""))
+
+
+def _saved_progress(path: Path) -> dict[str, Any] | None:
     try:
         with safe_open(path, framework="pt") as held:
             metadata = held.metadata() or {}
-        return int(json.loads(metadata["progress"])["epoch"]) if metadata.get("format") == FORMAT else None
-    except (OSError, SafetensorError, ValueError, KeyError):
+        progress = dict(json.loads(metadata["progress"])) if metadata.get("format") == FORMAT else {}
+        return progress if "epoch" in progress else None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -11,7 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import describe_error
-from search.tracking.artifacts import CHECKPOINT, DELETED, DIGEST, PREDICTIONS, PUT_BACK, fetch_artifact, is_kept
+from search.tracking.artifacts import (
+    CHECKPOINT,
+    DELETED,
+    DIGEST,
+    PREDICTIONS,
+    PUT_BACK,
+    checkpoints_of,
+    fetch_artifact,
+    is_kept,
+)
 from search.tracking.tags import BASELINE_ROLE, RESTORED, ROLE, TRIAL_ROLE
 
 if TYPE_CHECKING:
@@ -93,12 +102,13 @@ def files_of(run: Run) -> dict[str, str]:
     known = {name.removeprefix(DIGEST): value for name, value in tags.items() if name.startswith(DIGEST)}
     older = () if RESTORED in tags else OWN_FILES.get(tags.get(ROLE, ""), ())
     files = {**dict.fromkeys(older, ""), **known}
-    return {path: digest for path, digest in files.items() if not (path == CHECKPOINT and DELETED in tags)}
+    weights = checkpoints_of(run) if DELETED in tags else []
+    return {path: digest for path, digest in files.items() if path not in weights}
 
 
 def _meanwhile(client: MlflowClient, run: Run, path: str) -> bool:
     """Whether weights were let go since their run was read, by a command that works on the study."""
-    return path == CHECKPOINT and DELETED in client.get_run(run.info.run_id).data.tags
+    return path in checkpoints_of(run) and DELETED in client.get_run(run.info.run_id).data.tags
 
 
 def _problem(client: MlflowClient, run: Run, path: str, digest: str) -> str:

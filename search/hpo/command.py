@@ -71,7 +71,7 @@ def require_runnable(request: HpoRequest) -> None:
         raise InputError(f"trials must be at least 1, got {request.trials}; 50 is a usual study")
     require_sampler(request.sampler)
     require_engine(request)
-    make_pruner(request.pruner)
+    make_pruner(request.pruner_name)
 
 
 def open_stores(request: HpoRequest) -> Stores:
@@ -97,7 +97,7 @@ def open_study(stores: Stores, request: HpoRequest, plan: Plan) -> Study:
         trials=request.trials,
         data_root=Path(DATA_DIRECTORY).absolute(),
         sampler=request.sampler,
-        pruner=request.pruner,
+        pruner=request.pruner_name,
         keep=request.keep,
         named=request.named_settings,
     )

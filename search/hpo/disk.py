@@ -82,7 +82,7 @@ def disk_of(
     n_kept, n_running = trials if keep is None else min(keep, trials), min(workers, left)
     digests = (plan.data.dataset, *plan.data.pooled_digests)
     return Disk(
-        weights=n_kept * each.checkpoint,
+        weights=n_kept * plan.n_seeds * each.checkpoint,
         running=n_running * (each.running + (2 * each.state if served else 0)),
         data=sum(dataset_path(root, digest).stat().st_size for digest in digests),
         n_kept=n_kept,

@@ -135,14 +135,24 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
     timed = [each.seconds for each in estimates if each.seconds is not None]
     return [
         *lines,
-        f"time is trials left x {first.plan.max_epochs} epochs x ({first.steps_per_epoch} steps and a validation "
-        f"pass), on {first.at_once} worker(s) of an otherwise idle machine, and on top of it {duration_text(on_top)} "
-        "for starting processes, as measured here, and for records and checkpoints",
-        "it is an upper bound of that, since patience and pruning end most trials sooner"
+        f"time is trials left x {_parts_text(first)}{first.plan.max_epochs} epochs x ({first.steps_per_epoch} steps "
+        f"and a validation pass), on {first.at_once} worker(s) of an otherwise idle machine, and on top of it "
+        f"{duration_text(on_top)} for starting processes, as measured here, and for records and checkpoints",
+        f"it is an upper bound of that, since {_ended_by(first)} sooner"
         + ("" if first.plan.offset == NONE else "; fitting of offsets is not in it"),
         *([f"{complete} of {len(estimates)} studies are complete and not run again"] if complete else []),
         f"together at most {duration_text(sum(timed))} for {len(timed) - complete} studies",
     ]
+
+
+def _parts_text(each: Estimate) -> str:
+    plan = each.plan
+    counted = ((plan.n_folds, "folds"), (plan.n_seeds if plan.n_seeds > 1 else 0, "seeds"))
+    return "".join(f"{number} {what} x " for number, what in counted if number)
+
+
+def _ended_by(each: Estimate) -> str:
+    return "pruning ends some trials" if each.plan.n_folds else "patience and pruning end most trials"
 
 
 def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:
@@ -182,6 +192,8 @@ def _row(each: Estimate) -> dict[str, Any]:
         "trials": each.trials + each.finished,
         "finished": each.finished,
         "max_epochs": plan.max_epochs,
+        "n_folds": plan.n_folds,
+        "n_seeds": plan.n_seeds,
         "workers": each.workers,
         "at_once": each.at_once,
         "steps_per_epoch": each.steps_per_epoch,

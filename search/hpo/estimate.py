@@ -172,9 +172,10 @@ def estimate(
     cores = count_cores()
     at_once = max(1, min(workers, left, 1 if windows.x_NTF.device.type == "cuda" else cores))
     starts = STARTS + -(-min(workers, left) // cores)
-    recorded = left * (TRIAL_SECONDS + plan.max_epochs * EPOCH_SECONDS) / at_once
+    parts = max(1, plan.n_folds) * plan.n_seeds
+    recorded = left * (TRIAL_SECONDS + parts * plan.max_epochs * EPOCH_SECONDS) / at_once
     on_top = starts * start_seconds + recorded if left else 0.0
-    steps = -(-len(windows.train_rows) // plan.spec(grid.architectures[0], {}).training.batch_size)
+    steps = -(-_rows_a_part(plan, windows) // plan.spec(grid.architectures[0], {}).training.batch_size)
     seconds = None
     if not left:
         seconds = 0.0
@@ -182,7 +183,7 @@ def estimate(
         step = fit([(m.architecture, m.step_seconds) for m in found.measured])
         validation = fit([(m.architecture, m.validation_seconds) for m in found.measured])
         epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials, finished)
-        seconds = left * plan.max_epochs * epochs / at_once + on_top
+        seconds = left * parts * plan.max_epochs * epochs / at_once + on_top
     return Estimate(
         plan=plan,
         survey=found,
@@ -194,6 +195,15 @@ def estimate(
         on_top=on_top,
         finished=finished,
     )
+
+
+def _rows_a_part(plan: Plan, windows: Windows) -> int:
+    """Count the rows that a training reads; of folds in the mean, which lie evenly between the first and the last."""
+    first = len(windows.train_rows)
+    if not plan.n_folds:
+        return first
+    a_year = len(windows.rows.validation) / plan.n_folds * first / max(1, len(windows.rows.train))
+    return round(first + a_year * (plan.n_folds - 1) / 2)
 
 
 def start_seconds() -> float:

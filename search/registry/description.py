@@ -73,6 +73,7 @@ def question(ticker: str, target: Target) -> str:
 
 def _weights(best: BestTrial, members: Members) -> str:
     if members.as_is:
-        return f"the trial's own, of epoch {best.n_epochs}, seed {members.seeds[0]}"
+        seeds = ", ".join(map(str, members.seeds))
+        return f"the trial's own, of epoch {best.n_epochs}, seed{'s' if len(members.seeds) > 1 else ''} {seeds}"
     seeds = ", ".join(map(str, members.seeds))
     return f"{len(members.models)} refits on train and validation, {best.n_epochs} epochs each, seeds {seeds}, averaged"

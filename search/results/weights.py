@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from pipeline.exceptions import InputError, PatchscaleError, StoreError, describe_error
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study
-from search.tracking.artifacts import CHECKPOINT, DELETED, checkpoint_bytes, delete_checkpoint, is_kept
+from search.tracking.artifacts import DELETED, checkpoint_bytes, checkpoints_of, delete_checkpoint, is_kept
 from search.tracking.lease import brief_lease
 from search.tracking.reader import every_page, find_run, is_active
 from search.tracking.stores import Stores
@@ -208,7 +208,11 @@ def was_let_go(run: Run) -> bool:
 def is_lost(client: MlflowClient, run: Run) -> bool:
     """Whether the weights of a finished run are gone from an embedded store though nobody let them go."""
     tags = run.data.tags
-    if DELETED in tags or RESTORED in tags or is_kept(client, run, CHECKPOINT) is not False:
+    if (
+        DELETED in tags
+        or RESTORED in tags
+        or all(is_kept(client, run, each) is not False for each in checkpoints_of(run))
+    ):
         return False
     return DELETED not in client.get_run(run.info.run_id).data.tags
 

@@ -21,8 +21,10 @@ from pipeline.snapshots.pull import pull
 from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
 from pipeline.sources import Source, open_source
 from pipeline.splits.base_rates import base_rates
-from pipeline.splits.splits import parse_split, require_test_days, split_rows
+from pipeline.splits.ends import read_ends
+from pipeline.splits.splits import Split, parse_split, require_test_days, split_rows
 from pipeline.tiers import auxiliary_tickers
+from search.folds.folds import folded_split
 from search.space.axes import AXIS_NAMES, WINDOW_AXES, Axes, axis_text
 from search.space.drawn import range_texts, training_ranges
 from search.space.grid import Grid, make_grid
@@ -64,6 +66,8 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     pooled = [build(_snapshot(root, provider, each)) for each in request.train_tickers if each != dataset.ticker]
     _require_found(request.accept, (dataset, *pooled))
     split = parse_split(request.split, dataset.dates, calendar_of(dataset.ticker))
+    if request.folds:
+        split = _by_folds(request, split, dataset)
     labels = target.labels(dataset.frame)
     first_row = grid.longest_context - 1
     rows = split_rows(dataset.dates, labels, split, horizon=target.horizon, first_row=first_row)
@@ -81,7 +85,7 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
     )
     chosen = ("pooled" if pooled else NONE, *variant_names(training, grid.architectures[0]))
     variant = "".join(f"-{each}" for each in chosen if each != NONE) + _grid_variant(grid, settings)
-    variant += _training_variant(request)
+    variant += _training_variant(request) + _protocol_variant(request)
     default_name = f"{dataset.ticker}-{target.name}-{budget.text}-{tier}{variant}-{dataset.digest[:8]}"
     plan = Plan(
         study=name or re.sub(rf"[^{NAME_LETTERS}]", "_", default_name),
@@ -103,6 +107,8 @@ def make_plan(request: HpoRequest, *, root: Path) -> tuple[Plan, DatasetVersion]
         init=training.init,
         first_epoch=training.first_epoch,
         seed=request.seed,
+        n_folds=request.folds,
+        n_seeds=request.seeds,
         search_ranges=write_values(range_texts(ranges)),
         space_hash=SearchSpace(grid, ranges).hash,
         fixed_settings=_fixed_settings(grid, training, ranges),
@@ -143,6 +149,24 @@ def _training_variant(request: HpoRequest) -> str:
     asked = dict(flatten(fixed_training(request))) | range_texts(training_ranges(request.head, request.training))
     told = {name: asked[name] for name in request.training if asked[name] != usual[name]}
     return f"-t{hashlib.sha256(write_values(told).encode()).hexdigest()[:6]}" if told else ""
+
+
+def _protocol_variant(request: HpoRequest) -> str:
+    """Tell a study whose trials are several trainings from others in its name."""
+    return (f"-f{request.folds}" if request.folds else "") + (f"-k{request.seeds}" if request.seeds > 1 else "")
+
+
+def _by_folds(request: HpoRequest, split: Split, dataset: DatasetVersion) -> Split:
+    """Validate on the whole years before the test; days that were given must be those."""
+    found = folded_split(split, request.folds, dataset.dates)
+    given = read_ends("split", request.split)
+    if given is not None and found != split:
+        wanted = "/".join(map(str, (found.train_end, found.validation_end, found.test_end)))
+        raise InputError(
+            f"split must leave the {request.folds} whole years before the test to the folds, got {request.split}; take "
+            f"--split {wanted}, or another number of --folds"
+        )
+    return found
 
 
 def _named(digests: Mapping[str, str]) -> str:

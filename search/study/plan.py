@@ -64,6 +64,8 @@ class Plan:
         Of every trial: see :class:`model.spec.spec.Training` and :class:`model.spec.architecture.Architecture`.
     seed : int
         Of the sampler and of every trial.
+    n_folds, n_seeds : int
+        Of every trial: see :class:`model.spec.spec.Spec`.
     search_ranges : str
         Of the training settings that are searched: ``dropout=float 0.0 to 0.5,…``.
     space_hash : str
@@ -95,6 +97,8 @@ class Plan:
     init: str
     first_epoch: int
     seed: int
+    n_folds: int
+    n_seeds: int
     search_ranges: str
     space_hash: str
     fixed_settings: str
@@ -211,6 +215,8 @@ class Plan:
             budget=self.budget,
             tolerance=self.tolerance,
             seed=self.seed,
+            n_folds=self.n_folds,
+            n_seeds=self.n_seeds,
         )
 
     def differences(self, other: Plan) -> list[str]:

@@ -127,7 +127,7 @@ def fixed_training(request: HpoRequest) -> Training:
     fixed: dict[str, Any] = {name: each.values[0] for name, each in request.training.items() if each.is_fixed}
     usual = Training(
         max_epochs=request.max_epochs,
-        patience=request.patience,
+        patience=request.patience_epochs,
         offset=request.offset,
         blend=request.blend,
         init=request.init,

@@ -11,7 +11,7 @@ from search.study.study import Study
 from search.tracking.reader import find_run, is_active
 from search.tracking.run import RunWriter
 from search.tracking.state import TrainingState
-from search.tracking.tags import FAILED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.tags import FAILED, REACHED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 MAX_RETRIES = 2
 """How often a trial is run again that took its worker with it and got no further than before."""
@@ -101,8 +101,13 @@ def _requeue(study: Study) -> list[str]:
 def _got_further(study: Study, trial: FrozenTrial) -> bool:
     """Whether a trial ended more epochs than the one that it repeats: then it is not what its worker died of."""
     earlier = trial.user_attrs.get("retry_of")
-    before = () if earlier is None else study.schedule.get_trials(deepcopy=False)[earlier].intermediate_values
-    return max(trial.intermediate_values, default=0) > max(before, default=0)
+    before = 0 if earlier is None else _epochs(study.schedule.get_trials(deepcopy=False)[earlier])
+    return _epochs(trial) > before
+
+
+def _epochs(trial: FrozenTrial) -> int:
+    """Epochs that a trial ended, of all its trainings; of one training every epoch was reported."""
+    return int(trial.user_attrs.get(REACHED) or max(trial.intermediate_values, default=0))
 
 
 def _give_up(study: Study, trial: FrozenTrial) -> str:

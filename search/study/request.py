@@ -26,6 +26,7 @@ from search.study.values import (
     gpu_share,
     kept_trials,
     one_of,
+    optional_whole_number,
     process_count,
     rise,
     study_name,
@@ -33,6 +34,8 @@ from search.study.values import (
     whole_number,
 )
 
+MEDIAN, WILCOXON, NO_PRUNER = "median", "wilcoxon", "none"
+USUAL_PATIENCE = 2
 Reader = Callable[[str, str], Any]
 counted: Reader = partial(whole_number, least=1)
 
@@ -133,6 +136,15 @@ class HpoRequest:
         read_accepted,
     )
     split: str = option("auto", "auto, or TRAIN_END/VALIDATION_END/TEST_END in ISO dates.", split_text)
+    folds: int = option(
+        0,
+        "Whole years before the test on which trials are judged together, each forecast by a model of the years before "
+        "it, for max_epochs; 0 is the split's validation days and early stopping.",
+        partial(whole_number, least=0),
+    )
+    seeds: int = option(
+        1, "Models of a trial, of this seed and those after it, whose probabilities are averaged.", counted
+    )
     sampler: str = option(
         "tpe",
         "What proposes trials after the extremes: tpe, gp or random; may change when a study is continued.",
@@ -140,19 +152,22 @@ class HpoRequest:
     )
     workers: str = option("auto", "Processes, one thread each; auto is one per core.", process_count)
     pruner: str = option(
-        "median",
-        "median, or none: whether trials worse than the median are stopped early; extremes never are.",
-        one_of("median", "none"),
+        AUTO,
+        "Which trials are stopped early, extremes never: median, after an epoch that is worse than the median; "
+        "wilcoxon, after a fold, if worse than the best trial on the same days; none. auto is median, or wilcoxon of "
+        "folds.",
+        one_of(AUTO, MEDIAN, WILCOXON, NO_PRUNER),
     )
     timeout: float | None = option(
         "", "Stop after the epochs that run then, as in 90s, 30m, 8h or 1h30m; empty is no limit.", duration
     )
     seed: int = option(0, "Of the sampler and of every trial.", partial(whole_number, least=0, most=2**63 - 1))
     max_epochs: int = option(6, "Most epochs of a trial.", counted)
-    patience: int = option(
-        2,
-        "Epochs without a better validation loss before a trial stops; 0 trains all and keeps the last.",
-        partial(whole_number, least=0),
+    patience: int | None = option(
+        "",
+        "Epochs without a better validation loss before a trial stops; 0 trains all and keeps the last. Empty is 2, or "
+        "0 with folds.",
+        optional_whole_number,
     )
     learning_rate: str = option(
         AUTO,
@@ -225,6 +240,7 @@ class HpoRequest:
 
     def __post_init__(self) -> None:
         _ = self.size, self.axes, self.target, self.training, rise("threshold", str(self.threshold))
+        _ = self.patience_epochs, self.pruner_name
 
     @property
     def size(self) -> Budget:
@@ -235,6 +251,26 @@ class HpoRequest:
     def axes(self) -> Axes:
         """Axes of the grid; an empty one stands for the standard values of the budget."""
         return Axes(**{name: getattr(self, name) for name in ALL_AXES}, min_head_dim=self.min_head_dim)
+
+    @property
+    def patience_epochs(self) -> int:
+        """Patience of every trial: none of folds, whose days may choose no epoch."""
+        if self.folds and self.patience:
+            raise InputError(
+                f"patience must be 0 with folds, or their own days would choose the epoch, got {self.patience}; leave "
+                "--patience out and name --max-epochs"
+            )
+        usual = 0 if self.folds else USUAL_PATIENCE
+        return usual if self.patience is None else self.patience
+
+    @property
+    def pruner_name(self) -> str:
+        """What stops trials early."""
+        fitting = (WILCOXON, NO_PRUNER) if self.folds else (MEDIAN, NO_PRUNER)
+        if self.pruner not in (AUTO, *fitting):
+            what = "with folds" if self.folds else "without --folds"
+            raise InputError(f"pruner must be one of {AUTO}, {', '.join(fitting)} {what}, got {self.pruner!r}")
+        return fitting[0] if self.pruner == AUTO else self.pruner
 
     @property
     def named_settings(self) -> tuple[str, ...]:

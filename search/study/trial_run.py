@@ -67,8 +67,11 @@ def resume_trial(study: Study, run_id: str, number: int, spec: Spec) -> RunWrite
     return writer
 
 
-def log_epoch(writer: RunWriter, result: EpochResult) -> None:
-    """Log one epoch in one call; of a model before it is trained, what it said of the validation days."""
+def log_epoch(writer: RunWriter, result: EpochResult, prefix: str = "") -> None:
+    """Log one epoch in one call; of a model before it is trained, what it said of the validation days.
+
+    The names of one of several trainings of a trial begin with its own prefix.
+    """
     trained = {
         "train/loss": result.train_loss,
         "train/learning_rate": result.learning_rate,
@@ -80,7 +83,7 @@ def log_epoch(writer: RunWriter, result: EpochResult) -> None:
         "val/roc_auc": result.validation.roc_auc,
         "val/brier": result.validation.brier,
     }
-    writer.log(values, step=result.epoch)
+    writer.log({f"{prefix}{name}": value for name, value in values.items()}, step=result.epoch)
 
 
 def trial_result(spec: Spec, scores: Mapping[str, float], *, epochs: int, seconds: float) -> dict[str, Any]:

@@ -129,6 +129,17 @@ def whole_number(name: str, text: str, least: int, most: int | None = None) -> i
     return value
 
 
+def optional_whole_number(name: str, text: str) -> int | None:
+    """Read a whole number, 0 or more; None for an empty text.
+
+    Examples
+    --------
+    >>> optional_whole_number("patience", "0"), optional_whole_number("patience", "")
+    (0, None)
+    """
+    return whole_number(name, text, least=0) if text else None
+
+
 def fraction(name: str, text: str) -> float:
     """Read a finite number.
 

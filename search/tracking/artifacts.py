@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT, PREDICTIONS = "best.safetensors", "predictions/val.parquet"
 DISTRIBUTION = "predictions/distribution.parquet"
+N_SEEDS = "n_seeds"
+"""Param of a trial's run: how many models it keeps the weights of."""
 DELETED = "checkpoint.deleted"
 """Tag of a run whose checkpoint was not worth its space."""
 DIGEST = "sha256/"
@@ -37,16 +39,32 @@ def artifact_bytes(runs: Iterable[Run]) -> int | None:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
+def checkpoint_name(number: int) -> str:
+    """Path of the weights of a trial's seed of this number.
+
+    Examples
+    --------
+    >>> checkpoint_name(0), checkpoint_name(1)
+    ('best.safetensors', 'best-1.safetensors')
+    """
+    stem, _, kind = CHECKPOINT.rpartition(".")
+    return f"{stem}-{number}.{kind}" if number else CHECKPOINT
+
+
+def checkpoints_of(run: Run) -> list[str]:
+    """Paths of the weights that a trial's run should keep: one a seed."""
+    return [checkpoint_name(number) for number in range(int(run.data.params.get(N_SEEDS, "1")))]
+
+
 def checkpoint_bytes(client: MlflowClient, run: Run) -> int | None:
-    """Size of a run's checkpoint; None if it keeps none."""
-    for artifact in client.list_artifacts(run.info.run_id):
-        if artifact.path == CHECKPOINT:
-            return int(artifact.file_size or 0)
-    return None
+    """Size of a run's checkpoints; None if it keeps none."""
+    wanted = set(checkpoints_of(run))
+    sizes = [int(each.file_size or 0) for each in client.list_artifacts(run.info.run_id) if each.path in wanted]
+    return sum(sizes) if sizes else None
 
 
 def delete_checkpoint(client: MlflowClient, run: Run) -> None:
-    """Delete a run's checkpoint, whatever store it lies in.
+    """Delete a run's checkpoints, whatever store they lie in.
 
     Raises
     ------
@@ -54,7 +72,10 @@ def delete_checkpoint(client: MlflowClient, run: Run) -> None:
         If the store can't, or will not.
     """
     try:
-        _repository(client, run).delete_artifacts(CHECKPOINT)
+        kept = {each.path for each in client.list_artifacts(run.info.run_id)}
+        for path in checkpoints_of(run):
+            if path in kept:
+                _repository(client, run).delete_artifacts(path)
         if checkpoint_bytes(client, run) is None:
             return
         reason = "it is still there"

@@ -9,7 +9,34 @@ PREVIEW_DAYS = 40
 BASELINE_MISSING = "not logged yet; patchscale baselines STUDY does"
 
 
-def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSING, remarks: Sequence[str] = ()) -> str:
+CHOSEN = "one seed; the days chose the epoch, and among trials the best, so the figures flatter"
+
+
+def chosen_in_words(n_folds: int, n_seeds: int) -> str:
+    """Say what a trial's figures are of, and what the days chose.
+
+    Examples
+    --------
+    >>> chosen_in_words(0, 1)
+    'one seed; the days chose the epoch, and among trials the best, so the figures flatter'
+    >>> chosen_in_words(8, 3).partition(";")[0]
+    'mean of 3 seeds'
+    """
+    seeds = "one seed" if n_seeds == 1 else f"mean of {n_seeds} seeds"
+    if not n_folds:
+        return CHOSEN.replace("one seed", seeds)
+    return (
+        f"{seeds}; {n_folds} years, each forecast by a model of the years before it, so the days chose no epoch, but "
+        "among trials the best, so the figures flatter"
+    )
+
+
+def evaluation_note(
+    scores: Mapping[str, float],
+    baseline: str = BASELINE_MISSING,
+    remarks: Sequence[str] = (),
+    chosen: str = CHOSEN,
+) -> str:
     """Describe an evaluation in Markdown.
 
     Parameters
@@ -20,6 +47,8 @@ def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSIN
         The best baseline of these days and its loss, or why there is none.
     remarks : sequence of str, optional
         What else there is to say, a line each; empty ones are left out.
+    chosen : str, optional
+        What the figures are of, and what the days chose: :func:`chosen_in_words`.
 
     Examples
     --------
@@ -38,7 +67,7 @@ def evaluation_note(scores: Mapping[str, float], baseline: str = BASELINE_MISSIN
         f"{round(days * rate):,} positive",
         f"- best baseline on the same days: {baseline}",
         *(f"- {remark}" for remark in remarks if remark),
-        "- one seed; the days chose the epoch, and among trials the best, so the figures flatter",
+        f"- {chosen}",
         "- `predictions/preview.csv` shows the last days, `predictions/val.parquet` holds all",
     ]
     return "\n".join(lines)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PARENT, NOTE, COLOUR = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runColor"
 ROLE, STUDY, TRIAL_NUMBER, TRIAL_RUN = "run.role", "study.name", "trial.number", "trial.run_id"
+REACHED = "reached"
+"""Attribute of a trial in the schedule: epochs that it ended, of all its trainings."""
 REASON, RECORD_STATE, RESTORED = "status.reason", "record.state", "restored.from"
 
 STUDY_ROLE, TRIAL_ROLE, BASELINE_ROLE, WALK_FORWARD_ROLE = "study", "trial", "baseline", "walkforward"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -26,11 +27,12 @@ from search.study.study import Study, load_study
 from search.study.trial_run import SCORES
 from search.tracking.artifacts import PREDICTIONS, is_kept
 from search.tracking.lease import brief_lease
-from search.tracking.note import PREVIEW_DAYS, evaluation_note
+from search.tracking.note import PREVIEW_DAYS, chosen_in_words, evaluation_note
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, COLOUR, FINISHED, NOTE, TRIAL_ROLE
 from search.trial.inputs import study_entities
+from search.trial.parts import folds_of
 from search.trial.remarks import trial_remarks
 
 if TYPE_CHECKING:
@@ -113,6 +115,8 @@ def baseline_params(study: Study, baseline: Baseline) -> dict[str, str]:
     """Everything that determines a baseline's result, as MLflow params, with a hash over it."""
     plan = study.plan
     params = {**baseline.params(), "context_length": str(plan.context_length)}
+    if plan.n_folds:
+        params["n_folds"] = str(plan.n_folds)
     for part in (plan.data, plan.target, plan.split):
         params |= dict(flatten(part))
     return {**params, SETTINGS_HASH: hash_of(params)}
@@ -140,9 +144,9 @@ def _log(
     try:
         writer.log_params(baseline_params(study, baseline))
         writer.log_inputs(study_entities(study, dataset, pooled, windows))
-        started, horizon = time.monotonic(), study.plan.target.horizon
-        fitted = fit_baseline(baseline, dataset, windows, horizon=horizon, pooled=pooled)
-        _conclude(writer, fitted, dataset, windows, started)
+        started = time.monotonic()
+        fitted = _fit(study, baseline, (dataset, *pooled), windows)
+        _conclude(study, writer, fitted, dataset, started)
     except KeyboardInterrupt:
         writer.interrupt()
         raise
@@ -153,18 +157,35 @@ def _log(
     return Logged(name=baseline.name, run_id=writer.run_id, reused=False, metrics=dict(metrics))
 
 
+def _fit(
+    study: Study, baseline: Baseline, datasets: Sequence[DatasetVersion], windows: Windows
+) -> list[tuple[FittedBaseline, Windows]]:
+    """Fit a baseline to what lies before the validation days, or where trials have folds before each of those."""
+    folds = folds_of(study.plan.split, study.plan.n_folds, windows, datasets, horizon=study.plan.target.horizon)
+    own, *pooled = datasets
+    horizon = study.plan.target.horizon
+    return [(fit_baseline(baseline, own, seen, horizon=horizon, pooled=pooled), seen) for _, seen in folds]
+
+
 def _conclude(
-    writer: RunWriter, fitted: FittedBaseline, dataset: DatasetVersion, windows: Windows, started: float
+    study: Study,
+    writer: RunWriter,
+    fitted: Sequence[tuple[FittedBaseline, Windows]],
+    dataset: DatasetVersion,
+    started: float,
 ) -> None:
-    rows = windows.rows.validation
-    y, p = windows.outcomes(rows), fitted.predict_rows(dataset, rows)
-    chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
-    figures = {**chosen, "n_train": fitted.n_train, "seconds": time.monotonic() - started}
-    writer.client.set_tag(writer.run_id, "baseline.inputs", shortened(", ".join(fitted.inputs), 5000) or "none")
+    rows = np.concatenate([seen.rows.validation for _, seen in fitted])
+    y = np.concatenate([seen.outcomes(seen.rows.validation) for _, seen in fitted])
+    p = np.concatenate([each.predict_rows(dataset, seen.rows.validation) for each, seen in fitted])
+    last = fitted[-1][0]
+    chosen = {f"chosen/{name}": value for name, value in last.chosen.items()}
+    figures = {**chosen, "n_train": last.n_train, "seconds": time.monotonic() - started}
+    writer.client.set_tag(writer.run_id, "baseline.inputs", shortened(", ".join(last.inputs), 5000) or "none")
     table, found = pd.DataFrame({"date": dataset.dates[rows], "y": y, "p": p}), evaluate(y, p)
     writer.log_table(table, PREDICTIONS)
     writer.log_table(table.tail(PREVIEW_DAYS).round({"p": 4}), "predictions/preview.csv")
-    writer.conclude(found, figures, note=evaluation_note(asdict(found), "this is one of them"))
+    note = evaluation_note(asdict(found), "this is one of them", chosen=chosen_in_words(study.plan.n_folds, 1))
+    writer.conclude(found, figures, note=note)
 
 
 def _carry_skill(study: Study, logged: list[Logged]) -> None:
@@ -181,6 +202,7 @@ def _carry_skill(study: Study, logged: list[Logged]) -> None:
                 scores,
                 f"{losses[best]}, log loss {best:.4f}; skill over it {skill:+.3f}",
                 trial_remarks(run.data.metrics),
+                chosen_in_words(study.plan.n_folds, study.plan.n_seeds),
             )
             tags = {"baseline.best": losses[best], NOTE: note}
             RunWriter(study.client, run.info.run_id).log({SKILL_OVER: skill}, tags=tags)

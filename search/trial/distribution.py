@@ -5,7 +5,8 @@ They are the model's own: where the trial blends its probability with a baseline
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,42 @@ def distribution_table(
     return pd.concat(parts, ignore_index=True)
 
 
+def join_distributions(folds: Sequence[Sequence[pd.DataFrame]]) -> pd.DataFrame:
+    """Put the tables of several folds together, in a fold those of its seeds as one mixture of all their components.
+
+    Parameters
+    ----------
+    folds : sequence of sequence of DataFrame
+        By fold, by seed: see :func:`distribution_table`.
+    """
+    joined = [seeds[0] if len(seeds) == 1 else _one_mixture(seeds) for seeds in folds]
+    if len(joined) == 1:
+        return joined[0]
+    whole = pd.concat(joined, ignore_index=True)
+    order = {horizon: number for number, horizon in enumerate(whole["horizon"].unique())}
+    return whole.iloc[np.argsort(whole["horizon"].map(order).to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def _one_mixture(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Average models: the components of all of them, each model with the same share; scored as that."""
+    share, columns = np.float32(np.log(len(seeds))), dict[str, Any]()
+    for part in PARTS:
+        parts = [table[f"{part}_{k}"].to_numpy() for table in seeds for k in range(_n_components(table))]
+        less = share if part == PARTS[0] else np.float32(0)
+        columns |= {f"{part}_{k}": values - less for k, values in enumerate(parts)}
+    names = [name for name in seeds[0] if not name.startswith(PARTS)]
+    table = pd.concat([seeds[0][names], pd.DataFrame(columns)], axis=1)
+    for horizon in table["horizon"].unique():
+        asked = table["horizon"] == horizon
+        came_B = torch.tensor(table.loc[asked, "reach"].to_numpy())
+        table.loc[asked, CRPS] = reach_crps(read_reach(table, int(horizon)), came_B).numpy()
+    return table
+
+
+def _n_components(table: pd.DataFrame) -> int:
+    return sum(name.startswith(f"{PARTS[0]}_") for name in table)
+
+
 def read_reach(table: pd.DataFrame, horizon: int) -> Reach:
     """Give back the distributions of a horizon, one a day in the table's order of days."""
     ahead = tuple(int(each) for each in table["horizon"].unique())
@@ -70,7 +107,7 @@ def read_reach(table: pd.DataFrame, horizon: int) -> Reach:
     log_sigma_B = torch.tensor(parts[horizon]["log_sigma"].to_numpy(dtype=np.float64))
 
     def held(name: str) -> torch.Tensor:
-        columns = [f"{name}_{k}" for k in range(N_COMPONENTS)]
+        columns = [f"{name}_{k}" for k in range(_n_components(table))]
         stacked = np.stack([part[columns].to_numpy(dtype=np.float64) for part in parts.values()], axis=1)
         return torch.tensor(stacked)
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from search.walk_forward.forecast import Job, Outcome
+from search.folds.forecast import Job, Outcome
 
 LINE_EVERY_SECONDS = 5.0
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from model.metrics import evaluate
 from pipeline.exceptions import RecordError
+from search.folds.forecast import Job, Outcome
+from search.folds.kept import keep_outcome, kept_outcomes
 from search.study.study import Study
 from search.tracking.artifacts import lost_in_words, read_artifact
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
 from search.tracking.tags import FINISHED, RECORD_STATE, VALID, WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH, hash_of
-from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.subject import Subject
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ FIRST_YEAR, LAST_YEAR, SEEDS, EPOCHS = (
     f"walkforward.{name}" for name in ("first_year", "last_year", "seeds", "epochs")
 )
 EPOCHS_RULE = "best of the year before, first seed, then refitted with every row before the year"
-FOLDS, PREDICTIONS = "folds", "predictions/walkforward.parquet"
+PREDICTIONS = "predictions/walkforward.parquet"
 
 
 def walk_forward_params(study: Study, subject: Subject, years: tuple[int, int], n_seeds: int) -> dict[str, str]:
@@ -98,17 +95,11 @@ class WalkForwardRun:
 
     def kept(self) -> dict[str, Outcome]:
         """Read what earlier commands finished, by job; a file that was cut off while it was written is none."""
-        client = self.study.client
-        run, kept = client.get_run(self.run_id), {}
-        for artifact in client.list_artifacts(self.run_id, FOLDS):
-            with suppress(ValueError, KeyError, TypeError):
-                held = json.loads(read_artifact(client, run, artifact.path) or "")
-                kept[Path(artifact.path).stem] = Outcome.from_dict(held)
-        return kept
+        return kept_outcomes(self.study.client, self.run_id)
 
     def keep(self, job: Job, outcome: Outcome) -> None:
         """Keep what a job found, so that it is not done again."""
-        self.study.client.log_text(self.run_id, json.dumps(asdict(outcome)), f"{FOLDS}/{job.name}.json")
+        keep_outcome(self.study.client, self.run_id, job.name, outcome)
 
     def conclude(self, days: pd.DataFrame, years: pd.DataFrame, figures: Mapping[str, float]) -> None:
         """Log predictions, the table of years and the pooled evaluation, and end the run FINISHED."""

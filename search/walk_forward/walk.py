@@ -17,10 +17,10 @@ from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.datasets.mlflow_dataset import MarketDataset
 from pipeline.splits.splits import Split
+from search.folds.folds import YearFold, year_folds
+from search.folds.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
 from search.study.study import Study
 from search.tracking.data_place import data_address
-from search.walk_forward.folds import YearFold, year_folds
-from search.walk_forward.forecast import BaselineForecaster, Forecaster, Job, Outcome, SpecForecaster
 from search.walk_forward.progress import WalkProgress
 from search.walk_forward.runs import OVERLAP, WalkForwardRun, walk_forward_params
 from search.walk_forward.subject import Subject

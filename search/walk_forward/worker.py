@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def do_jobs(study: Study, device: str, orders: Told) -> Callable[[Any], None]:
     """Read what is walked forward, and give what does its jobs and says what each found."""
     from pipeline.exceptions import describe_error
-    from search.walk_forward.forecast import Job
+    from search.folds.forecast import Job
     from search.walk_forward.walk import load_walk_forward_data, make_forecaster
     from search.walk_forward.workers import read_setup
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from model.baselines import BASELINES
 from model.spec.spec import Spec
 from pipeline.exceptions import StoreLostError, TrainingError
-from search.walk_forward.forecast import Forecaster, Job, Outcome
+from search.folds.forecast import Forecaster, Job, Outcome
 from search.walk_forward.subject import Subject
 from search.workers.engines import make_pool
 from search.workers.pool import Event, Worker, Workforce

@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from pipeline.datasets.dataset import load_dataset
+from search.folds.kept import FOLDS
 from search.study.study import load_study
 from search.tracking.data_place import FOLDER
 from search.tracking.stores import Stores
 from search.tracking.tags import WALK_FORWARD_ROLE
-from search.walk_forward.runs import FIRST_YEAR, FOLDS, read_days
+from search.walk_forward.runs import FIRST_YEAR, read_days
 from tests.servers.machine import Machine
 
 STUDY = "shared"

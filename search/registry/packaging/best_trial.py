@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +19,11 @@ from search.results.trial_runs import RecordedTrial
 from search.results.weights import BEGUN
 from search.study.study import ALL
 from search.tracking.artifacts import (
-    CHECKPOINT,
     DELETED,
     PREDICTIONS,
     PUT_BACK,
     checkpoint_bytes,
+    checkpoints_of,
     fetch_artifact,
     lost_in_words,
     read_artifact,
@@ -71,8 +71,8 @@ def choose_trial(study: Study, number: int | None = None) -> BestTrial:
     return BestTrial(trial=trial, spec=trial.spec, n_epochs=int(trial.run.data.metrics["best/epoch"]), of=n_usable)
 
 
-def own_weights(study: Study, best: BestTrial) -> tuple[Spec, PatchTST]:
-    """Load the trial's checkpoint.
+def own_weights(study: Study, best: BestTrial) -> list[tuple[Spec, PatchTST]]:
+    """Load the trial's checkpoints, one a seed; of folds those of the last.
 
     Raises
     ------
@@ -83,11 +83,18 @@ def own_weights(study: Study, best: BestTrial) -> tuple[Spec, PatchTST]:
     """
     if checkpoint_bytes(study.client, best.trial.run) is None:
         raise InputError(_without_weights(study, best))
+    own = [replace(best.spec, seed=seed, n_seeds=1) for seed in best.spec.seeds]
+    own = own if len(own) > 1 else [best.spec]
+    return [_weights(study, best, name, spec) for name, spec in zip(checkpoints_of(best.trial.run), own, strict=True)]
+
+
+def _weights(study: Study, best: BestTrial, name: str, own: Spec) -> tuple[Spec, PatchTST]:
     with TemporaryDirectory() as directory:
-        path = fetch_artifact(study.client, best.trial.run, CHECKPOINT, Path(directory))
-        assert path is not None
+        path = fetch_artifact(study.client, best.trial.run, name, Path(directory))
+        if path is None:
+            raise InputError(_without_weights(study, best))
         spec, model = load_checkpoint(path)
-    if spec != best.spec:
+    if spec != own:
         raise RecordError(
             f"the checkpoint of {best.trial.name} must hold its run's spec, got {spec.hash}; choose another"
         )

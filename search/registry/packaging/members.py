@@ -23,6 +23,7 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Index
 from search.registry.packaging.best_trial import BestTrial, own_weights, validation_predictions
+from search.trial.parts import trial_parts
 
 if TYPE_CHECKING:
     from search.study.study import Study
@@ -63,12 +64,18 @@ class Members:
 
 
 def trial_members(study: Study, best: BestTrial) -> Members:
-    """Take the trial's own weights; what they say is what the trial stored."""
-    weights = own_weights(study, best)
+    """Take the trial's own weights; what they say is what the trial stored, of folds in the last."""
+    models = own_weights(study, best)
     dataset, pooled = study.load_data()
-    windows = windows_of(best.spec, dataset, pooled)
-    expected = validation_predictions(study, best)[["date", "p"]]
-    return Members(models=[weights], as_is=True, windows=windows, train_rows=windows.train_rows, expected=expected)
+    windows = trial_parts(best.spec, windows_of(best.spec, dataset, pooled), (dataset, *pooled))[-1].windows
+    expected = validation_predictions(study, best)[["date", "p"]].tail(len(windows.rows.validation))
+    return Members(
+        models=models,
+        as_is=True,
+        windows=windows,
+        train_rows=windows.train_rows,
+        expected=expected.reset_index(drop=True),
+    )
 
 
 def refitted_members(

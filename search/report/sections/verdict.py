@@ -142,9 +142,14 @@ def _number(what: str, found: Interval | Difference, more: str, *, sign: bool = 
 def _cautions(inputs: StudyInputs) -> tuple[str, ...]:
     split = inputs.plan.split
     lines = [
-        f"The days shown, {split.validation_start} to {split.validation_end}, chose the model: the epoch of every "
-        "trial, the best trial, perhaps the settings of the study. Every raw figure flatters."
+        f"The days shown, {split.validation_start} to {split.validation_end}, chose the model: "
+        f"{'' if inputs.plan.n_folds else 'the epoch of every trial, '}the best trial, perhaps the settings of the "
+        "study. Every raw figure flatters."
     ]
+    if inputs.plan.n_folds:
+        lines.append(
+            f"They are {plural(inputs.plan.n_folds, 'year')}, each forecast by models that know the years before it."
+        )
     n_finished = len(inputs.trials.names)
     if n_finished < inputs.target_trials:
         lines.append(f"The study is not complete: {n_finished} of {inputs.target_trials} trials.")

@@ -67,6 +67,8 @@ OTHER_VALUES: dict[str, Any] = {
     "clip_norm": 0.5,
     "max_epochs": 3,
     "patience": 1,
+    "n_folds": 3,
+    "n_seeds": 2,
     "first_epoch": 1,
     "weight_average": 0.9,
     "n_thresholds": 6,
@@ -76,7 +78,7 @@ OTHER_VALUES: dict[str, Any] = {
     "seed": 1,
 }
 A_DISTRIBUTION = {"head": "distribution", "horizons": "1 5", "n_static": 3, "budget": "4.4K"}
-GO_TOGETHER = {"head": A_DISTRIBUTION, "horizons": A_DISTRIBUTION}
+GO_TOGETHER = {"head": A_DISTRIBUTION, "horizons": A_DISTRIBUTION, "n_folds": {"patience": 0}}
 
 
 def others(name: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_issues_name_what_went_wrong_in_words(make_trained, run_trials, stores, 
         raise ValueError("no such luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr("search.trial.runner.build_model", fail)
+        patch.setattr("search.trial.training.build_model", fail)
         run_trials(study, 1)
     alter(study.schedule.trials[0].user_attrs["run_id"], "n_heads", "8")
     study.client.update_run(study.run_id, status="RUNNING")

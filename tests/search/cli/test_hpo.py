@@ -43,7 +43,7 @@ from search.tracking.stores import open_storage, open_tracking
         (["--offset", "forest"], "offset must be one of auto, none, logistic, boosting"),
         (["--train-tickers", "^IXIC,^IXIC"], "train_tickers must be tickers, each once"),
         (["--train-tickers", "NOPE"], "got 'NOPE'"),
-        (["--pruner", "hyperband"], "pruner must be one of median, none"),
+        (["--pruner", "hyperband"], "pruner must be one of auto, median, wilcoxon, none"),
         (["--timeout", "soon"], "timeout must be a length of time"),
         (["--timeout", "0s"], "timeout must be a length of time"),
         (["--device", "tpu"], "device must be auto, cpu or cuda"),

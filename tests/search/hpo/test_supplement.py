@@ -17,7 +17,7 @@ def study(make_study, run_trials, monkeypatch):
         raise ValueError("no such luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr("search.trial.runner.build_model", fail)
+        patch.setattr("search.trial.training.build_model", fail)
         run_trials(study, 1)
     return run_trials(study, 5)
 

@@ -238,3 +238,33 @@ def test_one_value_that_no_option_names_stays_the_study_s_own(stores, planned):
     plans = [make_plan(each, root=planned[2])[0] for each in (first, second)]
     open_or_create_study(stores, plans[0], trials=2, data_root=planned[2], named=first.named_settings)
     assert open_or_create_study(stores, plans[1], trials=3, data_root=planned[2]).plan == plans[0]
+
+
+def test_folds_are_the_whole_years_before_the_test_and_of_the_plan(planned):
+    _, _, root = planned
+    plan, _ = make_plan(replace(REQUEST, folds=3, seeds=2, patience=None), root=root)
+    days = [str(getattr(plan.split, name)) for name in ("train_end", "validation_start", "validation_end")]
+    assert days == ["2013-12-31", "2014-01-01", "2016-12-31"]
+    assert plan.split.test_start == planned[0].split.test_start
+    assert "-f3-k2-" in plan.study and (plan.n_folds, plan.n_seeds, plan.patience) == (3, 2, 0)
+    spec = plan.spec(plan.grid().architectures[0], {})
+    assert (spec.n_folds, spec.n_seeds, list(spec.seeds)) == (3, 2, [0, 1])
+    same, _ = make_plan(
+        replace(REQUEST, folds=3, seeds=2, patience=None, split="2013-12-31/2016-12-31/2018-12-31"), root=root
+    )
+    assert same == plan
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"folds": 14}, "with 4 whole years before them, of which there are 13, got 14; take --folds 13 or fewer"),
+        (
+            {"folds": 3, "split": "2014-12-31/2016-12-31/2018-12-31"},
+            "must leave the 3 whole years before the test to the folds, .* --split 2013-12-31/2016-12-31/2018-12-31",
+        ),
+    ],
+)
+def test_folds_that_the_series_or_the_split_has_not_are_refused(planned, change, words):
+    with pytest.raises(InputError, match=words):
+        make_plan(replace(REQUEST, patience=None, **change), root=planned[2])

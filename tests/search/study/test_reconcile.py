@@ -46,7 +46,7 @@ def statuses(study):
     "where",
     [
         "search.trial.runner.TrialRunner._spec",
-        "search.trial.runner.build_model",
+        "search.trial.training.build_model",
         "search.tracking.run.RunWriter.conclude",
     ],
 )
@@ -79,7 +79,7 @@ def test_a_trial_that_finished_but_was_not_told_is_completed_from_its_run(study,
 @pytest.mark.slow
 def test_a_trial_that_kills_its_worker_is_retried_twice_only(study, runner, monkeypatch):
     while study.schedule.get_trials(states=(TrialState.WAITING,)):
-        crash(monkeypatch, runner, "search.trial.runner.build_model")
+        crash(monkeypatch, runner, "search.trial.training.build_model")
         reconcile(study)
     chains = [t for t in study.schedule.trials if t.user_attrs.get("retries") == MAX_RETRIES]
     assert len(chains) == 6
@@ -90,7 +90,7 @@ def test_a_trial_that_kills_its_worker_is_retried_twice_only(study, runner, monk
 
 def test_a_living_trial_is_not_touched(study, runner, monkeypatch):
     for _ in range(2):
-        crash(monkeypatch, runner, "search.trial.runner.build_model")
+        crash(monkeypatch, runner, "search.trial.training.build_model")
     reconcile(study, alive={0})
     assert [t.state for t in study.schedule.trials[:2]] == [TrialState.RUNNING, TrialState.FAIL]
     assert statuses(study) == ["KILLED", "RUNNING"]

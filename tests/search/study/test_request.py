@@ -22,13 +22,13 @@ def test_what_is_written_out_for_speed_is_what_the_library_has():
     for name, choices in (
         ("tier", (AUTO, *TIERS)),
         ("sampler", SAMPLERS),
-        ("pruner", PRUNERS),
+        ("pruner", (AUTO, *PRUNERS)),
         ("offset", (AUTO, *OFFSETS)),
     ):
         with pytest.raises(InputError) as refused:
             FIELDS[name].metadata["read"](name, "another")
         assert str(refused.value) == f"{name} must be one of {', '.join(choices)}, got 'another'"
-    assert (HpoRequest().sampler, HpoRequest().pruner) == (DEFAULT_SAMPLER, PRUNERS[0])
+    assert (HpoRequest().sampler, HpoRequest().pruner_name) == (DEFAULT_SAMPLER, PRUNERS[0])
     assert HpoRequest(seed=FIELDS["seed"].metadata["read"]("seed", str(LARGEST_SEED))).seed == LARGEST_SEED
     assert (HpoRequest().tolerance, HpoRequest().min_head_dim) == (DEFAULT_TOLERANCE, MIN_HEAD_DIM)
 
@@ -62,3 +62,15 @@ def test_what_is_given_of_the_window_is_named_and_what_is_not_is_not():
     asked = HpoRequest(stride=(5,), context_length=(20, 30), label_smoothing="0.1", batch_size="32,64")
     assert asked.named_settings == ("context_length", "stride", "batch_size", "label_smoothing")
     assert asked.training["label_smoothing"].is_fixed and asked.training["batch_size"].values == (32, 64)
+
+
+def test_folds_leave_no_day_to_choose_an_epoch_and_have_a_pruner_of_their_own():
+    assert (HpoRequest().patience_epochs, HpoRequest(folds=8).patience_epochs) == (2, 0)
+    assert (HpoRequest().pruner_name, HpoRequest(folds=8).pruner_name) == ("median", "wilcoxon")
+    assert HpoRequest(folds=8, patience=0, pruner="none").pruner_name == "none"
+    with pytest.raises(InputError, match=r"patience must be 0 with folds.*got 2; leave --patience out"):
+        HpoRequest(folds=8, patience=2)
+    with pytest.raises(InputError, match="pruner must be one of auto, wilcoxon, none with folds, got 'median'"):
+        HpoRequest(folds=8, pruner="median")
+    with pytest.raises(InputError, match="pruner must be one of auto, median, none without --folds, got 'wilcoxon'"):
+        HpoRequest(pruner="wilcoxon")

@@ -10,7 +10,10 @@ from mlflow.entities import Param
 from model.baselines import BASELINES, Boosting
 from model.metrics import evaluate
 from model.spec.spec import flatten
+from model.windows import make_windows
 from search.cli import main
+from search.folds.folds import year_folds
+from search.folds.forecast import BaselineForecaster, Job
 from search.study.study import open_or_create_study
 from search.tracking.tags import COLOUR, NOTE, PARENT, REASON, RECORD_STATE, STUDY
 from search.trial.baselines import GREY, SETTINGS_HASH, SKILL_OVER, baseline_params, log_baselines
@@ -164,3 +167,17 @@ def test_the_command_prints_the_table_and_says_what_it_reused(study, planned, qu
     assert f"{trial.value:.4f}" in outputs[1]
     losses = [run.data.metrics["best/loss"] for run in runs(study)]
     assert np.isfinite(losses).all() and all(f"{loss:.4f}" in outputs[1] for loss in losses)
+
+
+@pytest.mark.lesson("L22")
+def test_where_trials_have_folds_a_baseline_is_fitted_anew_before_each_year(folded_record, quick, planned, tmp_path):
+    _, study = folded_record
+    spec_windows = make_windows(planned[1], study.plan.target, study.plan.split, study.plan.context_length)
+    logged = {each.name: each for each in log_baselines(study)}
+    folds = year_folds(spec_windows, [planned[1]], study.plan.split, horizon=1, first_year=2015, last_year=2016)
+    for name, each in logged.items():
+        walked = BaselineForecaster(QUICK[name], spec_windows, folds, [planned[1]], horizon=1)
+        p = np.concatenate([walked.run(Job(year=fold.year, seed=0, n_epochs=1)).p for fold in folds])
+        held = predictions(study, each.run_id, tmp_path / name)
+        assert np.array_equal(held["p"], p)
+    assert baseline_params(study, QUICK["logistic"])["n_folds"] == "2"

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
+from model.network.crps import reach_crps
 from model.training.trainer import build_model, predict_rows
 from model.windows import make_windows
 from search.report.inputs.study_inputs import read_study_inputs
@@ -14,7 +15,7 @@ from search.study.request import HpoRequest
 from search.study.study import open_or_create_study
 from search.tracking.artifacts import DISTRIBUTION, PREDICTIONS, read_artifact
 from search.tracking.tags import NOTE
-from search.trial.distribution import crps_figures, distribution_table, read_reach
+from search.trial.distribution import crps_figures, distribution_table, join_distributions, read_reach
 from search.trial.runner import TrialRunner
 
 REQUEST = HpoRequest(budget="9K", head="distribution", tier="s33", horizon=2, max_epochs=1, patience=1)
@@ -83,3 +84,28 @@ def test_a_trial_keeps_it_logs_its_score_and_the_report_reads_it(wide, stores):
     assert np.allclose(read_reach(table, plan.target.horizon).survival(at)[:, 0].numpy(), days["p"], atol=1e-6)
     assert "- CRPS 0." in run.data.tags[NOTE] and f"sha256/{DISTRIBUTION}" in run.data.tags
     pd.testing.assert_frame_equal(read_study_inputs(study).distribution, table)
+
+
+def test_the_mean_of_seeds_is_one_mixture_whose_survival_is_the_mean_of_theirs(wide):
+    table = wide[-1]
+    other = table.copy()
+    other[[name for name in other if name.startswith("location")]] += np.float32(0.2)
+    joined = join_distributions([[table, other]])
+    ahead = table["horizon"].unique()
+    first = int(ahead[0])
+    prices = torch.full((len(read_reach(table, first)), 1), 0.01, dtype=torch.float64)
+    mean = (read_reach(table, first).survival(prices) + read_reach(other, first).survival(prices)) / 2
+    assert torch.allclose(read_reach(joined, first).survival(prices), mean, atol=1e-6)
+    asked = joined[joined["horizon"] == first]
+    came = torch.tensor(asked["reach"].to_numpy())
+    assert np.allclose(asked["crps"], reach_crps(read_reach(joined, first), came).numpy(), equal_nan=True)
+    assert np.array_equal(joined["crps_climatology"], table["crps_climatology"], equal_nan=True)
+
+
+def test_folds_stand_one_after_another_in_each_horizon(wide):
+    table = wide[-1]
+    later = table.assign(date=table["date"] + pd.Timedelta(days=3650))
+    joined = join_distributions([[table], [later]])
+    assert len(joined) == 2 * len(table) and joined["horizon"].is_monotonic_increasing
+    assert joined.groupby("horizon")["date"].apply(lambda dates: dates.is_monotonic_increasing).all()
+    assert join_distributions([[table]]) is table

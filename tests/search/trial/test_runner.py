@@ -104,7 +104,7 @@ def test_a_failing_trial_is_failed_in_both_stores_with_its_traceback(study, runn
         raise TrainingError("loss must be finite, got nan")
         yield
 
-    monkeypatch.setattr("search.trial.runner.Trainer.epochs", diverge)
+    monkeypatch.setattr("search.trial.training.Trainer.epochs", diverge)
     runner.run_next()
     (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
     run = study.client.get_run(trial.user_attrs["run_id"])

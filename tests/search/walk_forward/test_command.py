@@ -40,7 +40,7 @@ def test_a_trial_is_walked_forward_beside_the_baselines_and_again_only_printed(s
     assert f"patchscale walkforward baselines --study {study.plan.study} --first-year 2014 --last-year 2016" in alone
     assert "2015, 2016: validation days on which this study chose its specs" in alone
     assert command("walkforward", "baselines", "--study", study.plan.study, *years)[0] == 0
-    monkeypatch.setattr("search.walk_forward.forecast.refit", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr("search.folds.forecast.refit", lambda *a, **k: pytest.fail("trained again"))
     code, again, _ = command("walkforward", trial, "--seeds", "1", *years)
     assert code == 0 and "there already, run" in again
     for words in (

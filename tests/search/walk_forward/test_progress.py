@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
+from search.folds.forecast import Job, Outcome
 from search.walk_forward import progress
-from search.walk_forward.forecast import Job, Outcome
 
 WORK = {"2015-epochs": 100, "2015-seed0": 100, "2015-seed1": 200}
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from model.baselines import BASELINES, Boosting
+from search.folds.forecast import Job, Outcome
 from search.study.reconcile import close_stale
 from search.tracking.tags import WALK_FORWARD_ROLE
 from search.trial.baselines import SETTINGS_HASH
-from search.walk_forward.forecast import Job, Outcome
 from search.walk_forward.runs import (
     WalkForwardRun,
     find_finished,

@@ -6,8 +6,8 @@ import pytest
 
 from model.baselines import BASELINES
 from model.metrics import evaluate
+from search.folds.forecast import SpecForecaster
 from search.tracking.tags import WALK_FORWARD_ROLE
-from search.walk_forward.forecast import SpecForecaster
 from search.walk_forward.runs import read_days
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import overlap_years

@@ -1,6 +1,6 @@
 from dataclasses import asdict
 
-from search.walk_forward.forecast import Job, Outcome
+from search.folds.forecast import Job, Outcome
 from search.walk_forward.worker import do_jobs
 from search.walk_forward.workers import write_setup
 

@@ -5,8 +5,8 @@ from unittest.mock import Mock
 import pytest
 
 from pipeline.exceptions import StoreLostError, TrainingError
+from search.folds.forecast import Job
 from search.tracking.locks import study_lock
-from search.walk_forward.forecast import Job
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import load_walk_forward_data, make_forecaster
 from search.walk_forward.workers import JobPool, read_setup, run_here, write_setup

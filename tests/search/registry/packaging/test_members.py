@@ -5,7 +5,11 @@ from model.training.execution import Execution
 from model.training.trainer import predict_rows
 from pipeline.exceptions import InputError
 from search.registry.packaging.best_trial import choose_trial
-from search.registry.packaging.members import refitted_members, require_seeds, trial_members
+from search.registry.packaging.members import refitted_members, require_seeds, trial_members, windows_of
+from search.trial.parts import trial_parts
+from tests.search.trial.conftest import folded_plan, folded_record, folded_trial
+
+__all__ = ["folded_plan", "folded_record", "folded_trial"]
 
 
 def test_the_trials_own_weights_say_what_the_trial_stored(study):
@@ -51,3 +55,21 @@ def test_refits_are_computed_as_the_memory_of_their_device_allows_and_answered_i
 def test_seeds_out_of_range_are_refused(n_seeds):
     with pytest.raises(InputError, match=f"seeds must be from 1 to 100, got {n_seeds}"):
         require_seeds(n_seeds)
+
+
+@pytest.mark.slow
+def test_a_trial_of_folds_and_seeds_as_it_is_is_the_mean_of_its_last_fold_s_models(folded_trial):
+    study, _, _ = folded_trial
+    best = choose_trial(study)
+    members = trial_members(study, best)
+    days, last = members.windows.rows.validation, trial_parts_of(study, best)[-1]
+    p = np.mean([predict_rows(model, members.windows, days) for _, model in members.models], axis=0)
+    assert np.abs(p - members.expected["p"]).max() < 1e-9 and len(days) == 251
+    assert (members.as_is, members.seeds, best.n_epochs) == (True, (0, 1), 2)
+    assert np.array_equal(members.train_rows, last.windows.train_rows)
+    assert members.expected["date"].dt.year.unique().tolist() == [2016]
+
+
+def trial_parts_of(study, best):
+    dataset, pooled = study.load_data()
+    return trial_parts(best.spec, windows_of(best.spec, dataset, pooled), (dataset, *pooled))

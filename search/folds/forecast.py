@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from model.windows import Windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import TrainingError
 from pipeline.splits.splits import SplitRows
-from search.walk_forward.folds import YearFold
+from search.folds.folds import YearFold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,16 +57,24 @@ class Outcome:
         It took.
     p : tuple of float
         Probability of every day of the year; empty where the number of epochs was chosen.
+    figures : mapping
+        What else was measured, by metric.
     """
 
     n_epochs: int
     seconds: float
     p: tuple[float, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, held: dict[str, Any]) -> Outcome:
         """Inverse of ``asdict``, also by way of JSON, which keeps every bit of a float."""
-        return cls(n_epochs=int(held["n_epochs"]), seconds=float(held["seconds"]), p=tuple(map(float, held["p"])))
+        return cls(
+            n_epochs=int(held["n_epochs"]),
+            seconds=float(held["seconds"]),
+            p=tuple(map(float, held["p"])),
+            figures={str(name): float(value) for name, value in held.get("figures", {}).items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class SpecForecaster:
     windows : Windows
         Of its dataset versions, on the device to train on.
     folds : sequence of YearFold
-        From :func:`search.walk_forward.folds.year_folds`.
+        From :func:`search.folds.folds.year_folds`.
     """
 
     spec: Spec

@@ -11,8 +11,8 @@ from model.training.trainer import Trainer, build_model, predict_rows
 from model.windows import make_windows
 from pipeline.exceptions import TrainingError
 from pipeline.splits.splits import SplitRows
-from search.walk_forward.folds import year_folds
-from search.walk_forward.forecast import BaselineForecaster, Job, Outcome, SpecForecaster
+from search.folds.folds import year_folds
+from search.folds.forecast import BaselineForecaster, Job, Outcome, SpecForecaster
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import choosing
 
