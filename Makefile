@@ -9,13 +9,16 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --di
 BUDGET ?= 2M
 TRIALS ?= 8
 
-.PHONY: hpo check docs test ui lint verify
+.PHONY: hpo check brief docs test ui lint verify
 .DELETE_ON_ERROR:
 
 hpo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true mlflow run . -e hpo -P budget=$(BUDGET) -P trials=$(TRIALS) --env-manager local
 
-check: lint
+check: $(VENV)/.test-installed
+	$(MAKE) --no-print-directory --jobs 2 lint brief
+
+brief: $(VENV)/.test-installed
 	$(PYTEST) -m "not slow" --hypothesis-profile few
 
 test: $(VENV)/.test-installed

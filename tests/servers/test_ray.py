@@ -189,19 +189,6 @@ def test_two_nodes_find_what_one_machine_finds_to_the_last_bit_and_leave_no_pass
     assert [name for name, held in shown.items() if PASSWORD in held or "B%C3%BCcher" in held] == []
 
 
-@pytest.mark.lesson("L29")
-def test_a_node_that_dies_and_a_database_that_restarts_lose_nothing(east, cluster, postgres, study_of, expected):
-    process, study = start(east, cluster, "ray-node", study_of, trials=EXTREMES)
-    postgres.restart(signal.SIGKILL)
-    cluster.kill_node()
-    out = process.communicate()[0]
-    assert process.returncode == 0, out
-    assert out.count("a worker ended unasked: node") == 1 and "was lost" in out and "will be run again" in out, out
-    assert_whole(study, expected, EXTREMES)
-    (again,) = [t for t in study.schedule.get_trials() if "retry_of" in t.user_attrs]
-    assert (again.state, again.user_attrs["retries"], again.user_attrs["forced"]) == (TrialState.COMPLETE, 0, "extreme")
-
-
 @pytest.mark.lesson("L40")
 def test_a_killed_driver_takes_its_actors_along_ctrl_c_stops_them_and_the_next_command_goes_on(
     east, cluster, study_of, expected
@@ -242,9 +229,25 @@ def test_what_a_cluster_can_not_do_is_said_in_one_line(east, cluster, arguments,
 
 
 @pytest.mark.lesson("L29")
-def test_a_node_of_other_versions_is_named_and_refused(east, cluster, study_of, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.python_version = lambda: '3.11.99'\n")
+def test_a_node_that_dies_and_a_database_that_restarts_lose_nothing(east, cluster, postgres, study_of, expected):
+    process, study = start(east, cluster, "ray-node", study_of, trials=EXTREMES)
+    postgres.restart(signal.SIGKILL)
     cluster.kill_node()
+    out = process.communicate()[0]
+    assert process.returncode == 0, out
+    assert out.count("a worker ended unasked: node") == 1 and "was lost" in out and "will be run again" in out, out
+    assert_whole(study, expected, EXTREMES)
+    (again,) = [t for t in study.schedule.get_trials() if "retry_of" in t.user_attrs]
+    assert (again.state, again.user_attrs["retries"], again.user_attrs["forced"]) == (TrialState.COMPLETE, 0, "extreme")
+
+
+@pytest.mark.lesson("L29")
+def test_a_node_of_other_versions_is_named_and_refused(east, two_nodes, study_of, tmp_path):
+    """Last, after what leaves one node: a node that is started takes seconds."""
+    cluster = two_nodes
+    (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.python_version = lambda: '3.11.99'\n")
+    if cluster.is_whole:
+        cluster.kill_node()
     cluster.add_node(str(tmp_path))
     try:
         *_, line = east.run(*HPO, "versions", "--address", cluster.address, code=2).strip().splitlines()
