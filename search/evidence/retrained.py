@@ -113,8 +113,8 @@ def claim_against(found: Retrained, p_baseline_D: Array, *, horizon: int) -> Cla
 
 
 def further_plan(plan: Plan, further: int) -> Plan:
-    """Plan of the study that trains finalists with the first, second, … further seed."""
-    return replace(plan, seed=plan.seed + further, study=f"{plan.study}-seed{further}")
+    """Plan of the study that trains finalists with the first, second, … further seed, or as many as a trial has."""
+    return replace(plan, seed=plan.seed + further * plan.n_seeds, study=f"{plan.study}-seed{further}")
 
 
 def load_retrained(study: Study) -> Retrained | None:

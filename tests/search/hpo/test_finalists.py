@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,11 @@ def test_more_trials_choose_anew_and_what_was_trained_is_not_trained_again(make_
     run_finalists(stores, REQUEST, study)
     again = load_study(stores, further_plan(study.plan, 1).study)
     assert len(again.finished()) == len(again.schedule.trials) == again.target_trials == 2
+
+
+def test_no_further_seed_is_one_that_the_trials_averaged(planned):
+    plan = replace(planned[0], seed=3, n_seeds=4)
+    seeds = [
+        set(range(each.seed, each.seed + each.n_seeds)) for each in (plan, *(further_plan(plan, n) for n in (1, 2)))
+    ]
+    assert seeds == [{3, 4, 5, 6}, {7, 8, 9, 10}, {11, 12, 13, 14}]
