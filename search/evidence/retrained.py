@@ -145,7 +145,7 @@ def load_retrained(study: Study) -> Retrained | None:
     p_MSD = np.array([[table["p"].to_numpy(dtype=np.float64) for table in each] for each in tables])
     return Retrained(
         names=tuple(names),
-        seeds=tuple(study.plan.seed + n for n in range(FURTHER_SEEDS + 1)),
+        seeds=tuple(study.plan.seed + n * study.plan.n_seeds for n in range(FURTHER_SEEDS + 1)),
         y_D=first["y"].to_numpy(dtype=np.float64),
         p_SMD=p_MSD.transpose(1, 0, 2),
     )

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from search.evidence.difference import paired_difference
-from search.evidence.retrained import Retrained, claim_against
+from search.evidence.retrained import Retrained, claim_against, further_plan
 from search.evidence.scores import daily_losses, score
 
 
@@ -48,6 +50,13 @@ def test_of_equally_good_finalists_the_winner_is_rarely_called_better_than_anoth
         called += claim_against(alone, found.p_SMD[:, 5].mean(axis=0), horizon=1).interval.high < 0
     assert called <= 0.05 * 200
     assert daily_losses(found.y_D, found.p_SMD).shape == found.p_SMD.shape
+
+
+def test_further_seeds_are_none_that_a_trial_has(planned):
+    plan = replace(planned[0], n_seeds=3)
+    plans = (plan, further_plan(plan, 1), further_plan(plan, 2))
+    seeds = [plan.seed + further for plan in plans for further in range(plan.n_seeds)]
+    assert len(set(seeds)) == 9 and len({each.study for each in plans}) == 3
 
 
 @pytest.mark.lesson("L50")
