@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
 from tests.forking_commands import Popen, workers_of
 
-TRIALS, KILLS, UNDISTURBED = 21, 10, 6
+TRIALS, KILLS, UNDISTURBED = 24, 10, 10
 ATTEMPTS = int(os.environ.get("PATCHSCALE_ATTEMPTS", "3"))
 COMMAND = [
     "hpo",
@@ -25,7 +25,7 @@ COMMAND = [
     "--trials",
     str(TRIALS),
     "--max-epochs",
-    "2",
+    "3",
     "--workers",
     "2",
     "--pruner",
