@@ -27,7 +27,7 @@ MEMORY = 0.97
 SHARED = 0.95
 """Part of the variance of trials' errors that all of them share: 502 days show 0.012 to 0.017 between two."""
 SEED_ERROR = 0.12
-"""Deviation of the log-odds that a seed adds: on 502 days losses of seeds deviate by 0.002 to 0.003, as measured."""
+"""Deviation of the log-odds that a seed adds: on 502 days losses of seeds deviate by 0.002 to 0.003."""
 LEAST_ERROR = 0.2
 YEAR = 251
 YEARS = (2, 8)

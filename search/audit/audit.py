@@ -112,8 +112,8 @@ def audit_study(study: Study, *, running: bool = False, recorded: list[RecordedT
         study=study.plan.study,
         finished=len(study.finished()),
         target=study.target_trials,
-        values=axis_counts(grid, tested),
-        extremes={_name(grid, extreme): extreme in tested for extreme in extremes(grid)},
+        values=_values(study, tested),
+        extremes={} if study.is_bare else {_name(grid, extreme): extreme in tested for extreme in extremes(grid)},
         not_in_grid=_not_in_grid(grid),
         duplicates=tuple(_duplicates(recorded)),
         invalid=tuple(_invalid(study, recorded)),
@@ -121,7 +121,7 @@ def audit_study(study: Study, *, running: bool = False, recorded: list[RecordedT
         record_schemas=dict(sorted(Counter(t.schema for t in recorded if t.schema is not None).items())),
         failed=sum(trial.user_attrs.get("end") == "failed" for trial in schedule),
         interrupted=len(waiting_retries(schedule, running=running)),
-        gaps=tuple(find_gaps(grid, tested)),
+        gaps=() if study.is_bare else tuple(find_gaps(grid, tested)),
         lost=tuple(
             f"{PREDICTIONS} of {trial.name}"
             for trial in recorded
@@ -132,6 +132,14 @@ def audit_study(study: Study, *, running: bool = False, recorded: list[RecordedT
         ),
         weights=weights_in_words(study, recorded),
     )
+
+
+def _values(study: Study, tested: Collection[Architecture]) -> dict[str, dict[int, int]]:
+    """Count the trials at each value of the grid, or of a bare study at those that it has."""
+    counted = axis_counts(study.plan.grid(), tested)
+    if not study.is_bare:
+        return counted
+    return {axis: {value: count for value, count in counts.items() if count} for axis, counts in counted.items()}
 
 
 def tested_architectures(study: Study, recorded: list[RecordedTrial]) -> list[Architecture]:

@@ -26,7 +26,8 @@ def audit_in_words(audit: Audit) -> list[str]:
         lines += [f"  {'':<{width}}not tested {untested}"] if untested else []
         absent = ", ".join(map(str, audit.not_in_grid.get(axis, ())))
         lines += [f"  {'':<{width}}not in grid {absent}"] if absent else []
-    lines += ["", f"extremes, {sum(audit.extremes.values())} of {len(audit.extremes)}"]
+    found = f"{sum(audit.extremes.values())} of {len(audit.extremes)}"
+    lines += ["", f"extremes, {found}" if audit.extremes else "extremes, none: finalists of another study"]
     lines += [f"  {'tested ' if tested else 'MISSING'}  {name}" for name, tested in audit.extremes.items()]
     if audit.failed or audit.interrupted:
         lines += ["", f"{audit.failed} trials failed, {audit.interrupted} interrupted wait to be run again"]
@@ -58,7 +59,7 @@ def issues_in_words(audit: Audit) -> list[str]:
     1 spec run more than once
     """
     tested = sum(audit.extremes.values())
-    lines = [f"{tested} of {len(audit.extremes)} extremes"]
+    lines = [f"{tested} of {len(audit.extremes)} extremes"] if audit.extremes else []
     lines += [
         f"{LETTERS[axis]}={', '.join(map(str, values))} not in grid" for axis, values in audit.not_in_grid.items()
     ]

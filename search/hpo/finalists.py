@@ -117,7 +117,8 @@ def _in_words(study: Study, found: Retrained, console: Console) -> Iterator[str]
         figures = (found.losses_M[row], *found.losses_SM[:, row])
         table.add_row(found.names[row], *(f"{each:.4f}" for each in figures))
     console.print(table)
+    n_models = len(found.seeds) * study.plan.n_seeds
     yield (
-        f"the claim is made on {found.names[found.order[0]]}, the mean of {len(found.seeds)} seeds; patchscale report "
+        f"the claim is made on {found.names[found.order[0]]}, the mean of {n_models} seeds; patchscale report "
         f"{study.plan.study} holds it against the best baseline"
     )

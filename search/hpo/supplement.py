@@ -149,7 +149,7 @@ def shortfall_in_words(study: Study, shortfall: Shortfall) -> list[str]:
 def _lacking(study: Study, tested: Sequence[Architecture], where: Sequence[str]) -> list[Architecture]:
     grid = study.plan.grid()
     if not where:
-        return find_gaps(grid, tested)
+        return [] if study.is_bare else find_gaps(grid, tested)
     chosen: list[Architecture] = []
     for text in where:
         found = find_wanted(grid, [*tested, *chosen], read_where(text))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
 SAMPLER, PRUNER, STOPPED, WORKED = "sampler", "pruner", "stopped", "worked_seconds"
 KEEP, ALL, STANDARD_KEEP = "keep", "all", "5"
+BARE = "bare"
 SAID_SAMPLER, SAID_KEEP = "study.sampler", "study.keep"
 """Tags of a study's run."""
 
@@ -132,6 +133,11 @@ class Study:
         """How many of the best trials keep their weights; None is all of them, as in studies of older code."""
         kept = self.schedule.user_attrs.get(KEEP, ALL)
         return None if kept == ALL else int(kept)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it trains again what another study chose, so that nothing of its grid is missing."""
+        return bool(self.schedule.user_attrs.get(BARE, False))
 
     def say_settings(self) -> None:
         """Say on the study's run which sampler it has, and how many trials keep their weights."""
@@ -287,7 +293,7 @@ def _create(
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")
     kept = client.get_run(earlier[0]).data.tags.get(SAID_KEEP, ALL) if earlier else STANDARD_KEEP
     made = {PLAN: json.dumps(plan_params(plan)), EXPERIMENT_ID: experiment_id, DATA_ROOT: str(data_root), KEEP: kept}
-    for name, value in {**made, TARGET_TRIALS: trials}.items():
+    for name, value in {**made, TARGET_TRIALS: trials, **({BARE: True} if bare else {})}.items():
         schedule.set_user_attr(name, value)
     queue_architectures(schedule, space, () if bare else extremes(plan.grid()), forced="extreme")
     run_id = earlier[0] if earlier else make_parent_run(client, experiment_id, plan)

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from search.audit.audit import audit_study
+from search.audit.text import audit_in_words, issues_in_words
 from search.evidence.forecasts import load_forecasts
 from search.evidence.retrained import further_plan, load_retrained
 from search.hpo import finalists
@@ -55,6 +57,13 @@ def test_finalists_are_trained_again_with_further_seeds_and_an_interrupted_comma
     for further, name in enumerate(names, start=1):
         again = load_study(stores, name)
         assert again.plan.seed == study.plan.seed + further and again.target_trials == 2
+        found = audit_study(again)
+        assert (
+            not found.missing
+            and not found.gaps
+            and "extremes, none: finalists of another study" in audit_in_words(found)
+        )
+        assert issues_in_words(found) == []
         assert [trial.params for trial in again.finished()] == [
             trial.params for trial in study.finished() if trial.number in expected
         ]
