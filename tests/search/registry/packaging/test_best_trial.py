@@ -11,7 +11,7 @@ def test_the_best_finished_trial_is_taken_or_the_one_asked_for(study):
     best = choose_trial(study)
     assert (best.trial.number, best.n_epochs, best.of) == (ranked[0].number, 1, 3)
     assert choose_trial(study, ranked[-1].number).trial.run_id == ranked[-1].user_attrs["run_id"]
-    spec, _ = own_weights(study, best)
+    ((spec, _),) = own_weights(study, best)
     assert spec == best.spec
     assert list(validation_predictions(study, best)) == ["date", "y", "p"]
 
