@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -14,10 +14,8 @@ from model.windows import Windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
 from pipeline.splits.disjoint import Index, assert_disjoint_labels
+from pipeline.splits.folded import WHOLE_YEARS, earliest_year
 from pipeline.splits.splits import Split, labelled_rows
-
-WHOLE_YEARS = 4
-"""Before the first test year: three to train on, and one on which the number of epochs is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,52 +77,6 @@ def year_folds(
     return [_fold(windows, datasets, split, year, horizon) for year in years]
 
 
-def folded_split(split: Split, n_folds: int, dates: pd.DatetimeIndex) -> Split:
-    """Validate on the last whole years before the test of a split, and train on what lies before them.
-
-    Parameters
-    ----------
-    split : Split
-        Whose test and whose first training day stay.
-    n_folds : int
-        Years.
-    dates : DatetimeIndex
-        Sessions of the forecast ticker.
-
-    Raises
-    ------
-    InputError
-        If fewer than four whole years are left before the first.
-
-    Examples
-    --------
-    >>> split = Split(train_start=date(2000, 1, 3), train_end=date(2020, 12, 31), validation_start=date(2021, 1, 1),
-    ...               validation_end=date(2022, 12, 31), test_start=date(2023, 1, 1), test_end=date(2024, 12, 31))
-    >>> found = folded_split(split, 8, pd.bdate_range("2000-01-03", "2024-12-31"))
-    >>> str(found.train_end), str(found.validation_start), str(found.validation_end)
-    ('2014-12-31', '2015-01-01', '2022-12-31')
-    """
-    last, earliest = split.test_start.year - 1, _earliest_year(dates)
-    first, most = last - n_folds + 1, max(0, last - earliest + 1)
-    if first < earliest:
-        raise InputError(
-            f"folds must be whole years before the test of {split.test_start} with {WHOLE_YEARS} whole years before "
-            f"them, of which there are {most}, got {n_folds}; take --folds {most} or fewer, or a longer series"
-        )
-    return replace(
-        split,
-        train_end=date(first - 1, 12, 31),
-        validation_start=date(first, 1, 1),
-        validation_end=date(last, 12, 31),
-    )
-
-
-def _earliest_year(dates: pd.DatetimeIndex) -> int:
-    """First year with enough whole years before it."""
-    whole = dates[0].year if dates[0].dayofyear <= 7 else dates[0].year + 1
-    return int(whole + WHOLE_YEARS)
-
-
 def forecast_years(dates: pd.DatetimeIndex, split: Split, first_year: int | None, last_year: int | None) -> range:
     """Test years, as in :func:`year_folds`; the training before them grows, and they cover every day once."""
     for year in (first_year, last_year):
@@ -133,7 +85,7 @@ def forecast_years(dates: pd.DatetimeIndex, split: Split, first_year: int | None
                 f"walk-forward years must end before the sealed test split of {split.test_start}, got {year}; "
                 f"take --last-year {split.test_start.year - 1} or earlier"
             )
-    earliest, last = _earliest_year(dates), last_year or split.test_start.year - 1
+    earliest, last = earliest_year(dates), last_year or split.test_start.year - 1
     first = earliest if first_year is None else first_year
     if not earliest <= first <= last:
         raise InputError(

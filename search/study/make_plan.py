@@ -22,9 +22,9 @@ from pipeline.snapshots.snapshot import Snapshot, latest_snapshots
 from pipeline.sources import Source, open_source
 from pipeline.splits.base_rates import base_rates
 from pipeline.splits.ends import read_ends
+from pipeline.splits.folded import folded_split
 from pipeline.splits.splits import Split, parse_split, require_test_days, split_rows
 from pipeline.tiers import auxiliary_tickers
-from search.folds.folds import folded_split
 from search.space.axes import AXIS_NAMES, WINDOW_AXES, Axes, axis_text
 from search.space.drawn import range_texts, training_ranges
 from search.space.grid import Grid, make_grid

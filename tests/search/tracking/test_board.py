@@ -83,7 +83,7 @@ def test_the_printed_link_shows_every_trial_and_the_n_heads_axis(home, project, 
         timeout=1500,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (link,) = re.findall(rf"{re.escape(UI_ADDRESS)}/\S+", done.stdout)
+    (link,) = set(re.findall(rf"{re.escape(UI_ADDRESS)}/\S+", done.stdout))
     client = open_tracking(stores)
     runs = client.search_runs(["1"], "tags.`run.role` = 'trial' and attributes.status = 'FINISHED'")
     assert len(runs) == 4
