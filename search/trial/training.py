@@ -127,8 +127,8 @@ class TrialTraining:
 
     @property
     def is_several(self) -> bool:
-        """Whether it is more than one training."""
-        return len(self.parts) > 1
+        """Whether it is more than one training, or the one of a fold, whose quarters are reported, not its epochs."""
+        return len(self.parts) > 1 or self.spec.n_folds > 0
 
     def run(self) -> Trained:
         """Train what is not kept yet, and put the parts together.

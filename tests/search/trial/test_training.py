@@ -13,11 +13,13 @@ from search.folds.folds import year_folds
 from search.folds.forecast import Job, SpecForecaster
 from search.folds.kept import FOLDS, kept_outcomes
 from search.study.reconcile import reconcile
+from search.study.study import open_or_create_study
 from search.study.trial_run import SCORES
 from search.tracking.artifacts import PREDICTIONS, checkpoint_name, fetch_artifact, read_artifact
 from search.trial.parts import trial_parts
 from search.trial.runner import TrialRunner
 from search.trial.training import quarter_losses
+from tests.search.trial.conftest import folded
 
 
 def predictions(study, run):
@@ -173,6 +175,17 @@ def test_a_trial_is_pruned_between_folds_if_it_is_worse_than_the_best_and_no_ext
         run = folded_study.client.get_run(trial.user_attrs["run_id"])
         assert (trial.state, run.data.tags["status.reason"]) == (TrialState.PRUNED, "pruned")
         assert not folded_study.training_state(run.info.run_id).exists()
+
+
+def test_one_fold_and_one_seed_report_quarters_and_no_epochs(stores, planned):
+    plan = folded(planned[0], 1, 1, max_epochs=2)
+    study = open_or_create_study(stores, plan, trials=1, data_root=planned[2])
+    runner_of(study, planned).run_next()
+    (trial,) = study.finished()
+    assert sorted(trial.intermediate_values) == [2016 * 4 + quarter for quarter in range(4)]
+    run = study.client.get_run(trial.user_attrs["run_id"])
+    assert {each.path for each in study.client.list_artifacts(run.info.run_id)} >= {"best.safetensors", "spec.json"}
+    assert list(predictions(study, run)) == ["date", "y", "p"]
 
 
 def test_quarters_are_paired_days_of_one_year_less_what_the_base_rate_loses():
