@@ -12,7 +12,7 @@ from search.evidence import (
 )
 from search.evidence.scores import daily_losses, score
 
-SEEDS = 50
+SEEDS = 100
 
 
 def evidence(y_D, p_MD, n_resamples):
@@ -31,7 +31,7 @@ def test_the_best_of_fifty_that_know_nothing_is_nothing(market, noise):
     raw, corrected, expected = (
         np.mean([getattr(chosen, name) for _, chosen, _ in found]) for name in ("raw", "corrected", "null_maximum")
     )
-    assert sum(tested.p_value > 0.05 for tested, _, _ in found) >= 45
+    assert sum(tested.p_value > 0.05 for tested, _, _ in found) >= 90
     assert raw == pytest.approx(0.61, abs=0.02)
     assert corrected == pytest.approx(0.5, abs=0.02)
     assert expected == pytest.approx(raw, abs=0.01)

@@ -19,11 +19,11 @@ def found(points, **changed):
 @pytest.mark.slow
 @pytest.mark.lesson("L23")
 def test_intervals_cover_the_truth_in_90_to_99_of_100_studies(simulated):
-    studies = [found(simulated(seed, sizes=FOUR, **TRUTH), seed=seed) for seed in range(100)]
+    studies = [found(simulated(seed, sizes=FOUR, **TRUTH), seed=seed) for seed in range(200)]
     for name, truth in TRUTH.items():
         intervals = [getattr(study, name) for study in studies]
         covered = np.mean([each.low <= truth <= each.high for each in intervals])
-        print(f"{name}: {covered:.1%} of 100 intervals cover {truth}")
+        print(f"{name}: {covered:.1%} of 200 intervals cover {truth}")
         assert 0.90 <= covered <= 0.99
         assert np.median([each.value for each in intervals]) == pytest.approx(truth, rel=0.15)
     assert all(study.finding == FALLS for study in studies)
@@ -34,7 +34,7 @@ def test_intervals_cover_the_truth_in_90_to_99_of_100_studies(simulated):
 @pytest.mark.lesson("L23")
 @pytest.mark.parametrize("size_sd", [0.02, 0.1])
 def test_noise_is_not_announced_as_scaling(simulated, size_sd):
-    points = [simulated(1000 + s, sizes=THREE, trials=8, trial_sd=0.002, size_sd=size_sd) for s in range(100)]
+    points = [simulated(1000 + s, sizes=THREE, trials=8, trial_sd=0.002, size_sd=size_sd) for s in range(200)]
     findings = [found(each, n_resamples=200, seed=seed).finding for seed, each in enumerate(points)]
     print(f"size_sd {size_sd}: { ({f: findings.count(f) for f in set(findings)}) }")
     assert np.mean([finding != NONE_FOUND for finding in findings]) <= 0.07
