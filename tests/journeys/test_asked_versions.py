@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -78,7 +78,6 @@ def asked(package: PackagedModel, x_DF, horizon: int, threshold: float):
 
 
 @pytest.mark.parametrize("version", BLENDS)
-@settings(max_examples=30)
 @given(thresholds=st.lists(st.floats(0, 0.2), min_size=2, max_size=4))
 def test_trained_models_keep_both_orders(packages, version, thresholds):
     package, x_DF = packages[version]
@@ -95,7 +94,6 @@ def test_the_study_s_own_question_is_what_is_answered_without_one(packages, vers
 
 
 @pytest.mark.parametrize("version", BLENDS)
-@settings(max_examples=30)
 @given(horizon=st.sampled_from(AHEAD))
 def test_quantiles_of_trained_models_are_the_inverse_of_their_answers(packages, version, horizon):
     package, x_DF = packages[version]
