@@ -1,14 +1,15 @@
 """A Ray cluster of two nodes on this machine, which ends with whoever started it, however that ends.
 
-Run as a program it says its address and obeys a word a line: ``kill`` ends the second node as a power cut does, and
-``add`` starts it again, ``add DIRECTORY`` with a directory that
-its Python looks into first.  It ends when its standard input is closed, which a killed parent does too.
+Run as a program it says its address and obeys a word a line: ``kill`` ends the second node as a power cut does,
+``stop`` and ``continue`` what works on it, and ``add`` starts it again, ``add DIRECTORY`` with a directory that its
+Python looks into first.  It ends when its standard input is closed, which a killed parent does too.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ SMALL = {
     "include_dashboard": False,
     "object_store_memory": 100 * 1024 * 1024,
 }
+SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 
 
 class RayCluster:
@@ -54,6 +56,14 @@ class RayCluster:
         """End the second node at once, and everything on it."""
         self._tell("kill")
         self.is_whole = False
+
+    def stop_node(self) -> None:
+        """Have what works on the second node stand still."""
+        self._tell("stop")
+
+    def continue_node(self) -> None:
+        """Have it go on."""
+        self._tell("continue")
 
     def add_node(self, path: str = "") -> None:
         """Have a second node again, perhaps one whose Python looks into another directory first."""
@@ -106,6 +116,9 @@ def run(directory: str) -> None:
     for line in sys.stdin:
         if line.strip() == "kill":
             cluster.remove_node(second, allow_graceful=False)
+        elif line.strip() in SIGNALS:
+            for worker in psutil.Process(second.all_processes["raylet"][0].process.pid).children():
+                worker.send_signal(SIGNALS[line.strip()])
         else:
             first = line.removeprefix("add ").strip()
             path = {"PYTHONPATH": os.pathsep.join(filter(None, [first, str(PROJECT)]))}

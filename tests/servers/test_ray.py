@@ -147,6 +147,17 @@ def start(east, cluster, name, study_of, at_work=2, trials=TRIALS):
     return process, study
 
 
+def stop_in_trial(process, cluster, study):
+    """Have the second node stand still in the midst of its trial, and of the other node's."""
+    while True:
+        wait_until(lambda: len(in_epoch(study)) == 2 or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[0]
+        cluster.stop_node()
+        if len(in_epoch(study)) == len(study.runs("trial", status="RUNNING")) == 2:
+            return
+        cluster.continue_node()
+
+
 @pytest.fixture
 def guarded(postgres):
     """Address of a storage whose role needs a password, and its name."""
@@ -231,6 +242,7 @@ def test_what_a_cluster_can_not_do_is_said_in_one_line(east, cluster, arguments,
 @pytest.mark.lesson("L29")
 def test_a_node_that_dies_and_a_database_that_restarts_lose_nothing(east, cluster, postgres, study_of, expected):
     process, study = start(east, cluster, "ray-node", study_of, trials=EXTREMES)
+    stop_in_trial(process, cluster, study)
     postgres.restart(signal.SIGKILL)
     cluster.kill_node()
     out = process.communicate()[0]
