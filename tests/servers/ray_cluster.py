@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ SMALL = {
     "include_dashboard": False,
     "object_store_memory": 100 * 1024 * 1024,
 }
-SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "continue": signal.SIGCONT}
+"""What the actors of the second node get at a word."""
 
 
 class RayCluster:
@@ -73,14 +75,7 @@ class RayCluster:
 
     def actors(self) -> list[psutil.Process]:
         """Processes of actors that live on its nodes."""
-        found = []
-        for process in psutil.Process(self._process.pid).children(recursive=True):
-            try:
-                if "RayHand" in " ".join(process.cmdline()):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
+        return actors_of(self._process.pid)
 
     def close(self) -> None:
         """End it, and remove what it wrote."""
@@ -101,6 +96,16 @@ class RayCluster:
         raise RuntimeError("a Ray cluster must start, got one that did not")
 
 
+def actors_of(pid: int) -> list[psutil.Process]:
+    """Processes of actors below another one."""
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):
+            if "RayHand" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 def run(directory: str) -> None:
     """Be the cluster."""
     import ray
@@ -114,11 +119,13 @@ def run(directory: str) -> None:
     second: Any = cluster.add_node(**SMALL, temp_dir=directory)
     print(f"> {cluster.address}", flush=True)
     for line in sys.stdin:
+        on_it = actors_of(second.all_processes["raylet"][0].process.pid) if second.any_processes_alive() else []
         if line.strip() == "kill":
             cluster.remove_node(second, allow_graceful=False)
-        elif line.strip() in SIGNALS:
-            for worker in psutil.Process(second.all_processes["raylet"][0].process.pid).children():
-                worker.send_signal(SIGNALS[line.strip()])
+        if line.strip() in SIGNALS:
+            for actor in on_it:
+                with suppress(psutil.NoSuchProcess):
+                    actor.send_signal(SIGNALS[line.strip()])
         else:
             first = line.removeprefix("add ").strip()
             path = {"PYTHONPATH": os.pathsep.join(filter(None, [first, str(PROJECT)]))}

@@ -1,6 +1,7 @@
 """Trials on a Ray cluster: what one machine finds, to the last bit, whatever is killed meanwhile."""
 
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -27,10 +28,13 @@ from search.walk_forward.command import WalkForwardRequest, run_walk_forward
 from search.walk_forward.runs import PREDICTIONS
 from tests.servers.postgres import GUARDED
 
-TRIALS, EXTREMES, EPOCHS = 3, 6, 3
-SETTINGS = {"budget": "5K", "tier": "r25", "max_epochs": EPOCHS, "patience": EPOCHS, "pruner": "none", "keep": "all"}
-HPO = ["hpo", *(f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()), "--engine", "ray"]
-HPO += ["--trials", str(TRIALS), "--study"]
+TRIALS, EPOCHS = 6, 3
+BUDGET = "5K"
+SETTINGS = {"budget": BUDGET, "tier": "r25", "max_epochs": EPOCHS, "patience": EPOCHS, "pruner": "none", "keep": "all"}
+OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items() if name != "budget"]
+HPO = ["hpo", "--budget", BUDGET, *OPTIONS, "--trials", str(TRIALS), "--engine", "ray", "--study"]
+CAMPAIGN = ["--budgets", BUDGET, "--horizons", "1", *OPTIONS, "--trials", str(TRIALS - 1)]
+"""One study, which lacks the last of its six extremes in the end."""
 WALK = {"trial": 0, "seeds": 1, "first_year": 2015, "last_year": 2016}
 RESAMPLES = 100
 PASSWORD = "k4-Bücher"
@@ -88,12 +92,12 @@ def expected(tmp_path_factory):
     directory = tmp_path_factory.mktemp("expected")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
-        request = HpoRequest(**SETTINGS, study="s", trials=EXTREMES)
+        request = HpoRequest(**SETTINGS, study="s", trials=TRIALS)
         plan, dataset = make_plan(request, root=directory / "data")
         stores = resolve_stores(f"sqlite:///{directory}/mlflow.db")
         study = open_study(stores, request, plan)
         runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
-        for _ in range(EXTREMES):
+        for _ in range(TRIALS):
             runner.run_next()
         asked = WalkForwardRequest(what="s", study="", workers="1", device="cpu", **WALK)
         assert run_walk_forward(stores, asked, Console(quiet=True)) == 0
@@ -115,16 +119,16 @@ def study_of(monkeypatch, storage_url, east):
     return load
 
 
-def assert_whole(study, expected, count=TRIALS):
+def assert_whole(study, expected):
     """Every trial once, nothing RUNNING, and what one machine finds."""
     trials = study.schedule.get_trials()
     assert not [t for t in trials if t.state == TrialState.RUNNING] and not study.runs(status="RUNNING")
     found = results(study)
     assert found == {spec: expected.trials[spec] for spec in found}
     specs = [t.user_attrs["spec_hash"] for t in trials if t.state == TrialState.COMPLETE]
-    assert len(specs) == len(set(specs)) == count
+    assert len(specs) == len(set(specs)) == TRIALS
     finished = [run for run in study.runs("trial") if run.info.status == "FINISHED"]
-    assert len(finished) == count
+    assert len(finished) == TRIALS
 
 
 def in_epoch(study, least=1):
@@ -134,9 +138,9 @@ def in_epoch(study, least=1):
     return [t for t in running if len(t.intermediate_values) >= least]
 
 
-def start(east, cluster, name, study_of, at_work=2, trials=TRIALS):
+def start(east, cluster, name, study_of, at_work=2):
     """Start the command, and wait until so many trials have ended an epoch."""
-    process = east.start(*HPO, name, "--trials", str(trials), "--address", cluster.address)
+    process = east.start(*HPO, name, "--address", cluster.address)
     for line in process.stdout:
         if line.startswith("study"):
             break
@@ -148,13 +152,14 @@ def start(east, cluster, name, study_of, at_work=2, trials=TRIALS):
 
 
 def stop_in_trial(process, cluster, study):
-    """Have the second node stand still in the midst of its trial, and of the other node's."""
+    """Have the second node stand still in the midst of its trial, and of the other node's: their numbers."""
     while True:
         wait_until(lambda: len(in_epoch(study)) == 2 or process.poll() is not None)
         assert process.poll() is None, process.communicate()[0]
         cluster.stop_node()
-        if len(in_epoch(study)) == len(study.runs("trial", status="RUNNING")) == 2:
-            return
+        at_work = {trial.number for trial in in_epoch(study)}
+        if len(at_work) == len(study.runs("trial", status="RUNNING")) == 2:
+            return at_work
         cluster.continue_node()
 
 
@@ -173,20 +178,23 @@ def test_two_nodes_find_what_one_machine_finds_to_the_last_bit_and_leave_no_pass
     east, cluster, study_of, expected, guarded
 ):
     ray = ["--engine", "ray", "--address", cluster.address]
-    process = east.start(*HPO, "s", "--trials", str(EXTREMES), "--address", cluster.address, PATCHSCALE_STORAGE=guarded)
+    given = {"PATCHSCALE_STORAGE": guarded}
+    process = east.start("campaign", *CAMPAIGN, *ray, **given)
     said, busy = [], []
     for line in process.stdout:
         said.append(line)
         busy += [" ".join(each.cmdline()) for each in cluster.actors()]
     assert process.wait() == 0 and busy, "".join(said)
+    name = re.search(r"study (\S+)$", "".join(said), re.MULTILINE)[1]
+    said.append(east.run("supplement", name, *ray, **given))
     years = ("--trial", "0", "--first-year", "2015", "--last-year", "2016", "--seeds", "1")
-    said.append(east.run("walkforward", "s", *years, *ray, PATCHSCALE_STORAGE=guarded))
-    said.append(east.run("supplement", "s", *ray, PATCHSCALE_STORAGE=guarded))
-    said.append(east.run("report", "s", "--resamples", str(RESAMPLES), PATCHSCALE_STORAGE=guarded))
+    said.append(east.run("walkforward", name, *years, *ray, **given))
+    said.append(east.run("report", name, "--resamples", str(RESAMPLES), **given))
     text = "".join(said)
-    assert f"[{EXTREMES}/{EXTREMES}]" in text and "unasked" not in text and "nothing is missing" in text, text
-    study = study_of("s", guarded)
-    assert_whole(study, expected, EXTREMES)
+    assert f"[{TRIALS - 1}/{TRIALS - 1}]" in text and f"[{TRIALS}/{TRIALS}]" in text and "unasked" not in text, text
+    assert "nothing is missing any more" in text, text
+    study = study_of(name, guarded)
+    assert_whole(study, expected)
     assert walked(study) == expected.walk
     here = reported(said[-1].strip().splitlines()[-1])
     assert here.keys() == expected.report.keys() and here
@@ -198,30 +206,6 @@ def test_two_nodes_find_what_one_machine_finds_to_the_last_bit_and_leave_no_pass
     shown = {"outputs": text, "processes": "".join(busy)}
     shown |= {str(path): path.read_bytes().decode(errors="replace") for path in files}
     assert [name for name, held in shown.items() if PASSWORD in held or "B%C3%BCcher" in held] == []
-
-
-@pytest.mark.lesson("L40")
-def test_a_killed_driver_takes_its_actors_along_ctrl_c_stops_them_and_the_next_command_goes_on(
-    east, cluster, study_of, expected
-):
-    process, study = start(east, cluster, "ray-driver", study_of)
-    assert len(cluster.actors()) == 2
-    process.kill()
-    process.wait()
-    wait_until(lambda: not cluster.actors())
-    killed = study.runs("trial", status="RUNNING")
-    assert len(killed) == 2
-    process, study = start(east, cluster, "ray-driver", study_of, at_work=1)
-    os.kill(process.pid, signal.SIGINT)
-    out = process.communicate()[0]
-    assert process.returncode == 128 + signal.SIGINT and "stopping after the current epochs" in out, out
-    assert "unasked" not in out and "the same command continues" in out, out
-    assert not in_epoch(study, least=0) and not study.runs(status="RUNNING")
-    wait_until(lambda: not cluster.actors())
-    east.run(*HPO, "ray-driver", "--address", cluster.address)
-    assert_whole(study, expected)
-    resumed = {run.info.run_id for run in study.runs("trial") if "resume.after_epoch" in run.data.tags}
-    assert resumed & {run.info.run_id for run in killed}, "in its own run, after the epoch that it had sent"
 
 
 @pytest.mark.lesson("L41")
@@ -240,17 +224,41 @@ def test_what_a_cluster_can_not_do_is_said_in_one_line(east, cluster, arguments,
 
 
 @pytest.mark.lesson("L29")
-def test_a_node_that_dies_and_a_database_that_restarts_lose_nothing(east, cluster, postgres, study_of, expected):
-    process, study = start(east, cluster, "ray-node", study_of, trials=EXTREMES)
-    stop_in_trial(process, cluster, study)
+@pytest.mark.lesson("L40")
+def test_a_killed_driver_ctrl_c_a_node_that_dies_and_a_database_that_restarts_lose_nothing(
+    east, cluster, postgres, study_of, expected
+):
+    process, study = start(east, cluster, "ray-killed", study_of)
+    assert len(cluster.actors()) == 2
+    process.kill()
+    process.wait()
+    wait_until(lambda: not cluster.actors())
+    killed = study.runs("trial", status="RUNNING")
+    assert len(killed) == 2
+
+    process, study = start(east, cluster, "ray-killed", study_of, at_work=1)
+    os.kill(process.pid, signal.SIGINT)
+    out = process.communicate()[0]
+    assert process.returncode == 128 + signal.SIGINT and "stopping after the current epochs" in out, out
+    assert "unasked" not in out and "the same command continues" in out, out
+    assert not in_epoch(study, least=0) and not study.runs(status="RUNNING")
+    wait_until(lambda: not cluster.actors())
+
+    process, study = start(east, cluster, "ray-killed", study_of)
+    at_work = stop_in_trial(process, cluster, study)
     postgres.restart(signal.SIGKILL)
     cluster.kill_node()
     out = process.communicate()[0]
     assert process.returncode == 0, out
     assert out.count("a worker ended unasked: node") == 1 and "was lost" in out and "will be run again" in out, out
-    assert_whole(study, expected, EXTREMES)
-    (again,) = [t for t in study.schedule.get_trials() if "retry_of" in t.user_attrs]
-    assert (again.state, again.user_attrs["retries"], again.user_attrs["forced"]) == (TrialState.COMPLETE, 0, "extreme")
+    assert_whole(study, expected)
+    trials = study.schedule.get_trials()
+    (again,) = [t for t in trials if t.user_attrs.get("retry_of") in at_work]
+    assert (again.state, again.user_attrs["forced"]) == (TrialState.COMPLETE, "extreme")
+    before = trials[again.user_attrs["retry_of"]].user_attrs.get("retries", 0)
+    assert again.user_attrs["retries"] == before, "a lost node is no failure of its trial"
+    resumed = {run.info.run_id for run in study.runs("trial") if "resume.after_epoch" in run.data.tags}
+    assert resumed & {run.info.run_id for run in killed}, "in its own run, after the epoch that it had sent"
 
 
 @pytest.mark.lesson("L29")
