@@ -17,9 +17,10 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.baselines.features import Boosting, Logistic
+from model.network.float64 import HostFloat64, in_float64
 from model.spec.choices import NONE
 from model.windows import Windows, to_tensor
 from pipeline.splits.splits import Index
@@ -29,7 +30,7 @@ Array = npt.NDArray[np.float64]
 N_FOLDS = 5
 
 
-class LogisticBaseLogit(nn.Module):
+class LogisticBaseLogit(HostFloat64):
     """Logit of a logistic regression: one weight a feature, on raw features, and a bias, in float64."""
 
     weight_F: Tensor
@@ -42,7 +43,7 @@ class LogisticBaseLogit(nn.Module):
 
     def forward(self, x_BF: Tensor) -> Tensor:
         """Logits of shape (windows,) from the last day's features, shape (windows, features)."""
-        return ((x_BF.double() * self.weight_F).sum(1) + self.bias).float()
+        return ((in_float64(x_BF) * self.weight_F).sum(1) + self.bias).float().to(x_BF.device)
 
     def take(self, classifier: Pipeline) -> None:
         """Hold what :class:`model.baselines.Logistic` fitted, its standardisation folded in."""
@@ -52,7 +53,7 @@ class LogisticBaseLogit(nn.Module):
         self.bias.fill_(float(regression.intercept_[0] - weight @ scaler.mean_))
 
 
-class BoostedBaseLogit(nn.Module):
+class BoostedBaseLogit(HostFloat64):
     """Logit of boosted trees: every node's feature, threshold, children and value; unused trees add zero."""
 
     feature_EN: Tensor
@@ -73,13 +74,14 @@ class BoostedBaseLogit(nn.Module):
 
     def forward(self, x_BF: Tensor) -> Tensor:
         """Logits of shape (windows,) from the last day's features, shape (windows, features)."""
-        trees_E = torch.arange(len(self.value_EN), device=x_BF.device)
-        node_BE = torch.zeros((len(x_BF), len(trees_E)), dtype=torch.int64, device=x_BF.device)
+        given_BF = in_float64(x_BF)
+        trees_E = torch.arange(len(self.value_EN), device=given_BF.device)
+        node_BE = torch.zeros((len(x_BF), len(trees_E)), dtype=torch.int64, device=given_BF.device)
         for _ in range(self.depth):
-            x_BE = x_BF.double().gather(1, self.feature_EN[trees_E, node_BE])
+            x_BE = given_BF.gather(1, self.feature_EN[trees_E, node_BE])
             goes_right_BE = (x_BE > self.threshold_EN[trees_E, node_BE]).long()
             node_BE = self.children_EN2[trees_E, node_BE, goes_right_BE]
-        return (self.value_EN[trees_E, node_BE].sum(1) + self.bias).float()
+        return (self.value_EN[trees_E, node_BE].sum(1) + self.bias).float().to(x_BF.device)
 
     @property
     def n_trees(self) -> int:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from model.network.float64 import in_float64
 from model.network.reach import Reach
 
 Array = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ def reach_crps(reach: Reach, came_B: Tensor) -> Tensor:
     0.1621
     """
     parts = [
-        _scores(reach[first : first + WINDOWS_AT_ONCE], came_B[first : first + WINDOWS_AT_ONCE].double())
+        _scores(reach[first : first + WINDOWS_AT_ONCE], in_float64(came_B[first : first + WINDOWS_AT_ONCE]))
         for first in range(0, len(reach), WINDOWS_AT_ONCE)
     ]
     return torch.cat(parts)

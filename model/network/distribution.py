@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.network.float64 import in_float64
+
 N_COMPONENTS = 3
 PARTS = 3
 """Numbers a component: logit of its weight, location, logarithm of its scale."""
@@ -73,11 +75,11 @@ class Mixture:
         )
 
     def double(self) -> Mixture:
-        """Give the same in float64."""
+        """Give the same in float64, on the host where the device has none."""
         return Mixture(
-            log_weight_BHK=self.log_weight_BHK.double(),
-            location_BHK=self.location_BHK.double(),
-            scale_BHK=self.scale_BHK.double(),
+            log_weight_BHK=in_float64(self.log_weight_BHK),
+            location_BHK=in_float64(self.location_BHK),
+            scale_BHK=in_float64(self.scale_BHK),
         )
 
     def reach_logits(self, u_BHU: Tensor) -> Tensor:
@@ -107,7 +109,7 @@ class Mixture:
             Between 0 and 1: probabilities of Z staying below.
         """
         mixture = self.double()
-        p_U = torch.tensor(shares, dtype=torch.float64, device=self.scale_BHK.device)
+        p_U = torch.tensor(shares, dtype=torch.float64, device=mixture.scale_BHK.device)
         each_BHKU = mixture.location_BHK[..., None] + mixture.scale_BHK[..., None] * p_U.logit()
         low_BHU, high_BHU = each_BHKU.amin(2), each_BHKU.amax(2)
         target = -p_U.logit()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from model.network.distribution import Mixture
+from model.network.float64 import in_float64
 from model.network.question import Question, answer, reach_logits, require_horizon
 
 STEPS_OUTWARD, STEPS_OF_BISECTION = 12, 70
@@ -84,7 +85,7 @@ class Forecast:
 
 def blend_shift(logits_B: Tensor, baseline_B: Tensor, share: float) -> Tensor:
     """How far a baseline's share of the logit moves the model's own, shape (windows,)."""
-    return share * (baseline_B - logits_B)
+    return share * (baseline_B.to(logits_B.device) - logits_B)
 
 
 def rise_quantiles(members: Sequence[Forecast], horizon: int, shares: Sequence[float]) -> Tensor:
@@ -108,7 +109,7 @@ def rise_quantiles(members: Sequence[Forecast], horizon: int, shares: Sequence[f
     """
     for each in members:
         require_horizon(horizon, each.ahead)
-    log_sigma_B = members[0].log_sigma_B
+    log_sigma_B = in_float64(members[0].log_sigma_B)
     above_Q = 1.0 - torch.tensor(shares, dtype=torch.float64, device=log_sigma_B.device)
 
     def above(reach_BQ: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from model.network.block import Block
 from model.network.distribution import Mixture
 from model.network.distribution_linear import DistributionLinear
 from model.network.dropout import Dropout
+from model.network.float64 import in_float64
 from model.network.forecast import Forecast, blend_shift
 from model.network.initialise import initialise
 from model.network.question import Question
@@ -221,8 +222,9 @@ class PatchTST(nn.Module):
     @torch.no_grad()
     def set_statistics(self, features_NF: Tensor) -> None:
         """Take mean and standard deviation of the training rows, shape (rows, features)."""
-        std = features_NF.double().std(dim=0)
-        self.feature_mean.copy_(features_NF.double().mean(dim=0))
+        values_NF = in_float64(features_NF)
+        std = values_NF.std(dim=0)
+        self.feature_mean.copy_(values_NF.mean(dim=0))
         self.feature_std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
 
 
@@ -262,4 +264,4 @@ def make_model(spec: Spec, *, n_layers: int | None = None, bare: bool = False) -
 
 def predict_proba(logits: Tensor) -> Tensor:
     """Probabilities from logits: the one place where this is done."""
-    return torch.sigmoid(logits.double())
+    return torch.sigmoid(in_float64(logits))

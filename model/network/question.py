@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model.network.distribution import Mixture, in_sigma
+from model.network.float64 import in_float64
 from pipeline.exceptions import InputError
 from pipeline.splits.target import Target
 
@@ -47,7 +48,7 @@ def answer(mixture: Mixture, question: Question, ahead: tuple[int, ...], log_sig
         If the horizon is not one of the model's.
     """
     require_horizon(question.horizon, ahead)
-    reach_B1 = log_sigma_B.new_full((len(log_sigma_B), 1), question.reach, dtype=torch.float64)
+    reach_B1 = in_float64(log_sigma_B).new_full((len(log_sigma_B), 1), question.reach)
     return reach_logits(mixture, reach_B1, ahead, log_sigma_B)[:, ahead.index(question.horizon), 0]
 
 
@@ -68,7 +69,7 @@ def reach_logits(mixture: Mixture, reach_BU: Tensor, ahead: tuple[int, ...], log
     log_sigma_B : Tensor of shape (windows,)
         Log of the daily sigma of each window.
     """
-    u_BHU = torch.stack([in_sigma(reach_BU, horizon, log_sigma_B.double()[:, None]) for horizon in ahead], 1)
+    u_BHU = torch.stack([in_sigma(reach_BU, horizon, in_float64(log_sigma_B)[:, None]) for horizon in ahead], 1)
     return mixture.double().reach_logits(u_BHU).cummax(1).values
 
 

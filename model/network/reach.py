@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from model.network.distribution import Mixture
+from model.network.float64 import in_float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class Reach:
     def of(cls, mixture: Mixture, ahead: tuple[int, ...], log_sigma_B: Tensor, horizon: int) -> Reach:
         """Take what a model of these horizons says of one of them."""
         n, held = ahead.index(horizon) + 1, mixture.double()
+        log_sigma_B = in_float64(log_sigma_B)
         root_H = torch.tensor(ahead[:n], dtype=torch.float64, device=log_sigma_B.device).sqrt()
         return cls(
             mixture=Mixture(
@@ -50,7 +52,7 @@ class Reach:
                 location_BHK=held.location_BHK[:, :n],
                 scale_BHK=held.scale_BHK[:, :n],
             ),
-            unit_BH=log_sigma_B.double().exp()[:, None] * root_H,
+            unit_BH=log_sigma_B.exp()[:, None] * root_H,
         )
 
     def __getitem__(self, windows: slice) -> Reach:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from model.spec.spec import Spec
+from model.training.device import kind_of
 from model.training.memory import MemoryEstimate, available_memory, estimate_memory
 from pipeline.exceptions import InputError, TrainingError
 
@@ -71,8 +72,8 @@ class Execution:
 def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: int | None = None) -> Execution:
     """Choose the fastest way to compute a spec that the memory estimate allows.
 
-    On a GPU: bfloat16, compiled blocks and graphs; where that does not fit, first recomputation, then
-    smaller micro-batches. On a CPU bfloat16 and compilation are slower and are not taken.
+    On an NVIDIA GPU: bfloat16, compiled blocks and graphs; where that does not fit, first recomputation, then
+    smaller micro-batches. On a CPU bfloat16 and compilation are slower and are not taken, nor are they on Apple's.
 
     Parameters
     ----------
@@ -91,15 +92,15 @@ def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: 
         If not even one window at a time fits.
     """
     free = available_memory(device) if available is None else available
-    on_gpu = device.type == "cuda"
+    kind = kind_of(device)
     execution = Execution(
         micro_batch=spec.training.batch_size,
-        precision="bfloat16" if on_gpu else "float32",
-        compiled=on_gpu,
-        graphed=on_gpu,
+        precision=kind.precision,
+        compiled=kind.compiles,
+        graphed=kind.graphs,
     )
     while execution.memory(spec, rows).total > SHARE_OF_MEMORY * free:
-        if on_gpu and not execution.recompute:
+        if kind.recomputes and not execution.recompute:
             execution = replace(execution, recompute=True, graphed=False)
         elif execution.micro_batch > 1:
             execution = execution.halved()
@@ -114,7 +115,7 @@ def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: 
 
 
 def least_memory(spec: Spec, device: torch.device, *, rows: int) -> int:
-    """Bytes that training takes at the least: one window at a time, on a GPU recomputed in bfloat16."""
-    on_gpu = device.type == "cuda"
-    least = Execution(micro_batch=1, precision="bfloat16" if on_gpu else "float32", recompute=on_gpu)
+    """Bytes that training takes at the least: one window at a time, on an NVIDIA GPU recomputed in bfloat16."""
+    kind = kind_of(device)
+    least = Execution(micro_batch=1, precision=kind.precision, recompute=kind.recomputes)
     return least.memory(spec, rows).total

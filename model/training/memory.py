@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -19,9 +16,9 @@ from model.network.patchtst import PatchTST
 from model.network.reach_loss import reach_loss
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.spec import Spec, Training
+from model.training.device import kind_of
 
 FLOAT32 = 4
-CLEAR_PEAK = "5"
 ALLOCATOR_SLACK = 1.3
 DRAWN_THRESHOLDS = Training().n_thresholds
 
@@ -135,18 +132,7 @@ def _count_kept(architecture: Architecture, dropout: float, attention_dropout: f
 
 def available_memory(device: torch.device) -> int:
     """Free bytes of a device: of the GPU, or of this machine within its container's limit."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    free = int(psutil.virtual_memory().available)
-    limit, used = (_read_whole(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
-    return min(free, limit - used) if limit is not None and used is not None else free
-
-
-def _read_whole(path: Path) -> int | None:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
+    return kind_of(device).free(device)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -160,7 +146,7 @@ class PeakMemory:
 def measured_peak(device: torch.device, baseline: int = 0) -> Iterator[PeakMemory]:
     """Measure the most memory in use inside the block, less a baseline.
 
-    On a GPU that torch allocated, on Linux the process's resident memory, elsewhere None.
+    On an NVIDIA GPU that torch allocated, of a CPU on Linux the process's resident memory, elsewhere None.
 
     Parameters
     ----------
@@ -169,27 +155,15 @@ def measured_peak(device: torch.device, baseline: int = 0) -> Iterator[PeakMemor
     baseline : int
         Bytes that were in use before, as of :func:`memory_in_use`.
     """
-    peak = PeakMemory()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
+    peak, kind = PeakMemory(), kind_of(device)
+    kind.start_peak(device)
     try:
         yield peak
     finally:
-        reached = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident("VmHWM")
+        reached = kind.peak(device)
         peak.value = None if reached is None else max(0, reached - baseline)
 
 
 def memory_in_use(device: torch.device) -> int:
     """Bytes in use now; 0 where that is unknown."""
-    return int(torch.cuda.memory_allocated(device)) if device.type == "cuda" else _resident("VmRSS") or 0
-
-
-def _resident(name: str) -> int | None:
-    if sys.platform != "linux":
-        return None
-    lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
-    found = next((line for line in lines if line.startswith(f"{name}:")), None)
-    return None if found is None else int(found.split()[1]) * 1024
+    return kind_of(device).in_use(device) or 0

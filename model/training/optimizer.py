@@ -10,6 +10,7 @@ from torch import nn
 from model.network.patchtst import PatchTST
 from model.spec.choices import FLAT, NONE
 from model.spec.spec import Training
+from model.training.device import kind_of
 
 BASE_WIDTH = 64
 """Inputs, of a head a token, of a matrix that learns at the spec's rate itself, where rates follow the width."""
@@ -19,7 +20,6 @@ def make_optimizer(model: PatchTST, training: Training) -> torch.optim.AdamW:
     """AdamW that decays weight matrices only: no norm, bias or position."""
     named = list(model.named_parameters())
     device = named[0][1].device
-    on_gpu = device.type == "cuda"
     groups: dict[tuple[float, float], list[nn.Parameter]] = {(training.weight_decay, 1.0): [], (0.0, 1.0): []}
     for name, parameter in named:
         decay = 0.0 if parameter.ndim < 2 or "positions" in name else training.weight_decay
@@ -36,13 +36,13 @@ def make_optimizer(model: PatchTST, training: Training) -> torch.optim.AdamW:
         betas=(training.beta1, training.beta2),
         eps=training.epsilon,
         fused=True,
-        capturable=on_gpu,
+        capturable=kind_of(device).rate_is_tensor,
     )
 
 
 def _rate(rate: float, device: torch.device) -> float | torch.Tensor:
-    """Rate as the optimizer takes it: on a GPU a tensor, which a recorded step reads anew."""
-    return torch.tensor(rate, device=device) if device.type == "cuda" else rate
+    """Rate as the optimizer takes it: a tensor where a recorded step reads it anew."""
+    return torch.tensor(rate, device=device) if kind_of(device).rate_is_tensor else rate
 
 
 def rate_share(name: str, parameter: nn.Parameter, training: Training, n_tokens: int) -> float:

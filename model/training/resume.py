@@ -110,9 +110,9 @@ def _saved_progress(path: Path) -> dict[str, Any] | None:
 
 
 def _restore(trainer: Trainer, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
-    device = next(trainer.model.parameters()).device
     trainer.model.load_state_dict(_under(MODEL, tensors))
-    trainer.best_state = {name: tensor.to(device) for name, tensor in _under(BEST, tensors).items()}
+    placed = trainer.model.state_dict()
+    trainer.best_state = {name: tensor.to(placed[name].device) for name, tensor in _under(BEST, tensors).items()}
     if trainer.average is not None:
         trainer.average.load(_under(AVERAGE, tensors))
     held = trainer.optimizer.state_dict()

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from model.network.patchtst import PatchTST
 from model.spec.spec import Training
 from model.training.cuda_graph import GraphedStep
+from model.training.device import is_out_of_memory, kind_of
 from model.training.execution import Execution
 from model.training.objective import Objective
 from model.training.weight_average import WeightAverage
-
-CPU_ALLOCATOR = "DefaultCPUAllocator"
 
 
 class Stepper:
@@ -52,6 +51,7 @@ class Stepper:
         self._parameters = list(model.parameters())
         self._graph: GraphedStep | None = None
         self._device = self._parameters[0].device
+        self._kind = kind_of(self._device)
         model.set_execution(recompute=execution.recompute, compiled=execution.compiled)
 
     def rate(self) -> float:
@@ -102,17 +102,16 @@ class Stepper:
                     raise
             self.execution = self.execution.halved()
             self.optimizer.zero_grad(set_to_none=True)
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
+            self._kind.empty_cache()
 
     def _part(self, rows: Tensor, n_batch: int) -> Tensor:
         """Share of a micro-batch in the batch's mean loss, its gradients added to those that are there.
 
-        On a GPU a short part is filled up with its first row, so that every batch has
+        Where every shape is compiled anew a short part is filled up with its first row, so that every batch has
         one shape; what was filled in has no loss.
         """
         n = len(rows)
-        missing = self.execution.micro_batch - n if self._device.type == "cuda" else 0
+        missing = self.execution.micro_batch - n if self._kind.one_shape else 0
         filled = torch.cat([rows, rows[:1].expand(missing)]) if missing else rows
         with torch.autocast(
             self._device.type,
@@ -123,8 +122,3 @@ class Stepper:
             loss = self.objective(filled, n) * (n / n_batch)
         loss.backward()
         return loss.detach()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch says that memory ran out, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or CPU_ALLOCATOR in str(error)

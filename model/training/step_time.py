@@ -14,6 +14,7 @@ import torch
 from model.network.patchtst import make_model
 from model.spec.architecture import Architecture
 from model.spec.spec import Spec
+from model.training.device import CPU, kind_of
 from model.training.execution import Execution
 from model.training.objective import make_objective
 from model.training.optimizer import make_optimizer, make_schedule
@@ -74,7 +75,8 @@ def measure_pace(spec: Spec, windows: Windows, execution: Execution, *, limit: f
         Seconds that one step may take, about.
     """
     depth = spec.architecture.n_layers
-    with _one_thread(), torch.random.fork_rng():
+    device = windows.x_NTF.device
+    with _one_thread(), kind_of(device).random_kept(device):
         model = _Runner(spec, windows, execution, 1, limit)
         one = step = model.step_seconds()
         layers = max(1, min(depth, int(limit / one)))
@@ -131,8 +133,9 @@ def _seconds(work: Callable[[], torch.Tensor], device: torch.device, limit: floa
 
     On a CPU that is processor time of one thread, so that what else runs on the machine now does not count.
     """
-    clock = time.perf_counter if device.type == "cuda" else time.thread_time
-    for _ in range(GPU_WARM_UP if device.type == "cuda" else 0):
+    on_host = device.type == CPU
+    clock = time.thread_time if on_host else time.perf_counter
+    for _ in range(0 if on_host else GPU_WARM_UP):
         work().cpu()
     times: list[float] = []
     ends = time.perf_counter() + limit

@@ -18,6 +18,7 @@ from model.evaluation import Evaluation
 from model.metrics import evaluate
 from model.network.base_logit import fit_base_logit
 from model.network.distribution_linear import DistributionLinear, fit_distribution_linear
+from model.network.float64 import in_float64
 from model.network.patchtst import PatchTST, make_model, predict_proba
 from model.spec.spec import Spec
 from model.training.allocator import freed_memory_kept
@@ -237,7 +238,7 @@ class Trainer:
 
 def _to_host(*tensors: Tensor) -> list[npt.NDArray[np.float64]]:
     """Vectors to the host in one transfer, which is the epoch's one synchronisation with the device."""
-    joined = torch.cat([tensor.double() for tensor in tensors]).cpu().numpy()
+    joined = torch.cat([in_float64(tensor) for tensor in tensors]).cpu().numpy()
     return np.split(joined, np.cumsum([len(tensor) for tensor in tensors])[:-1])
 
 
@@ -254,7 +255,7 @@ def _after(step: int, rate: float) -> str:
 
 @torch.no_grad()
 def predict_on_device(model: PatchTST, windows: Windows, rows: npt.NDArray[np.int64]) -> Tensor:
-    """Probabilities of shape (rows,), float64, on the model's device."""
+    """Probabilities of shape (rows,), float64, on the model's device, or on the host where that has no float64."""
     model.eval()
     batches = to_tensor(rows, windows.x_NTF.device).split(EVALUATION_BATCH)
     return predict_proba(torch.cat([model(windows.batch(part)[0]) for part in batches]))

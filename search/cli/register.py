@@ -14,7 +14,7 @@ from search.tracking.stores import Stores
 @click.option("--trial", default="", help="Number of the trial (default: the best finished one).")
 @click.option("--seeds", default="3", show_default=True, help="Refits on train and validation to average.")
 @click.option("--as-is", is_flag=True, help="Take the trial's own weights instead of refits.")
-@request_options("device", device="Of refits: auto, cpu or cuda.")
+@request_options("device", device="Of refits: auto, cpu, cuda or mps.")
 @click.option("--force", metavar="REASON", default=None, help="Make it champion against the gate; REASON is recorded.")
 @store_options
 def register(stores: Stores, study: str, trial: str, seeds: str, as_is: bool, device: str, force: str | None) -> None:

@@ -15,6 +15,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from model.spec.architecture import Architecture, total_parameters
+from model.training.device import kind_of
 from model.training.execution import SHARE_OF_MEMORY, Execution, choose_execution, least_memory
 from model.training.memory import available_memory
 from model.training.step_time import Pace, measure_pace
@@ -170,7 +171,7 @@ def estimate(
     """Estimate a study from the survey of its grid and the measured start of a process."""
     grid, left = plan.grid(), max(0, trials - finished)
     cores = count_cores()
-    at_once = max(1, min(workers, left, 1 if windows.x_NTF.device.type == "cuda" else cores))
+    at_once = max(1, min(workers, left, 1 if kind_of(windows.x_NTF.device).one_trial else cores))
     starts = STARTS + -(-min(workers, left) // cores)
     parts = max(1, plan.n_folds) * plan.n_seeds
     recorded = left * (TRIAL_SECONDS + parts * plan.max_epochs * EPOCH_SECONDS) / at_once

@@ -52,7 +52,7 @@ class RegisterRequest:
     as_is : bool
         Take the trial's own weights instead.
     device : str
-        Of the refits: ``auto``, ``cpu`` or ``cuda``.
+        Of the refits: ``auto``, ``cpu``, ``cuda`` or ``mps``.
     force : str
         Reason to make it champion against the gate; empty is not to.
     """

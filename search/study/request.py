@@ -227,7 +227,7 @@ class HpoRequest:
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
     tracking_uri: str = option("", "MLflow's store; empty is MLFLOW_TRACKING_URI or mlruns/mlflow.db.")
     storage: str = option("", "Optuna's store; empty is PATCHSCALE_STORAGE or optuna.db beside MLflow's.")
-    device: str = option("auto", "auto, cpu or cuda.", known_device)
+    device: str = option("auto", "auto, cpu, cuda (NVIDIA) or mps (Apple); auto takes what is there.", known_device)
     engine: str = option(
         "local", "Where trials run: local, worker processes of this machine; or ray, a cluster.", one_of("local", "ray")
     )

@@ -14,7 +14,7 @@ from search.space.grid import AXES
 from search.study.study import Study
 from search.tracking.provenance import code_tags
 from search.tracking.run import RunWriter
-from search.tracking.tags import KILLED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
+from search.tracking.tags import DEVICE, KILLED, RUNNING, TRIAL_NUMBER, TRIAL_ROLE
 
 if TYPE_CHECKING:
     from model.training.trainer import EpochResult
@@ -32,7 +32,7 @@ def start_trial(
     RecordError
         If what MLflow holds is not the spec; the run is then marked invalid.
     """
-    tags = {TRIAL_NUMBER: str(number), "device": device, **(tags or {})}
+    tags = {TRIAL_NUMBER: str(number), DEVICE: device, **(tags or {})}
     writer = study.start_run(_name(number, spec), role=TRIAL_ROLE, tags=tags)
     try:
         held = writer.log_params(spec.params(), _plottable(spec))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PARENT, NOTE, COLOUR = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runColor"
 ROLE, STUDY, TRIAL_NUMBER, TRIAL_RUN = "run.role", "study.name", "trial.number", "trial.run_id"
+DEVICE, DEVICE_NAME = "device", "device.name"
+"""Kind of device that a trial was last trained on, and the name of its chip."""
 REACHED = "reached"
 """Attribute of a trial in the schedule: epochs that it ended, of all its trainings."""
 REASON, RECORD_STATE, RESTORED = "status.reason", "record.state", "restored.from"

@@ -47,8 +47,8 @@ def distribution_table(
     windows.require_unsealed(rows)
     assert windows.reach_DH is not None
     mixture, log_sigma_B = _mixture(model, windows, rows)
-    reach_BH = windows.reach_DH[to_tensor(rows, windows.reach_DH.device)].double().cpu()
-    past_DH = training_reach(model, windows)[0].double().cpu().numpy()
+    reach_BH = windows.reach_DH[to_tensor(rows, windows.reach_DH.device)].cpu().double()
+    past_DH = training_reach(model, windows)[0].cpu().double().numpy()
     close_B = dataset.frame["close"].to_numpy(dtype=np.float64)[rows]
     parts = []
     for column, horizon in enumerate(model.architecture.ahead):

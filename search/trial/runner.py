@@ -11,7 +11,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from model.spec.spec import Spec
-from model.training.device import choose_device
+from model.training.device import choose_device, kind_of
 from model.training.memory import measured_peak, memory_in_use
 from model.windows import make_windows
 from pipeline.datasets.dataset import DatasetVersion
@@ -25,6 +25,7 @@ from search.tracking.note import chosen_in_words, evaluation_note
 from search.tracking.patience import as_lost, is_of_store
 from search.tracking.run import RunWriter
 from search.tracking.state import TrainingState
+from search.tracking.tags import DEVICE, DEVICE_NAME
 from search.trial.files import log_files
 from search.trial.inputs import study_entities
 from search.trial.remarks import trial_remarks
@@ -50,7 +51,7 @@ class TrialRunner:
     pooled : sequence of DatasetVersion, optional
         Of the tickers that are trained on beside it.
     device : str
-        ``auto``, ``cpu`` or ``cuda``.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
     report : callable
         Receives one dictionary an event: started, epoch, finished, reused, pruned, failed, interrupted, closed.
     should_stop : callable
@@ -150,13 +151,15 @@ class TrialRunner:
         return spec
 
     def _start_record(self, trial: optuna.Trial, spec: Spec) -> RunWriter:
+        named = {DEVICE_NAME: kind_of(self.device).name(self.device)}
         earlier = trial.user_attrs.get("resume_run")
         resumed = earlier and resume_trial(self.study, earlier, trial.number, spec)
         if resumed:
             trial.set_user_attr("run_id", resumed.run_id)
+            resumed.set_tags({DEVICE: self.device.type, **named})
             return resumed
         tags = {name: str(value) for name, value in trial.user_attrs.items() if name in ("forced", "retry_of")}
-        record = start_trial(self.study, trial.number, spec, device=self.device.type, tags=tags)
+        record = start_trial(self.study, trial.number, spec, device=self.device.type, tags={**tags, **named})
         trial.set_user_attr("run_id", record.run_id)
         return record
 

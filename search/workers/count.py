@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from model.training.device import kind_of
 from search.study.values import process_count
 
 
@@ -17,7 +18,7 @@ def count_workers(text: str, device: str) -> int:
     """
     if process_count("workers", text) != "auto":
         return int(text)
-    return 1 if device == "cuda" else count_cores()
+    return 1 if kind_of(device).one_trial else count_cores()
 
 
 def count_cores() -> int:

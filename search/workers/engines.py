@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
-from model.training.device import choose_device, known_device
+from model.training.device import ACCELERATORS, CPU, CUDA, MPS, choose_device, known_device
 from pipeline.exceptions import InputError
 from search.study.values import process_count
 from search.tracking.database import database_of
@@ -69,7 +69,7 @@ def require_engine(asked: Asked) -> None:
         for name, value in (("address", asked.address), ("gpus_per_trial", asked.gpus_per_trial)):
             if value:
                 raise InputError(f"{name} is of a Ray cluster, got {value} with engine local; add --engine ray")
-        if known_device("device", asked.device) == "cuda":
+        if known_device("device", asked.device) in ACCELERATORS:
             choose_device(asked.device)  # torch is loaded for nothing else
         process_count("workers", asked.workers)
         return
@@ -81,9 +81,11 @@ def require_engine(asked: Asked) -> None:
             f"address must be that of a Ray cluster which this machine is a node of, got {asked.address}; run the "
             "command on a node, with --address auto"
         )
-    if asked.device == "cuda" and not asked.gpus_per_trial:
+    if asked.device == MPS:
+        raise InputError("device mps is of this machine alone, got engine ray; take engine local, or another device")
+    if asked.device == CUDA and not asked.gpus_per_trial:
         raise InputError("device cuda needs a GPU on Ray, got gpus_per_trial 0; add --gpus-per-trial 1")
-    if asked.device == "cpu" and asked.gpus_per_trial:
+    if asked.device == CPU and asked.gpus_per_trial:
         raise InputError(f"device cpu needs no GPU, got gpus_per_trial {asked.gpus_per_trial:g}; leave one of them out")
 
 
@@ -131,7 +133,7 @@ def make_workforce(
 
         places = count_places(asked.gpus_per_trial)
         n_workers = places if asked.workers == "auto" else int(asked.workers)
-        device = "cuda" if asked.gpus_per_trial else "cpu"
+        device = CUDA if asked.gpus_per_trial else CPU
     return Workforce(
         stores=stores,
         n_workers=n_workers,

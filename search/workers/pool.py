@@ -34,7 +34,7 @@ class Workforce:
     n_workers : int
         Processes, one thread each: on a CPU that is faster than threads in one.
     device : str
-        ``auto``, ``cpu`` or ``cuda``.
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
     lock : int, optional
         File descriptor of the lock that the caller holds. Workers hold it too: what is RUNNING after it is free is
         stale. None if a server holds it.

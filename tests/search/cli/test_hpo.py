@@ -46,7 +46,9 @@ from search.tracking.stores import open_storage, open_tracking
         (["--pruner", "hyperband"], "pruner must be one of auto, median, wilcoxon, none"),
         (["--timeout", "soon"], "timeout must be a length of time"),
         (["--timeout", "0s"], "timeout must be a length of time"),
-        (["--device", "tpu"], "device must be auto, cpu or cuda"),
+        (["--device", "mps"], "device mps needs an Apple GPU that torch can use, got none; take auto or cpu"),
+        (["--device", "mps", "--engine", "ray"], "device mps is of this machine alone, got engine ray"),
+        (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
         (["--seed", "-1"], "seed must be"),
         (["--max-epochs", "0"], "max_epochs must be"),
         (

@@ -243,7 +243,7 @@ def test_a_study_in_use_refuses_before_the_studies_after_it_are_planned(request_
 @pytest.mark.usefixtures("forked_workers")
 def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_, stores, monkeypatch, capsys):
     def fail(*arguments):
-        raise InputError("device must be auto, cpu or cuda, got 'tpu'")
+        raise InputError("device must be auto, cpu, cuda or mps, got 'tpu'")
 
     def breaking(stores, request, plan, **rest):
         with monkeypatch.context() as patch:
@@ -258,7 +258,7 @@ def test_a_failing_study_in_the_middle_is_reported_and_the_rest_goes_on(request_
     parents = {r.data.params["budget"]: r.info.status for r in runs(stores).values() if "grid_hash" in r.data.params}
     assert parents == {"5K": "FINISHED", "6K": "FAILED", "7K": "FINISHED"}
     out = capsys.readouterr().out
-    assert "failed: InputError: device must be auto, cpu or cuda, got 'tpu'; the campaign goes on" in out
+    assert "failed: InputError: device must be auto, cpu, cuda or mps, got 'tpu'; the campaign goes on" in out
     monkeypatch.setattr(module, "work_on", work_on)
     assert run_campaign(request_, ["5K", "6K", "7K"], [1]) == 0
     out = capsys.readouterr().out

@@ -121,7 +121,8 @@ def test_a_study_in_use_is_refused(make_study, stores, command):
         (["--where", "n_layers"], "where must be axis=value"),
         (["--where", "n_layers=7"], "n_layers can be 2, 3, 4, 6"),
         (["--workers", "none"], "workers must be auto"),
-        (["--device", "tpu"], "device must be auto, cpu or cuda"),
+        (["--device", "mps"], "device mps needs an Apple GPU"),
+        (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(make_study, command, arguments, words):

@@ -177,7 +177,8 @@ def test_evidence_is_collected_before_anything_is_trained(shop, study, monkeypat
         (["tiny", "--trial", "x"], "trial must be a whole number, at least 0, got 'x'"),
         (["tiny", "--seeds", "0"], "seeds must be a whole number, at least 1"),
         (["tiny", "--seeds", "101"], "seeds must be from 1 to 100, got 101"),
-        (["tiny", "--device", "tpu"], "device must be auto, cpu or cuda, got 'tpu'"),
+        (["tiny", "--device", "mps"], "device mps needs an Apple GPU that torch can use, got none; take auto or cpu"),
+        (["tiny", "--device", "tpu"], "device must be auto, cpu, cuda or mps, got 'tpu'"),
         (["tiny", "--force", " "], "force must say why, got nothing"),
     ],
 )

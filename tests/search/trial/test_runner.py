@@ -11,12 +11,15 @@ from optuna.trial import TrialState
 from model.metrics import evaluate
 from model.network.checkpoint import load_checkpoint
 from model.spec.spec import Spec
+from model.training import host_memory
 from model.training.trainer import predict_rows
 from model.windows import make_windows
 from pipeline.exceptions import TrainingError
 from search.results.trials_table import trials_table
+from search.study.reconcile import reconcile
 from search.study.study import open_or_create_study
 from search.trial.runner import TrialRunner
+from tests.apple_double import NAME, apple
 
 BLOCK = 2**28
 
@@ -183,3 +186,22 @@ def test_a_pruned_trial_is_killed_says_so_and_does_not_count(study, runner, even
         assert not study.training_state(run.info.run_id).exists()
     assert [e["event"] for e in events].count("pruned") == 2
     assert list(trials_table(study)["state"]).count("pruned") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L33")
+def test_a_trial_says_on_what_it_was_trained_and_what_was_not_measured_there(study, planned, events, monkeypatch):
+    told = {"report": events.append, "should_stop": lambda: True}
+    TrialRunner(study, planned[1], device="cpu", **told).run_next()
+    (trial,) = study.schedule.get_trials(states=(TrialState.FAIL,))
+    first = study.client.get_run(trial.user_attrs["run_id"])
+    assert (first.data.tags["device"], first.data.tags["device.name"]) == ("cpu", host_memory.processor())
+    reconcile(study)
+    with apple(monkeypatch) as asked:
+        TrialRunner(study, planned[1], device="auto", **{**told, "should_stop": lambda: False}).run_next()
+    (trial,) = study.finished()
+    run = study.client.get_run(trial.user_attrs["run_id"])
+    assert run.info.run_id == first.info.run_id and run.data.tags["resume.after_epoch"] == "1"
+    assert (run.data.tags["device"], run.data.tags["device.name"]) == ("mps", NAME)
+    assert "memory/estimated_bytes" in run.data.metrics and "memory/peak_bytes" not in run.data.metrics
+    assert "recommended_max_memory" in asked

@@ -68,7 +68,8 @@ BAD_INPUT = {
     "baselines --study {} --first-year soon": "first_year must be a whole number",
     "baselines --study {} --seeds 0": "seeds must be a whole number, at least 1, got '0'",
     "baselines --study {} --workers 0": "workers must be auto or a whole number",
-    "baselines --study {} --device tpu": "device must be auto, cpu or cuda",
+    "baselines --study {} --device mps": "device mps needs an Apple GPU that torch can use, got none",
+    "baselines --study {} --device tpu": "device must be auto, cpu, cuda or mps",
 }
 
 

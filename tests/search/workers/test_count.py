@@ -13,7 +13,9 @@ def cores(monkeypatch):
 
 
 @pytest.mark.lesson("L33")
-@pytest.mark.parametrize(("text", "device", "expected"), [("auto", "cpu", 2), ("auto", "cuda", 1), ("5", "cuda", 5)])
+@pytest.mark.parametrize(
+    ("text", "device", "expected"), [("auto", "cpu", 2), ("auto", "cuda", 1), ("auto", "mps", 1), ("5", "cuda", 5)]
+)
 def test_auto_is_a_process_a_core_that_is_ours_and_one_on_a_gpu(cores, text, device, expected):
     assert count_workers(text, device) == expected
 

@@ -32,6 +32,7 @@ RAY = replace(USUAL, engine="ray")
         (replace(RAY, address="ray://head:10001"), "a node of, got ray://head:10001; run the command on a node"),
         (replace(RAY, device="cuda"), "device cuda needs a GPU on Ray, got gpus_per_trial 0; add --gpus-per-trial 1"),
         (replace(RAY, gpus_per_trial=1.0), "device cpu needs no GPU, got gpus_per_trial 1; leave one of them out"),
+        (replace(RAY, device="mps"), "device mps is of this machine alone, got engine ray; take engine local"),
         (replace(RAY, workers="none"), "workers must be auto or a whole number"),
     ],
 )
