@@ -171,7 +171,11 @@ def draw_curves(found: Mapping[str, Sequence[Outcome]], path: Path) -> None:
 
 
 def page(
-    costs: Mapping[str, Cost], parts: Mapping[str, Mapping[str, float]], text: str, recorded: Sequence[float]
+    costs: Mapping[str, Cost],
+    parts: Mapping[str, Mapping[str, float]],
+    text: str,
+    recorded: Sequence[float],
+    budget: str,
 ) -> str:
     """Write what was measured and simulated, with versions and machine."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("mlflow", "optuna", "sqlalchemy", "simpy", "torch"))
@@ -185,7 +189,7 @@ def page(
             "",
             "Written by `python -m benchmarks.scale`. Efficiency is the share of the hands' time that is training, "
             f"simulated for a study of {LARGE_STUDY} trials that never ends. The trials' durations are those of "
-            f"{len(recorded)} trials of 50K parameters, {min(recorded):.1f} to {max(recorded):.1f} s and "
+            f"{len(recorded)} trials of {budget} parameters, {min(recorded):.1f} to {max(recorded):.1f} s and "
             f"{np.mean(recorded):.1f} s in the mean, and the same stretched to other means.",
             "",
             text,
@@ -208,9 +212,10 @@ def page(
 @click.command()
 @click.option("--trials", default=20, show_default=True, help="Trials that are measured on each store, twice.")
 @click.option("--recorded", default=24, show_default=True, help="Trials of the small study.")
+@click.option("--budget", default="50K", show_default=True, help="Parameters of its models.")
 @click.option("--out", default="docs", show_default=True, help="Directory of scale.md and scale.svg.")
 @click.option("--sqlite-only", is_flag=True, help="Without the servers.")
-def main(trials: int, recorded: int, out: str, sqlite_only: bool) -> None:
+def main(trials: int, recorded: int, budget: str, out: str, sqlite_only: bool) -> None:
     """Measure, simulate, and write the page."""
     import torch
 
@@ -221,7 +226,7 @@ def main(trials: int, recorded: int, out: str, sqlite_only: bool) -> None:
     costs, parts = {}, {}
     with tempfile.TemporaryDirectory() as directory:
         os.chdir(directory)
-        own = small_study(recorded)
+        own = small_study(recorded, budget)
         with no_training():
             costs["SQLite"], parts["SQLite"] = measure(resolve_stores(), trials, {})
             if not sqlite_only:
@@ -235,7 +240,7 @@ def main(trials: int, recorded: int, out: str, sqlite_only: bool) -> None:
     text, found = table(costs, durations)
     target.mkdir(exist_ok=True)
     draw_curves(found, target / "scale.svg")
-    (target / "scale.md").write_text(page(costs, parts, text, own), encoding="utf-8")
+    (target / "scale.md").write_text(page(costs, parts, text, own, budget), encoding="utf-8")
     click.echo(text)
 
 

@@ -157,7 +157,7 @@ def _enlarge(study: Any, size: int) -> None:
         )
 
 
-def small_study(trials: int) -> list[float]:
+def small_study(trials: int, budget: str) -> list[float]:
     """Seconds that the trials of a small study train, as its record says: real ones, one after another."""
     from search.study.make_plan import make_plan
     from search.study.request import HpoRequest
@@ -166,7 +166,7 @@ def small_study(trials: int) -> list[float]:
     from search.trial.runner import TrialRunner
 
     root = Path("data").absolute()
-    plan, dataset = make_plan(HpoRequest(budget="50K", max_epochs=3, study="small", tier="r25"), root=root)
+    plan, dataset = make_plan(HpoRequest(budget=budget, max_epochs=3, study="small", tier="r25"), root=root)
     study = open_or_create_study(resolve_stores(), plan, trials=trials, data_root=root)
     runner = TrialRunner(study, dataset, device="cpu", report=lambda event: None, should_stop=lambda: False)
     for _ in range(trials):

@@ -44,7 +44,7 @@ def test_the_number_of_hands_is_where_efficiency_falls_below_what_is_wanted() ->
 @pytest.mark.slow
 @pytest.mark.lesson("L32")
 def test_it_measures_real_stores_and_writes_the_page(tmp_path: Path) -> None:
-    asked = ["--trials", "2", "--recorded", "2", "--out", str(tmp_path / "docs"), "--sqlite-only"]
+    asked = ["--trials", "2", "--recorded", "2", "--budget", "5K", "--out", str(tmp_path / "docs"), "--sqlite-only"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.scale", *asked],
         cwd=ROOT,
@@ -56,4 +56,5 @@ def test_it_measures_real_stores_and_writes_the_page(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "docs" / "scale.md").read_text(encoding="utf-8")
     assert f"| SQLite | ask, at {LARGE_STUDY} |" in page and "hands at 90%" in page and "simpy " in page
+    assert "2 trials of 5K parameters" in page
     assert 5_000 < (tmp_path / "docs" / "scale.svg").stat().st_size < 100_000
