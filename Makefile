@@ -9,7 +9,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --di
 BUDGET ?= 2M
 TRIALS ?= 8
 
-.PHONY: hpo check brief docs test ui lint verify
+.PHONY: hpo check brief docs test servers ui lint verify
 .DELETE_ON_ERROR:
 
 hpo: $(VENV)/.installed
@@ -23,6 +23,9 @@ brief: $(VENV)/.test-installed
 
 test: $(VENV)/.test-installed
 	$(PYTEST)
+
+servers: $(VENV)/.test-installed
+	$(PYTEST) --numprocesses 3 tests/servers
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 import os
 from dataclasses import replace
 from functools import cache
+from itertools import chain, zip_longest
 from subprocess import TimeoutExpired
 from types import SimpleNamespace
 
@@ -54,9 +55,16 @@ def pytest_itemcollected(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """A worker takes the tests on servers, then the slow ones, so that none is left alone with one at the end."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda i: (not i.nodeid.startswith(ON_SERVERS), i.get_closest_marker("slow") is None))
+    """A worker takes what is slow first, so that none is left alone with it at the end.
+
+    Tests on servers wait for a third of their time: their files take turns with others, which fill it.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    slow = dict.fromkeys(str(i.path) for i in items if i.nodeid.startswith(ON_SERVERS) or i.get_closest_marker("slow"))
+    on_servers, others = ([p for p in slow if (ON_SERVERS in p) is there] for there in (True, False))
+    rank = {path: place for place, path in enumerate(filter(None, chain(*zip_longest(on_servers, others))))}
+    items.sort(key=lambda item: rank.get(str(item.path), len(rank)))
 
 
 def pytest_sessionfinish():
