@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search.results.trial_runs import RecordedTrial, run_of
+from search.results.trial_runs import RecordedTrial, runs_of
 
 
 def disagreements(
@@ -29,7 +29,7 @@ def disagreements(
         What differs, in words.
     """
     finished = [trial for trial in schedule if trial.state == TrialState.COMPLETE and "reuses" not in trial.user_attrs]
-    held = [run_of(trial, recorded) for trial in finished]
+    held = runs_of(finished, recorded)
     for trial, run in zip(finished, held, strict=True):
         difference = _difference(trial, run)
         if difference:

@@ -97,7 +97,7 @@ def work_on_study(
             console.print(f"reconciled: {line}", markup=False)
         dataset, pooled = study.load_data()
         log_data(study, dataset, pooled)
-        save_board(study.client, study.experiment_id, study.plan.study)
+        save_board(study.client, study.experiment_id, study.plan.study, searched=study.plan.grid().dimensions)
         finished, target = len(study.finished()), study.target_trials
         console.print(_headline(study, dataset, finished), markup=False)
         _print_board(console, study, "Watch")

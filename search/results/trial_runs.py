@@ -87,8 +87,8 @@ def whole_record(study: Study) -> list[RecordedTrial]:
         If the run of a finished trial was deleted: what is left would be other evidence.
     """
     recorded = recorded_trials(study)
-    for trial in study.finished():
-        run = run_of(trial, recorded)
+    finished = study.finished()
+    for trial, run in zip(finished, runs_of(finished, recorded), strict=True):
         if run is None or not run.finished:
             name, run_id = study.plan.study, str(trial.user_attrs.get("run_id"))
             state = "is not there (it was deleted)" if run is None else f"says {run.run.info.status}"
@@ -99,16 +99,14 @@ def whole_record(study: Study) -> list[RecordedTrial]:
     return recorded
 
 
-def run_of(trial: FrozenTrial, recorded: Sequence[RecordedTrial]) -> RecordedTrial | None:
-    """Find the run of a scheduled trial: its own, or that which a repair made in its place."""
-    attributes = trial.user_attrs
-    own = (each for each in recorded if each.run_id == attributes.get("run_id"))
-    made = (
-        each
-        for each in recorded
-        if RESTORED in each.run.data.tags and each.spec is not None and each.spec.hash == attributes.get("spec_hash")
-    )
-    return next(own, None) or next(made, None)
+def runs_of(schedule: Sequence[FrozenTrial], recorded: Sequence[RecordedTrial]) -> list[RecordedTrial | None]:
+    """Find the run of each scheduled trial: its own, or that which a repair made in its place, else None."""
+    own = {each.run_id: each for each in reversed(recorded)}
+    made = {
+        each.spec.hash: each for each in reversed(recorded) if RESTORED in each.run.data.tags and each.spec is not None
+    }
+    attributes = [trial.user_attrs for trial in schedule]
+    return [own.get(each.get("run_id", "")) or made.get(each.get("spec_hash", "")) for each in attributes]
 
 
 def read_trial(run: Run) -> RecordedTrial:

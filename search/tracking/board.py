@@ -11,6 +11,8 @@ from search.tracking.reader import matching
 from search.tracking.tags import LAUNCHER_ROLE, REGISTRATION_ROLE, ROLE, STUDY, STUDY_ROLE, TEST_ROLE, WALK_FORWARD_ROLE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlflow import MlflowClient
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -18,6 +20,7 @@ NOT_SHOWN = (STUDY_ROLE, WALK_FORWARD_ROLE, REGISTRATION_ROLE, TEST_ROLE, LAUNCH
 ARCHITECTURES, LOSSES = "Architectures", "Losses"
 # From nine axes on MLflow slants their names; eight run into each other.  The last metric colours the lines.
 PARAM_AXES = ("n_heads", "d_model", "n_layers", "d_ff", "dropout", "batch_size")
+WINDOW_PARAMS = ("context_length", "patch_length", "stride")
 LOSS_METRIC = "best/loss"
 METRIC_AXES = ("hp/log10_n_params", "hp/log10_learning_rate", LOSS_METRIC)
 # Sections that MLflow makes of the metrics' prefixes: named here so that they are folded, below ours.
@@ -25,18 +28,24 @@ GENERATED = ("best", "val", "train", "hp", "memory", "execution", "attention")
 
 
 def save_board(
-    client: MlflowClient, experiment_id: str, study: str, query: str | None = None, metric: str = LOSS_METRIC
+    client: MlflowClient,
+    experiment_id: str,
+    study: str,
+    query: str | None = None,
+    metric: str = LOSS_METRIC,
+    searched: Sequence[str] = (),
 ) -> None:
     """Store a study's board as a shared view of its experiment; ``query`` shows other runs than its own.
 
-    Runs stand in the order of ``metric``: a loss upwards, anything else, whose best may be its highest, downwards.
+    What is ``searched`` and has no axis gets one, in the place of a setting of the training.  Runs stand
+    in the order of ``metric``: a loss upwards, anything else, whose best may be its highest, downwards.
 
     The tag's form is MLflow's own and undocumented; the browser test guards it.
     """
     client.set_experiment_tag(
         experiment_id,
         f"mlflow.sharedViewState.{board_key(study)}",
-        json.dumps(_view(query or board_query(study), metric)),
+        json.dumps(_view(query or board_query(study), metric, searched)),
     )
 
 
@@ -69,8 +78,20 @@ def board_query(study: str) -> str:
     return " and ".join([matching({STUDY: study}), *(f"tags.`{ROLE}` != '{role}'" for role in NOT_SHOWN)])
 
 
-def _view(query: str, metric: str) -> dict[str, Any]:
-    axes = {"selectedParams": list(PARAM_AXES), "selectedMetrics": [*METRIC_AXES[:-1], metric]}
+def param_axes(searched: Sequence[str]) -> list[str]:
+    """Params with an axis, always as many.
+
+    Examples
+    --------
+    >>> param_axes(["n_heads", "context_length"])
+    ['n_heads', 'd_model', 'n_layers', 'd_ff', 'dropout', 'context_length']
+    """
+    others = [name for name in searched if name in WINDOW_PARAMS]
+    return [*PARAM_AXES[: len(PARAM_AXES) - len(others)], *others]
+
+
+def _view(query: str, metric: str, searched: Sequence[str]) -> dict[str, Any]:
+    axes = {"selectedParams": param_axes(searched), "selectedMetrics": [*METRIC_AXES[:-1], metric]}
     return {
         "searchFilter": query,
         "orderByKey": f"metrics.`{metric}`",

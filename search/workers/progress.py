@@ -146,8 +146,9 @@ def trial_line(result: dict[str, Any], finished: int, target: int) -> str:
     ...             "base_rate_loss": 0.4728, "roc_auc": 0.743, "seconds": 112.3}, 5, 8)
     '[5/8] trial 4  d64-L48-h8-ff256  2,416,833 params  6 epochs  loss 0.4225 (base rate 0.4728)  AUC 0.743  112 s'
     """
+    epochs = f"{result['epochs']} epoch{'s' * (result['epochs'] != 1)}"
     return (
         f"[{finished}/{target}] trial {result['number']}  {result['label']}  {result['n_params']:,} params  "
-        f"{result['epochs']} epochs  loss {result['loss']:.4f} (base rate {result['base_rate_loss']:.4f})  "
+        f"{epochs}  loss {result['loss']:.4f} (base rate {result['base_rate_loss']:.4f})  "
         f"AUC {result['roc_auc']:.3f}  {result['seconds']:.0f} s"
     )

@@ -1,5 +1,6 @@
 """The board's link in a real browser: MLflow's view format is undocumented, so a change in it has to fail here."""
 
+import json
 import os
 import re
 import socket
@@ -10,7 +11,16 @@ import urllib.request
 
 import pytest
 
-from search.tracking.board import LOSSES, METRIC_AXES, PARAM_AXES, UI_ADDRESS, board_key, board_link, board_query
+from search.tracking.board import (
+    LOSSES,
+    METRIC_AXES,
+    PARAM_AXES,
+    UI_ADDRESS,
+    board_key,
+    board_link,
+    board_query,
+    save_board,
+)
 from search.tracking.reader import find_runs
 from search.tracking.stores import open_tracking
 from search.tracking.tags import BASELINE_ROLE, REGISTRATION_ROLE, ROLE, TEST_ROLE, TRIAL_ROLE, WALK_FORWARD_ROLE
@@ -112,13 +122,22 @@ def test_the_printed_link_shows_every_trial_and_the_n_heads_axis(home, project, 
 
 
 def test_the_link_names_the_view_that_was_saved(make_study):
-    from search.tracking.board import save_board
-
     study = make_study(2)
     save_board(study.client, study.experiment_id, study.plan.study)
     key = board_key(study.plan.study)
     assert f"viewStateShareKey={key}" in board_link(study.experiment_id, study.plan.study)
     assert f"mlflow.sharedViewState.{key}" in study.client.get_experiment(study.experiment_id).tags
+
+
+def test_a_study_that_searches_windows_shows_them_on_axes_and_no_more_axes_than_others(make_study):
+    study = make_study(2)
+    tag = f"mlflow.sharedViewState.{board_key(study.plan.study)}"
+    for grid in (["n_heads", "d_model"], ["n_heads", "context_length", "stride"]):
+        save_board(study.client, study.experiment_id, study.plan.study, searched=grid)
+        charts = json.loads(study.client.get_experiment(study.experiment_id).tags[tag])["compareRunCharts"]
+        (axes,) = [chart["selectedParams"] for chart in charts if chart["type"] == "PARALLEL"]
+        assert len(axes) == len(set(axes)) == len(PARAM_AXES) and axes[0] == "n_heads"
+        assert set(axes) >= set(grid)
 
 
 def test_the_link_opens_the_server_that_holds_the_record():
