@@ -1,5 +1,6 @@
 """Trials on a Ray cluster: what one machine finds, to the last bit, whatever is killed meanwhile."""
 
+import json
 import os
 import re
 import signal
@@ -21,8 +22,9 @@ from search.study.make_plan import make_plan
 from search.study.request import HpoRequest
 from search.study.study import load_study
 from search.tracking.artifacts import read_artifact
+from search.tracking.state import SENT
 from search.tracking.stores import resolve_stores
-from search.tracking.tags import WALK_FORWARD_ROLE
+from search.tracking.tags import TRIAL_NUMBER, WALK_FORWARD_ROLE
 from search.trial.runner import TrialRunner
 from search.walk_forward.command import WalkForwardRequest, run_walk_forward
 from search.walk_forward.runs import PREDICTIONS
@@ -152,14 +154,14 @@ def start(east, cluster, name, study_of, at_work=2):
 
 
 def stop_in_trial(process, cluster, study):
-    """Have the second node stand still in the midst of its trial, and of the other node's: their numbers."""
+    """Have the second node stand still in the midst of its trial, and of the other node's: both trials' runs."""
     while True:
         wait_until(lambda: len(in_epoch(study)) == 2 or process.poll() is not None)
         assert process.poll() is None, process.communicate()[0]
         cluster.stop_node()
-        at_work = {trial.number for trial in in_epoch(study)}
-        if len(at_work) == len(study.runs("trial", status="RUNNING")) == 2:
-            return at_work
+        runs = {int(run.data.tags[TRIAL_NUMBER]): run for run in study.runs("trial", status="RUNNING")}
+        if runs.keys() == {trial.number for trial in in_epoch(study)} and len(runs) == 2:
+            return runs
         cluster.continue_node()
 
 
@@ -263,6 +265,9 @@ def test_a_killed_driver_ctrl_c_a_node_that_dies_and_a_database_that_restarts_lo
     lost = trials[again.user_attrs["retry_of"]]
     first = trials[lost.user_attrs["retry_of"]] if "retry_of" in lost.user_attrs else None
     got_further = first is None or max(lost.intermediate_values) > max(first.intermediate_values, default=0)
+    sent = json.loads(at_work[lost.number].data.tags[SENT])["epoch"]
+    run = study.client.get_run(again.user_attrs["run_id"])
+    assert int(run.data.tags["resume.after_epoch"]) == sent, "on the other node, after what the lost one had sent"
     assert again.user_attrs["retries"] == lost.user_attrs.get("retries", 0) + (not got_further), "as of any death"
     resumed = {run.info.run_id for run in study.runs("trial") if "resume.after_epoch" in run.data.tags}
     assert resumed & {run.info.run_id for run in killed}, "in its own run, after the epoch that it had sent"
