@@ -44,17 +44,32 @@ class Retrained:
     names : tuple of str
         As the forecasts name them: ``trial 3 d64-L2-h4-ff128``.
     seeds : tuple of int
-        Of every finalist.
+        Of every finalist; where a trial is several models, the first seed of each of its trainings.
     y_D : ndarray of shape (days,)
         Outcomes.
     p_SMD : ndarray of shape (seeds, finalists, days)
         Probabilities of 1.
+    seeds_each : int
+        Seeds that each of those stands for, whose probabilities were averaged: the ``n_seeds`` of a trial.
     """
 
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     y_D: Array
     p_SMD: Array
+    seeds_each: int = 1
+
+    @property
+    def n_models(self) -> int:
+        """Models of a finalist, each with a seed of its own."""
+        return len(self.seeds) * self.seeds_each
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What each row of losses by seed is of: ``seed 1``, or ``seeds 3-5`` where a trial averages three."""
+        if self.seeds_each == 1:
+            return tuple(f"seed {seed}" for seed in self.seeds)
+        return tuple(f"seeds {seed}-{seed + self.seeds_each - 1}" for seed in self.seeds)
 
     @property
     def losses_MD(self) -> Array:
@@ -69,7 +84,7 @@ class Retrained:
 
     @property
     def losses_SM(self) -> Array:
-        """Mean log loss of each seed of each finalist."""
+        """Mean log loss of each seed, or of the mean of each trial's seeds, of each finalist."""
         mean_SM: Array = daily_losses(self.y_D, self.p_SMD).mean(axis=-1)
         return mean_SM
 
@@ -148,6 +163,7 @@ def load_retrained(study: Study) -> Retrained | None:
         seeds=tuple(study.plan.seed + n * study.plan.n_seeds for n in range(FURTHER_SEEDS + 1)),
         y_D=first["y"].to_numpy(dtype=np.float64),
         p_SMD=p_MSD.transpose(1, 0, 2),
+        seeds_each=study.plan.n_seeds,
     )
 
 

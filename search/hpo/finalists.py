@@ -49,7 +49,8 @@ def run_finalists(stores: Stores, request: HpoRequest, study: Study) -> Ending:
     """
     console = make_console()
     numbers = finalists_of(study, request.finalists)
-    console.print(f"finalists: trials {', '.join(map(str, numbers))}; {FURTHER_SEEDS} further seeds each", markup=False)
+    further_seeds = FURTHER_SEEDS * study.plan.n_seeds
+    console.print(f"finalists: trials {', '.join(map(str, numbers))}; {further_seeds} further seeds each", markup=False)
     chosen = [trial.params for trial in study.finished() if trial.number in numbers]
     for further in range(1, FURTHER_SEEDS + 1):
         ending = _train_again(stores, request, study, further_plan(study.plan, further), chosen)
@@ -111,14 +112,13 @@ def queue_again(study: Study, chosen: Sequence[dict[str, Any]]) -> None:
 
 def _in_words(study: Study, found: Retrained, console: Console) -> Iterator[str]:
     table = Table(title=f"{study.plan.study}: finalists, log loss on the days that chose them")
-    for name in ("finalist", "together", *(f"seed {seed}" for seed in found.seeds)):
+    for name in ("finalist", "together", *found.titles):
         table.add_column(name, justify="left" if name == "finalist" else "right", no_wrap=True)
     for row in found.order:
         figures = (found.losses_M[row], *found.losses_SM[:, row])
         table.add_row(found.names[row], *(f"{each:.4f}" for each in figures))
     console.print(table)
-    n_models = len(found.seeds) * study.plan.n_seeds
     yield (
-        f"the claim is made on {found.names[found.order[0]]}, the mean of {n_models} seeds; patchscale report "
+        f"the claim is made on {found.names[found.order[0]]}, the mean of {found.n_models} seeds; patchscale report "
         f"{study.plan.study} holds it against the best baseline"
     )

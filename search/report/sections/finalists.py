@@ -19,11 +19,12 @@ def finalists_section(inputs: StudyInputs, found: Retrained) -> Section:
         {
             "finalist": found.names,
             "together": found.losses_M,
-            **{f"seed {seed}": found.losses_SM[row] for row, seed in enumerate(found.seeds)},
+            **dict(zip(found.titles, found.losses_SM, strict=True)),
         }
     ).iloc[found.order]
     columns = {name: text(name) if name == "finalist" else number(name, 4) for name in frame}
-    caption = "Log loss on the days that chose the finalists, of all seeds' mean probability and of each seed."
+    each = "each seed" if found.seeds_each == 1 else f"the mean of each {found.seeds_each} that were one trial"
+    caption = f"Log loss on the days that chose the finalists, of all seeds' mean probability and of {each}."
     blocks = (
         Text(lead="The claim.", text=claim_in_words(found, claim, inputs.opponent)),
         make_table("finalists", caption, columns, frame, mark=lambda row: row["finalist"] == frame["finalist"].iloc[0]),
@@ -43,7 +44,7 @@ def claim_in_words(found: Retrained, claim: Claim, opponent: str) -> str:
         told = f"These days do not show that it beats {opponent}."
     return (
         f"Of {plural(len(found.names), 'finalist')}, trials that the model confidence set at 90 % does not tell from "
-        f"the best, each trained with {len(found.seeds)} seeds, {short_name(found.names[winner])} has the lowest log "
+        f"the best, each trained with {found.n_models} seeds, {short_name(found.names[winner])} has the lowest log "
         f"loss, {fixed(float(found.losses_M[winner]), 4)}: {with_interval(claim.interval, 4, sign=True)} less "
         f"{opponent}'s, with the choice among finalists counted, {p_text(claim.p_value)}. {told} The test of "
         "all trials together stands under its own heading."

@@ -73,6 +73,9 @@ def test_finalists_are_trained_again_with_further_seeds_and_an_interrupted_comma
     found = load_retrained(study)
     assert sorted(int(name.split()[1]) for name in found.names) == sorted(expected)
     assert found.seeds == (study.plan.seed, study.plan.seed + 1, study.plan.seed + 2)
+    assert found.n_models == 3 and found.titles == tuple(f"seed {seed}" for seed in found.seeds)
+    averaged = load_retrained(replace(study, plan=replace(study.plan, n_seeds=2)))
+    assert averaged.n_models == 6 and averaged.titles[1:] == ("seeds 2-3", "seeds 4-5")
     own = {name: p_D for name, p_D in zip(trials.names, trials.p_MD, strict=True)}
     for name, p_SD in zip(found.names, found.p_SMD.transpose(1, 0, 2), strict=True):
         assert (p_SD[0] == own[name]).all() and (p_SD[0] != p_SD[1]).any() and (p_SD[1] != p_SD[2]).any()

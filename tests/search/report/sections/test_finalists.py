@@ -26,6 +26,14 @@ def test_it_names_the_claim_its_finalists_and_seeds(inputs, found):
     assert "choice among finalists counted" in said.text
 
 
+def test_seeds_that_a_trial_averages_are_all_counted(inputs, found):
+    of_three = replace(found, seeds=(4, 7, 10), seeds_each=3)
+    said, table = finalists_section(inputs, of_three).blocks
+    assert "each trained with 9 seeds" in said.text and table.head[2:] == ("seeds 4-6", "seeds 7-9", "seeds 10-12")
+    assert "the mean of each 3 that were one trial" in table.caption
+    assert "of each seed." in finalists_section(inputs, found).blocks[1].caption
+
+
 def test_words_follow_the_interval(inputs, found):
     baseline = inputs.forecasts.p_MD[inputs.forecasts.best("baseline")]
     claim = claim_against(found, baseline, horizon=1)
