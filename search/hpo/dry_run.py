@@ -138,8 +138,7 @@ def notes(estimates: Sequence[Estimate]) -> list[str]:
         f"time is trials left x {_parts_text(first)}{first.plan.max_epochs} epochs x ({first.steps_per_epoch} steps "
         f"and a validation pass), on {first.at_once} worker(s) of an otherwise idle machine, and on top of it "
         f"{duration_text(on_top)} for starting processes, as measured here, and for records and checkpoints",
-        f"it is an upper bound of that, since {_ended_by(first)} sooner"
-        + ("" if first.plan.offset == NONE else "; fitting of offsets is not in it"),
+        _bound_text(first) + ("" if first.plan.offset == NONE else "; fitting of offsets is not in it"),
         *([f"{complete} of {len(estimates)} studies are complete and not run again"] if complete else []),
         f"together at most {duration_text(sum(timed))} for {len(timed) - complete} studies",
     ]
@@ -151,8 +150,11 @@ def _parts_text(each: Estimate) -> str:
     return "".join(f"{number} {what} x " for number, what in counted if number)
 
 
-def _ended_by(each: Estimate) -> str:
-    return "pruning ends some trials" if each.plan.n_folds else "patience and pruning end most trials"
+def _bound_text(each: Estimate) -> str:
+    """Say what makes it too long or too short: a trial of folds trains all its epochs, unless it is pruned."""
+    if each.plan.n_folds:
+        return "trials that are pruned between folds do not count, and what was trained of them comes on top"
+    return "it is an upper bound of that, since patience and pruning end most trials sooner"
 
 
 def as_json(estimates: Sequence[Estimate]) -> dict[str, Any]:

@@ -34,8 +34,9 @@ GIB = 2**30
 STARTED = ("search.hpo.command", "search.trial.runner")
 STARTS = 2
 """Starts that no worker shares: the command's own, and opening, checking and closing the study, which takes as long."""
-TRIAL_SECONDS, EPOCH_SECONDS = 0.4, 0.02
-"""Records of a trial and of an epoch; measured on SQLite with two cores: 0.2 and 0.013."""
+TRIAL_SECONDS, PART_SECONDS, EPOCH_SECONDS = 0.4, 0.1, 0.02
+"""Records of a trial, of each of its trainings where it is several, and of an epoch; measured on SQLite with two cores:
+0.2, 0.08 and 0.013."""
 Pick = Callable[[Architecture], float]
 
 
@@ -174,7 +175,8 @@ def estimate(
     at_once = max(1, min(workers, left, 1 if kind_of(windows.x_NTF.device).one_trial else cores))
     starts = STARTS + -(-min(workers, left) // cores)
     parts = max(1, plan.n_folds) * plan.n_seeds
-    recorded = left * (TRIAL_SECONDS + parts * plan.max_epochs * EPOCH_SECONDS) / at_once
+    a_part = plan.max_epochs * EPOCH_SECONDS + (PART_SECONDS if parts > 1 else 0.0)
+    recorded = left * (TRIAL_SECONDS + parts * a_part) / at_once
     on_top = starts * start_seconds + recorded if left else 0.0
     steps = -(-_rows_a_part(plan, windows) // plan.spec(grid.architectures[0], {}).training.batch_size)
     seconds = None
@@ -183,7 +185,8 @@ def estimate(
     elif found.measured:
         step = fit([(m.architecture, m.step_seconds) for m in found.measured])
         validation = fit([(m.architecture, m.validation_seconds) for m in found.measured])
-        epochs = trials_mean(grid, lambda a: steps * step(a) + validation(a), trials, finished)
+        share = 1 / max(1, plan.n_folds)  # of the validation days, which a fold forecasts
+        epochs = trials_mean(grid, lambda a: steps * step(a) + share * validation(a), trials, finished)
         seconds = left * parts * plan.max_epochs * epochs / at_once + on_top
     return Estimate(
         plan=plan,

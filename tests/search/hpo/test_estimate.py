@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -5,8 +6,10 @@ import pytest
 from model.spec.architecture import total_parameters
 from model.spec.budget import Budget
 from model.training.step_time import Pace
+from search.hpo.dry_run import notes
 from search.hpo.estimate import (
     EPOCH_SECONDS,
+    PART_SECONDS,
     STARTS,
     TRIAL_SECONDS,
     Survey,
@@ -88,6 +91,23 @@ def test_seconds_are_trials_times_epochs_times_steps_and_passes_by_workers(plann
         for finished in (trials, trials + 3):
             done = estimate(plan, found, **how, finished=finished)
             assert (done.trials, done.seconds, done.on_top) == (0, 0.0, 0.0)
+
+
+def test_a_fold_validates_its_own_year_and_each_training_is_recorded(planned, monkeypatch):
+    plan = replace(planned[0], n_folds=8, n_seeds=2, patience=0)
+    monkeypatch.setattr("search.hpo.estimate.fit", lambda measured: lambda architecture: measured[0][1])
+    pace = Pace(architecture=plan.grid().architectures[0], step_seconds=0.5, validation_seconds=16.0, measured_layers=1)
+    found = Survey(n_fitting=1, memory_bytes=1, micro_batch=128, free_bytes=9, measured=(pace,))
+    rows = SimpleNamespace(train=range(1000), validation=range(8 * 100))
+    device = SimpleNamespace(device=SimpleNamespace(type="cpu"))
+    windows = SimpleNamespace(train_rows=range(1000), x_NTF=device, rows=rows)
+    result = estimate(plan, found, trials=3, workers=1, windows=windows, start_seconds=1.0)
+    assert result.steps_per_epoch == 11, "1,350 rows in the mean of eight folds, 128 at a time"
+    assert result.seconds - result.on_top == pytest.approx(3 * 16 * plan.max_epochs * (11 * 0.5 + 16.0 / 8))
+    a_training = PART_SECONDS + plan.max_epochs * EPOCH_SECONDS
+    assert result.on_top == pytest.approx(STARTS + 1 + 3 * (TRIAL_SECONDS + 16 * a_training))
+    said = " ".join(notes([result]))
+    assert "trials left x 8 folds x 2 seeds x" in said and "do not count" in said and "upper bound" not in said
 
 
 def test_what_fits_needs_no_words():
