@@ -1,16 +1,22 @@
 """A machine dies, its disk with it: the same command from another one takes its study over, to the last bit."""
 
+import shutil
+import signal
+import sys
 import time
 
 import pytest
 from optuna.trial import TrialState
 
 from model.training.resume import saved_epoch
+from search.folds.kept import FOLDS, kept_outcomes
 from search.registry.gc import leftover_sent
 from search.results.trial_runs import recorded_trials
 from search.study.heartbeat import HOST
+from search.study.make_plan import make_plan
 from search.study.reconcile import reconcile
-from search.study.study import load_study
+from search.study.request import HpoRequest
+from search.study.study import load_study, open_or_create_study
 from search.tracking.artifacts import DIGEST
 from search.tracking.state import SENT, TrainingState
 from search.tracking.stores import resolve_stores
@@ -19,6 +25,22 @@ from search.trial.runner import TrialRunner
 TRIALS, EPOCHS = 7, "6"
 HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none", "--trials", str(TRIALS)]
 HPO += ["--max-epochs", EPOCHS, "--patience", EPOCHS, "--study"]
+
+FALLS = """
+import os, signal, sys
+from search.tracking import state
+state.SEND_SECONDS = 0.0  # as if an epoch took a minute
+from search.study.study import load_study
+from search.tracking.stores import resolve_stores
+from search.trial.runner import TrialRunner
+
+def fall(event):
+    if event.get("epoch") == {epoch}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+study = load_study(resolve_stores(), sys.argv[1])
+TrialRunner(study, study.load_data()[0], device="cpu", report=fall, should_stop=lambda: False).run_next()
+"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.lesson("L29")]
 
@@ -94,6 +116,50 @@ def test_the_same_command_from_another_machine_goes_on_where_a_dead_one_stood(ma
 
 def digests(run):
     return {name: value for name, value in run.data.tags.items() if name.startswith(DIGEST)}
+
+
+def test_a_trial_of_folds_goes_on_in_its_fold_and_epoch_on_another_machine(machine, study_of, tmp_path):
+    east, west, north = machine("east"), machine("west"), machine("north")
+    asked = {"budget": "5K", "tier": "r25", "folds": 2, "max_epochs": 3}
+
+    def made(on, name):
+        study_of_its_own = make_plan(HpoRequest(**asked, study=name), root=tmp_path / "data")[0]
+        stores = resolve_stores(on.environment["MLFLOW_TRACKING_URI"], on.environment["PATCHSCALE_STORAGE"])
+        open_or_create_study(stores, study_of_its_own, trials=1, data_root=tmp_path / "data")
+        return study_of(on, name)
+
+    def run_next(study):
+        events = []
+        dataset, _ = study.load_data()
+        TrialRunner(study, dataset, device="cpu", report=events.append, should_stop=lambda: False).run_next()
+        return [event["epoch"] for event in events if event["event"] == "epoch"]
+
+    made(north, "folds_fallen")
+    process = east.start_program([sys.executable, "-c", FALLS.format(epoch=4), "folds_fallen"], interpreter=False)
+    said = process.stdout.read()
+    assert process.wait() == -signal.SIGKILL, said
+    assert list(east.directory.rglob("*.safetensors")), "its state lay there"
+    shutil.rmtree(east.directory)
+    study = study_of(west, "folds_fallen")
+    (lost,) = study.runs("trial", status="RUNNING")
+    assert list(kept_outcomes(study.client, lost.info.run_id)) == ["2015-seed0"], "a fold had ended"
+    assert any("was interrupted" in line for line in reconcile(study))
+    assert run_next(study) == [5, 6], "nothing is trained twice"
+    (run,) = study.runs("trial")
+    assert (run.info.run_id, run.info.status) == (lost.info.run_id, "FINISHED")
+    assert run.data.tags["resume.after_epoch"] == "1 of 2016-seed0" and "resume.refused" not in run.data.tags
+    assert not {FOLDS, "training"} & {each.path for each in study.client.list_artifacts(run.info.run_id)}
+
+    whole = made(north, "folds_whole")
+    assert run_next(whole) == [1, 2, 3, 4, 5, 6]
+    (expected,) = whole.runs("trial")
+    assert digests(run) == digests(expected) and curves(study) == curves(whole)
+    for year in (2015, 2016):
+        history, undisturbed = (
+            [(m.step, m.value) for m in each.client.get_metric_history(of.info.run_id, f"fold/{year}/val/loss")]
+            for each, of in ((study, run), (whole, expected))
+        )
+        assert history == undisturbed and [step for step, _ in history] == [1, 2, 3]
 
 
 def test_a_trial_that_was_taken_over_stops_and_leaves_run_and_trial_alone(machine, study_of, monkeypatch):
