@@ -8,6 +8,7 @@ DISTRIBUTION_LINEAR = OFFSETS[-1]
 NORMAL, FAN_IN = INITS = ("normal", "fan_in")
 COSINE, FLAT = SCHEDULES = ("cosine", "flat")
 WIDTH_RATES = (NONE, "fan_in")
+BY_WIDTH = WIDTH_RATES[-1]
 BLEND_RULE = f"{NONE}, or a baseline and its share between 0 and 1, as in boosting:0.5"
 
 

@@ -25,6 +25,7 @@ MAY_DIFFER = (
     *("study", "budget", "tolerance", "grid_hash", "space_hash", "seed", "min_head_dim"),
     *("d_model_axis", "n_layers_axis", "n_heads_axis", "ff_ratio_axis"),
 )
+FOLLOWS_BUDGET = (*WINDOW_AXES, "width_rates")
 
 
 def scaling_of(studies: Sequence[Study], *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Scaling:
@@ -97,10 +98,13 @@ def differences(first: Plan, other: Plan) -> list[str]:
 
 
 def _compared(plan: Plan) -> dict[str, str]:
-    """Gather what of a plan must be equal: its axes may differ, and so may the window, which follows the budget."""
+    """Gather what of a plan must be equal: its axes may differ, and so may what follows the budget.
+
+    That is the window, and whether rates follow the width: the rates that are searched are then others.
+    """
     held = {name: value for name, value in flatten(plan) if name not in (*MAY_DIFFER, *SEVERAL_VALUES)}
     settings = {**read_values(plan.fixed_settings), **read_values(plan.search_ranges)}
-    return held | {name: value for name, value in settings.items() if name not in WINDOW_AXES}
+    return held | {name: value for name, value in settings.items() if name not in FOLLOWS_BUDGET}
 
 
 def _require_same_days(study: Study, forecasts: Forecasts, first: Study, first_forecasts: Forecasts) -> None:

@@ -144,10 +144,10 @@ def _grid_variant(grid: Grid, settings: Mapping[str, Any]) -> str:
 def _training_variant(request: HpoRequest) -> str:
     """Tell a study of other training ranges or values from the usual one in its name."""
     nothing_asked: dict[str, Any] = dict.fromkeys(request.training, AUTO)
-    usual = dict(flatten(fixed_training(replace(request, **nothing_asked))))
+    usual = dict(flatten(fixed_training(replace(request, **nothing_asked, width_rates=AUTO))))
     usual |= range_texts(training_ranges(request.head))
     asked = dict(flatten(fixed_training(request))) | range_texts(training_ranges(request.head, request.training))
-    told = {name: asked[name] for name in request.training if asked[name] != usual[name]}
+    told = {name: asked[name] for name in (*request.training, "width_rates") if asked[name] != usual[name]}
     return f"-t{hashlib.sha256(write_values(told).encode()).hexdigest()[:6]}" if told else ""
 
 

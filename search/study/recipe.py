@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from model.spec.architecture import BINARY, DISTRIBUTION, NO_HORIZONS, Architecture
-from model.spec.choices import COSINE, DISTRIBUTION_LINEAR, FAN_IN, FLAT, NONE, OFFSETS
+from model.spec.choices import BY_WIDTH, COSINE, DISTRIBUTION_LINEAR, FAN_IN, FLAT, NONE, OFFSETS
 from model.spec.spec import Training
 from pipeline.exceptions import InputError
 from pipeline.sources import Source
@@ -26,6 +26,8 @@ ONE_PART = tuple(name for name in TIERS if not n_static(name))
 HORIZONS = (1, 2, 3, 5)
 CONTEXT_LENGTH, LONG_PATCH, SHORT_PATCH = 30, 10, 5
 WEIGHT_AVERAGE = 0.99
+WIDE_BUDGET = 20_000_000
+"""Parameters from which on one learning rate does not serve all widths of a grid; measured with a distribution."""
 
 
 def as_the_study_has_it(request: HpoRequest, plan: Plan) -> HpoRequest:
@@ -134,8 +136,24 @@ def fixed_training(request: HpoRequest) -> Training:
         first_epoch=int(request.first_epoch),
         schedule=COSINE if is_binary else FLAT,
         weight_average=0.0 if is_binary else WEIGHT_AVERAGE,
+        width_rates=width_rates_of(request),
     )
     return replace(usual, **fixed)
+
+
+def width_rates_of(request: HpoRequest) -> str:
+    """Say how the learning rate follows the width: as asked, else from 20M parameters of a distribution on.
+
+    Examples
+    --------
+    >>> [width_rates_of(HpoRequest(head="distribution", budget=budget)) for budget in ("2M", "20M", "200M")]
+    ['none', 'fan_in', 'fan_in']
+    >>> width_rates_of(HpoRequest(head="binary", budget="20M"))
+    'none'
+    """
+    if request.width_rates != AUTO:
+        return request.width_rates
+    return NONE if request.head == BINARY or request.size.n_params < WIDE_BUDGET else BY_WIDTH
 
 
 def variant_names(training: Training, architecture: Architecture) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from model.spec.architecture import HEADS, INSTANCE_NORMS
 from model.spec.budget import DEFAULT_TOLERANCE, Budget
-from model.spec.choices import BLEND_RULE, INITS, NONE, OFFSETS, read_blend
+from model.spec.choices import BLEND_RULE, INITS, NONE, OFFSETS, WIDTH_RATES, read_blend
 from model.training.device import known_device
 from pipeline.accepted import read_accepted
 from pipeline.exceptions import InputError
@@ -212,6 +212,12 @@ class HpoRequest:
     init: str = option(
         AUTO, "How weights start: fan_in, or normal (0.02 at any width); auto is fan_in.", one_of(AUTO, *INITS)
     )
+    width_rates: str = option(
+        AUTO,
+        "Whether a matrix learns at the rate times 64 over its inputs: fan_in, or none; auto is fan_in of a "
+        "distribution from 20M parameters on, or what a study has that is there.",
+        one_of(AUTO, *WIDTH_RATES),
+    )
     keep: str = option(
         AUTO,
         "Best finished trials whose weights stay, or all; those of others go as soon as they lose, records never. auto "
@@ -275,7 +281,8 @@ class HpoRequest:
     @property
     def named_settings(self) -> tuple[str, ...]:
         """Options that were given of those settings which a study that is there keeps if they are not."""
-        return (*(name for name in WINDOW_AXES if getattr(self, name)), *self.training)
+        rates = () if self.width_rates == AUTO else ("width_rates",)
+        return (*(name for name in WINDOW_AXES if getattr(self, name)), *self.training, *rates)
 
     @property
     def training(self) -> dict[str, Range]:

@@ -12,12 +12,12 @@ TRAINED = (
 SURFACE = {
     "hpo": "budget d_model n_layers n_heads ff_ratio context_length patch_length stride min_head_dim tolerance trials "
     "horizon threshold source ticker train_tickers tier head accept split folds seeds sampler workers pruner timeout "
-    f"seed max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep finalists study tracking_uri "
-    "storage device engine address gpus_per_trial",
+    f"seed max_epochs patience {TRAINED} offset instance_norm blend first_epoch init width_rates keep "
+    "finalists study tracking_uri storage device engine address gpus_per_trial",
     "campaign": "dry_run as_json budgets horizons d_model n_layers n_heads ff_ratio context_length patch_length stride "
     "min_head_dim tolerance trials threshold source ticker train_tickers tier head accept split folds seeds sampler "
-    f"workers pruner timeout seed max_epochs patience {TRAINED} offset instance_norm blend first_epoch init keep "
-    "finalists tracking_uri storage device engine address gpus_per_trial",
+    f"workers pruner timeout seed max_epochs patience {TRAINED} offset instance_norm blend first_epoch init "
+    "width_rates keep finalists tracking_uri storage device engine address gpus_per_trial",
     "baselines": "study tracking_uri storage",
     "walkforward": "what study trial seeds first_year last_year workers device engine address gpus_per_trial "
     "tracking_uri storage",

@@ -74,7 +74,7 @@ def test_the_command_says_the_verdict_and_what_it_cannot_tell(of_budget, command
 
 def test_windows_follow_the_budget_as_other_axes_do_and_ranges_and_settings_do_not(planned):
     plan = planned[0]
-    other = {"context_length": "20 60", "patch_length": "5"}
+    other = {"context_length": "20 60", "patch_length": "5", "width_rates": "fan_in"}
     windows = replace(plan, fixed_settings=write_values({**read_values(plan.fixed_settings), **other}))
     assert differences(plan, windows) == []
     fixed = write_values({**read_values(plan.fixed_settings), "dropout": "0.3", "beta2": "0.9"})

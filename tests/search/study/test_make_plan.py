@@ -200,6 +200,27 @@ def test_asked_ranges_are_of_the_plan_and_what_the_stored_study_draws_from(store
     assert "dropout" not in forced and plan.spec(plan.grid().architectures[0], {}).training.dropout == 0.3
 
 
+@pytest.mark.lesson("L36")
+@pytest.mark.lesson("L37")
+def test_a_study_of_one_rate_for_all_widths_stays_one_unless_the_option_is_named(stores, planned):
+    recipe = {"head": "distribution", "tier": "s33", "offset": "none", "train_tickers": ("none",)}
+    wide = replace(REQUEST, budget="20M", n_layers=(3, 4), **recipe)
+    asked = {rates: replace(wide, width_rates=rates) for rates in ("auto", "none", "fan_in")}
+    plans = {rates: make_plan(each, root=planned[2])[0] for rates, each in asked.items()}
+    assert plans["auto"] == plans["fan_in"] and "width_rates=fan_in" in plans["auto"].fixed_settings
+    assert plans["none"].study != plans["auto"].study, "whoever asks for another one gets another study"
+    assert replace(plans["none"], study=plans["auto"].study).grid_hash == plans["auto"].grid_hash
+    older = replace(plans["none"], study=plans["auto"].study)
+    open_or_create_study(stores, older, trials=2, data_root=planned[2])
+    again = open_or_create_study(stores, plans["auto"], trials=3, data_root=planned[2])
+    assert (
+        again.plan == older and again.plan.spec(again.plan.grid().architectures[0], {}).training.width_rates == "none"
+    )
+    with pytest.raises(StoreError, match="width_rates none there, fan_in here"):
+        named = asked["fan_in"].named_settings
+        open_or_create_study(stores, plans["fan_in"], trials=3, data_root=planned[2], named=named)
+
+
 def test_the_usual_ranges_and_values_written_out_are_the_usual_study(planned):
     usual = ("3e-5:3e-3:log", "1e-3:0.3:log", "0:0.3", "0:0.5", "64:256:64")
     written = dict(zip(TRAINING, usual, strict=True))

@@ -119,3 +119,19 @@ def test_a_training_setting_that_is_asked_for_stands_in_the_recipe_and_a_range_d
         )
         assert (training.label_smoothing, training.weight_average, training.batch_size) == (0.1, 0.5, 32)
         assert (training.dropout, training.attention_dropout) == (0.2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("head", "budget", "asked", "rates"),
+    [
+        ("distribution", "19.9M", "auto", "none"),
+        ("distribution", "20M", "auto", "fan_in"),
+        ("distribution", "2B", "auto", "fan_in"),
+        ("binary", "2B", "auto", "none"),
+        ("distribution", "20M", "none", "none"),
+        ("binary", "30K", "fan_in", "fan_in"),
+    ],
+)
+def test_rates_follow_the_width_where_that_was_measured_to_pay_or_as_asked(head, budget, asked, rates):
+    own = {"tier": "s33", "offset": "none", "init": "fan_in", "first_epoch": "0"}
+    assert fixed_training(HpoRequest(head=head, budget=budget, width_rates=asked, **own)).width_rates == rates
