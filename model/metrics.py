@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from model.evaluation import CALIBRATION_BINS, Evaluation
 
@@ -32,6 +31,8 @@ def evaluate(y: Array, p: Array) -> Evaluation:
     >>> evaluate(np.zeros(2), np.full(2, 0.1)).roc_auc
     nan
     """
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
     both = 0 < y.sum() < len(y)
     base_rate = float(y.mean())
     loss = float(log_loss(y, p, labels=[0, 1]))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, SealedError
 from pipeline.splits.holdout import HoldoutOpening, seal_labels, sealed_from
 from pipeline.splits.splits import Index, Split, SplitRows, split_rows, training_rows
 from pipeline.splits.target import Target
+
+if TYPE_CHECKING:
+    from pipeline.datasets.dataset import DatasetVersion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

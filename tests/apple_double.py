@@ -25,6 +25,9 @@ NO_FLOAT64 = (
 )
 MIXED = "Expected all tensors to be on the same device, but found at least two devices, mps:0 and cpu!"
 MOVES = (Tensor.to, Tensor.cpu)
+FROM_HOST, TO_HOST = "from the host", "to the host"
+WAITS = (Tensor.item, Tensor.tolist, Tensor.nonzero, Tensor.__bool__, Tensor.__float__, Tensor.__int__)
+"""Bring a value to the host, which a recorded step may not; so may it not bring one there."""
 READ = (Tensor.numpy, Tensor.__array__)
 CROSSES = (Tensor.copy_, Tensor.__getitem__, Tensor.__setitem__, Tensor.__setstate__)
 """Take a tensor of another place: as what is copied, or as an index."""
@@ -32,6 +35,8 @@ CROSSES = (Tensor.copy_, Tensor.__getitem__, Tensor.__setitem__, Tensor.__setsta
 
 class OnMps(Tensor):
     """A tensor that says that it lies on Apple's device."""
+
+    asked: list[str] = []  # noqa: RUF012
 
     @classmethod
     def __torch_function__(
@@ -44,6 +49,8 @@ class OnMps(Tensor):
             return _moved(func, *args, **kwargs)
         if func is torch._has_compatible_shallow_copy_type:
             return isinstance(args[0], OnMps) == isinstance(args[1], OnMps)
+        if func in WAITS or func == Tensor.new_tensor:
+            cls.asked.append(FROM_HOST if func == Tensor.new_tensor else TO_HOST)
         if func in READ:
             raise TypeError("can't convert mps:0 device type tensor to numpy. Use Tensor.cpu() first.")
         if func is Tensor.__deepcopy__:
@@ -80,6 +87,7 @@ def _moved(func: Callable[..., Any], tensor: Tensor, *args: Any, **kwargs: Any) 
         changed = tensor if dtype is None else tensor.to(dtype)
         if to_there == is_there:
             return _there(changed) if to_there else changed
+        OnMps.asked.append(FROM_HOST if to_there else TO_HOST)
         copied = changed.clone()
         return _there(copied) if to_there else copied.as_subclass(Tensor)
 
@@ -97,13 +105,15 @@ class _Double(TorchFunctionMode):
         if device is None or torch.device(device).type != "mps":
             return func(*args, **kwargs)
         kwargs["device"] = "cpu"
+        if func is torch.tensor:
+            OnMps.asked.append(FROM_HOST)
         return tree_map(_there, func(*args, **kwargs))
 
 
 @contextmanager
 def apple(patch: pytest.MonkeyPatch, memory: int = 8 * GIB) -> Iterator[list[str]]:
     """Give torch an Apple device inside; what is asked of it beside arithmetic is listed in what is given back."""
-    asked: list[str] = []
+    asked = OnMps.asked = list[str]()
 
     def note(name: str, value: Any = None) -> Callable[..., Any]:
         def answer(*args: object, **kwargs: object) -> Any:

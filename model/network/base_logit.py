@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from model.baselines.features import Boosting, Logistic
 from model.network.float64 import HostFloat64, in_float64
 from model.spec.choices import NONE
 from model.windows import Windows, to_tensor
 from pipeline.splits.splits import Index
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import Pipeline
+
+    from model.baselines.features import Boosting, Logistic
 
 Array = npt.NDArray[np.float64]
 
@@ -112,6 +114,8 @@ def make_base_logit(kind: str, n_features: int) -> BaseLogit | None:
     """Empty base logit of a spec's ``offset`` and feature count; None for ``none``."""
     if kind == NONE:
         return None
+    from model.baselines.features import Boosting, Logistic
+
     return LogisticBaseLogit(n_features) if kind == Logistic.name else BoostedBaseLogit(Boosting())
 
 
@@ -127,6 +131,8 @@ def fit_base_logit(base_logit: BaseLogit, windows: Windows, *, horizon: int) -> 
     horizon : int
         Days that a label reaches ahead.
     """
+    from model.baselines.features import Boosting, Logistic
+
     settings = Logistic() if isinstance(base_logit, LogisticBaseLogit) else Boosting()
     base_logit.take(_classifier(settings, horizon, *(_Held(each) for each in _samples(windows))))
 
@@ -148,6 +154,8 @@ class _Held:
 @lru_cache(maxsize=1)
 def _classifier(settings: Logistic | Boosting, horizon: int, x_NF: _Held, y_N: _Held, day_N: _Held) -> Any:
     """Fit; models of several seeds are built on the same rows one after the other, and the fit is the same for all."""
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1):
         classifier, _ = settings.fit(x_NF.values, y_N.values, day_N.values, horizon)
     return classifier
@@ -180,6 +188,10 @@ def training_base_logits(base_logit: BaseLogit, windows: Windows, *, horizon: in
     if isinstance(base_logit, LogisticBaseLogit):
         base_logit_D[rows] = base_logit(windows.x_DF[rows])
         return base_logit_D
+    from threadpoolctl import threadpool_limits
+
+    from model.baselines.features import Boosting
+
     x_NF, y_N, day_N = _samples(windows)
     held_out = BoostedBaseLogit(Boosting()).to(device)
     for held, others in cross_fitting_folds(day_N, gap=horizon):

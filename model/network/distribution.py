@@ -67,7 +67,7 @@ class Mixture:
     def of(cls, raw_BO: Tensor) -> Mixture:
         """Read the numbers of a head, shape (windows, outputs)."""
         raw_BHKP = raw_BO.float().unflatten(1, (-1, N_COMPONENTS, PARTS))
-        location_K, scale_K = (raw_BHKP.new_tensor(each) for each in (START_LOCATIONS, START_SCALES))
+        location_K, scale_K = (_made_there(raw_BHKP, each) for each in (START_LOCATIONS, START_SCALES))
         return cls(
             log_weight_BHK=raw_BHKP[..., 0].log_softmax(-1),
             location_BHK=location_K + raw_BHKP[..., 1],
@@ -118,6 +118,11 @@ class Mixture:
             too_low = mixture.reach_logits(middle_BHU) > target
             low_BHU, high_BHU = torch.where(too_low, middle_BHU, low_BHU), torch.where(too_low, high_BHU, middle_BHU)
         return (low_BHU + high_BHU) / 2
+
+
+def _made_there(like: Tensor, values: Sequence[float]) -> Tensor:
+    """Fill a vector on the device: a copy from the host would end the recording of a CUDA graph."""
+    return torch.stack([like.new_full((), value) for value in values])
 
 
 def in_sigma(reach: float | Tensor, horizon: int, log_sigma_B: Tensor) -> Tensor:

@@ -172,7 +172,7 @@ class PatchTST(nn.Module):
         """Standardised static features, shape (windows, statics)."""
         n = self.architecture.n_features
         z_BS = (x_BTF[:, -1, n:] - self.feature_mean[n:]) / self.feature_std[n:]
-        limit_S = z_BS.new_tensor(STANDARD_DEVIATIONS_KEPT) if self.units is None else self.units.limit_S
+        limit_S = z_BS.new_full((), STANDARD_DEVIATIONS_KEPT) if self.units is None else self.units.limit_S
         return torch.clamp(z_BS, -limit_S, limit_S)
 
     def _normed(self, z_BTF: Tensor) -> Tensor:

@@ -85,8 +85,13 @@ class DistributionObjective:
         """Mean loss of the first ``n`` rows."""
         mixture = self.model.mixture(self.windows.batch(rows)[0])
         reach_BH, asked_BH = self.reach_DH[rows], self.asked_DH[rows]
-        random_BHU = torch.rand((*reach_BH.shape, self.n_thresholds), device=rows.device) * self.largest_threshold
+        random_BHU = self.draw((*reach_BH.shape, self.n_thresholds), rows.device) * self.largest_threshold
         return reach_loss(mixture, reach_BH, asked_BH, random_BHU, self.label_smoothing)[:n].mean()
+
+    @staticmethod
+    def draw(shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """Draw uniform numbers on the device itself: those of two kinds of device differ."""
+        return torch.rand(shape, device=device)
 
 
 def make_objective(model: PatchTST, windows: Windows, training: Training) -> Objective:

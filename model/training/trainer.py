@@ -167,12 +167,23 @@ class Trainer:
         """
         with freed_memory_kept(self._rows.device.type):
             for _ in range(n_epochs):
-                started = time.perf_counter()
-                self._step_through()
-                self.epoch += 1
-                self.seconds += time.perf_counter() - started
+                self.train_epoch()
             if self.average is not None:
                 self.average.settle()
+
+    def train_epoch(self) -> float:
+        """Train one epoch further without looking at a validation day: its mean loss.
+
+        Raises
+        ------
+        TrainingError
+            As :meth:`epochs`.
+        """
+        started = time.perf_counter()
+        (losses_S,), batches, _ = self._step_through()
+        self.epoch += 1
+        self.seconds += time.perf_counter() - started
+        return _mean_loss(losses_S, batches)
 
     def _has_waited(self) -> bool:
         patience = self.spec.training.patience
@@ -195,8 +206,7 @@ class Trainer:
             last_step = (self.epoch + 1) * self.steps_per_epoch
             raise TrainingError(f"{error}{_after(last_step, rates_S[-1])}") from error
         self.epoch += 1
-        train_loss = float(np.average(losses_S, weights=[len(batch) for batch in batches]))
-        return self._result(validation, started, train_loss, rates_S[-1])
+        return self._result(validation, started, _mean_loss(losses_S, batches), rates_S[-1])
 
     def _result(self, validation: Evaluation, started: float, train_loss: float, rate: float) -> EpochResult:
         """Keep the weights if they are the best, and say how the epoch went."""
@@ -206,8 +216,7 @@ class Trainer:
         is_best = validation.loss < self.best_loss if training.patience else self.epoch > 0
         if is_best:
             self.best_loss, self.best_epoch = validation.loss, self.epoch
-            with self._averaged():
-                self.best_state = copy.deepcopy(self.model.state_dict())
+            self.keep_weights()
         return EpochResult(
             epoch=self.epoch,
             train_loss=train_loss,
@@ -216,6 +225,13 @@ class Trainer:
             samples_per_second=len(self._rows) / seconds if self.epoch else math.nan,
             is_best=is_best,
         )
+
+    @torch.no_grad()
+    def keep_weights(self) -> None:
+        """Keep the weights of now as the best, over those that were: a second copy of them would be one too many."""
+        with self._averaged():
+            for name, tensor in self.model.state_dict().items():
+                self.best_state[name].copy_(tensor)
 
     def _averaged(self) -> AbstractContextManager[None]:
         """Give the model, inside, the weights that are evaluated and kept."""
@@ -240,6 +256,10 @@ def _to_host(*tensors: Tensor) -> list[npt.NDArray[np.float64]]:
     """Vectors to the host in one transfer, which is the epoch's one synchronisation with the device."""
     joined = torch.cat([in_float64(tensor) for tensor in tensors]).cpu().numpy()
     return np.split(joined, np.cumsum([len(tensor) for tensor in tensors])[:-1])
+
+
+def _mean_loss(losses_S: npt.NDArray[np.float64], batches: tuple[Tensor, ...]) -> float:
+    return float(np.average(losses_S, weights=[len(batch) for batch in batches]))
 
 
 def _require_finite(losses_S: npt.NDArray[np.float64], rates_S: list[float], first_step: int) -> None:

@@ -8,13 +8,15 @@ import torch
 from model.spec.spec import Spec
 from model.training.execution import Execution
 from model.training.trainer import Trainer, build_model
-from model.windows import make_windows
+from model.windows import Windows, make_windows
 from pipeline.datasets.dataset import DatasetVersion
+from tests.gpu_double import gpu
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 Change = Callable[..., Spec]
 
 
+@needs_a_gpu
 @pytest.mark.parametrize("settings", [{"graphed": True}, {"graphed": True, "compiled": True}, {"compiled": True}])
 def test_recorded_and_compiled_steps_equal_plain_ones(
     spec: Spec, change: Change, dataset: DatasetVersion, settings: dict[str, bool]
@@ -28,6 +30,7 @@ def test_recorded_and_compiled_steps_equal_plain_ones(
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
+@needs_a_gpu
 def test_dropout_differs_from_step_to_step_of_a_recorded_one(
     spec: Spec, change: Change, dataset: DatasetVersion
 ) -> None:
@@ -36,3 +39,19 @@ def test_dropout_differs_from_step_to_step_of_a_recorded_one(
     trainer = Trainer(dropped, windows, build_model(dropped, windows), Execution(micro_batch=128, graphed=True))
     first, second = (each.train_loss for each in trainer.epochs())
     assert first != second
+
+
+def test_a_recorded_step_starts_from_where_it_was_before_it_was_recorded(
+    wide: Spec, change: Change, wide_windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = change(wide, offset="distribution_linear", dropout=0.3, max_epochs=2, weight_average=0.9)
+    states = []
+    with gpu(monkeypatch) as done:
+        for graphed in (False, True):
+            trainer = Trainer(
+                given, wide_windows, build_model(given, wide_windows), Execution(micro_batch=128, graphed=graphed)
+            )
+            losses = [trainer.train_epoch() for _ in range(2)]
+            states.append([torch.tensor(losses), *trainer.model.state_dict().values()])
+    assert done == ["recorded"]
+    assert all(torch.equal(plain, recorded) for plain, recorded in zip(*states, strict=True))

@@ -19,10 +19,10 @@ from model.training.optimizer import make_optimizer
 from model.training.resume import resume_training, save_training
 from model.training.step_time import measure_pace
 from model.training.trainer import Trainer, build_model
-from model.windows import Windows, make_windows
+from model.windows import Windows, make_windows, to_tensor
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError, TrainingError
-from tests.apple_double import NAME, apple
+from tests.apple_double import FROM_HOST, NAME, TO_HOST, apple
 
 Change = Callable[..., Spec]
 MPS = torch.device("mps")
@@ -124,6 +124,20 @@ def test_training_on_apple_is_that_of_the_cpu_and_is_resumed_to_the_same_bits(
     assert _losses(resumed) == losses[2:]
     kept = whole.model.state_dict()
     assert all(torch.equal(value.cpu(), kept[name].cpu()) for name, value in resumed.model.state_dict().items())
+
+
+def test_a_step_can_be_recorded_since_nothing_goes_between_host_and_device_in_it(
+    trained: tuple[Spec, DatasetVersion], asked: list[str]
+) -> None:
+    """A CUDA graph records kernels alone: a copy from the host, or a value that it waits for, ends the recording."""
+    spec, data = trained
+    there = _windows(spec, data, "mps")
+    stepper, rows = _trainer(spec, there)._stepper, to_tensor(there.train_rows[:128], "mps")
+    asked.clear()
+    loss = stepper._loss_and_gradients(rows)
+    assert asked == []
+    assert float(loss) > 0 and loss.new_tensor([1.0]).to("cpu").device.type == "cpu"
+    assert asked == [TO_HOST, FROM_HOST, TO_HOST]
 
 
 @pytest.mark.slow
