@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -44,15 +45,7 @@ def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
         metadata, state = read_tensors(path)
     except (OSError, SafetensorError) as error:
         raise StoreError(f"checkpoint {path} can't be read: {error}") from error
-    if METADATA_KEY not in metadata:
-        raise StoreError(f"checkpoint {path} must carry its spec, got none; it was not written by patchscale")
-    try:
-        params = json.loads(metadata[METADATA_KEY])
-    except ValueError as error:
-        raise StoreError(f"checkpoint {path} must carry its spec as JSON, got: {error}") from error
-    if not isinstance(params, dict):
-        raise StoreError(f"checkpoint {path} must carry its spec as a JSON object, got {type(params).__name__}")
-    spec = Spec.from_params(params)
+    spec = _spec_of(path, metadata)
     model = make_model(spec)
     try:
         model.load_state_dict(state)
@@ -61,3 +54,33 @@ def load_checkpoint(path: Path) -> tuple[Spec, PatchTST]:
             f"checkpoint {path} must hold the weights of its spec, {spec.architecture.label}, got others"
         ) from error
     return spec, model.eval()
+
+
+def checkpoint_spec(path: Path) -> Spec:
+    """Read the spec that a checkpoint carries, and none of its weights.
+
+    Raises
+    ------
+    StoreError
+        If the file can't be read, or holds no spec.
+    RecordError
+        If the spec inside is not whole.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"checkpoint {path} can't be read: {error}") from error
+    return _spec_of(path, metadata)
+
+
+def _spec_of(path: Path, metadata: Mapping[str, str]) -> Spec:
+    if METADATA_KEY not in metadata:
+        raise StoreError(f"checkpoint {path} must carry its spec, got none; it was not written by patchscale")
+    try:
+        params = json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise StoreError(f"checkpoint {path} must carry its spec as JSON, got: {error}") from error
+    if not isinstance(params, dict):
+        raise StoreError(f"checkpoint {path} must carry its spec as a JSON object, got {type(params).__name__}")
+    return Spec.from_params(params)

@@ -59,15 +59,37 @@ def write_package(directory: Path, *, members: Sequence[tuple[Spec, PatchTST]], 
     InputError
         If there is no member, they do not belong together, or their tier never forgets where its series started.
     """
-    if not members:
+    names = [member_name(number) for number in range(len(members))]
+    require_members([spec for spec, _ in members], facts)
+    for name, (spec, model) in zip(names, members, strict=True):
+        save_checkpoint(directory / name, spec, model)
+    write_facts(directory, len(members), facts)
+
+
+def require_members(specs: Sequence[Spec], facts: PackageFacts) -> None:
+    """Refuse models that can't make a package.
+
+    Raises
+    ------
+    InputError
+        As of :func:`write_package`.
+    """
+    if not specs:
         raise InputError("a package must hold at least one model, got none")
-    problem = disagreement([spec for spec, _ in members], facts)
+    problem = disagreement(specs, facts)
     if problem:
         raise InputError(f"a package must hold models of one kind, {problem}")
     tier_memory(facts.tier)
-    names = [f"members/{number}.safetensors" for number in range(len(members))]
-    for name, (spec, model) in zip(names, members, strict=True):
-        save_checkpoint(directory / name, spec, model)
+
+
+def member_name(number: int) -> str:
+    """Where a package holds the checkpoint of its member of this number, from 0."""
+    return f"members/{number}.safetensors"
+
+
+def write_facts(directory: Path, n_members: int, facts: PackageFacts) -> None:
+    """Write what a package says of itself; its members are checkpoints that somebody else puts beside it."""
+    names = [member_name(number) for number in range(n_members)]
     text = json.dumps({"format": FORMAT, "members": names, "facts": asdict(facts)}, indent=1)
     write_atomically(directory / PACKAGE, lambda part: part.write_text(text, encoding="utf-8"))
 

@@ -58,7 +58,7 @@ def compare(stores: Stores, a: str, b: str, as_json: bool) -> None:
     from search.registry.compare import compare_versions
     from search.workers.progress import make_console
 
-    found = compare_versions(open_tracking(stores), a, b)
+    found = compare_versions(open_tracking(stores), a, b, stores=stores)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.table import Table
 
-from pipeline.exceptions import StoreLostError, describe_error
+from pipeline.exceptions import PatchscaleError, StoreLostError, describe_error
 from search.hpo.chosen_days import study_shows
 from search.hpo.launcher import Launcher, close_stale_launchers
+from search.registry.packaging.kept_models import keep_best_models
 from search.results.card import STATE, study_card
 from search.results.class_counts import validation_counts
 from search.results.holdout import sealed_by_others
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from pipeline.datasets.dataset import DatasetVersion
 
+COMPLETE, TIMED_OUT = "complete", "stopped by timeout"
 SHOWN = ("number", "label", "n_params", "epochs", "loss", "base_rate_loss", "skill", "roc_auc", "seconds")
 
 
@@ -111,13 +113,13 @@ def work_on_study(
             met = coordinator.run()
         timed_out, done = coordinator.timed_out and not met, len(study.finished())
         if met:
-            outcome |= {"status": "FINISHED", "state": "complete"} if done >= target else {"state": "incomplete"}
+            outcome |= {"status": "FINISHED", "state": COMPLETE} if done >= target else {"state": "incomplete"}
         elif timed_out:
-            outcome["state"] = f"stopped by timeout, {done}/{target}"
+            outcome["state"] = f"{TIMED_OUT}, {done}/{target}"
             study.schedule.set_user_attr(STOPPED, "timeout")
     _print_summary(console, study)
     if not met:
-        how = "stopped by timeout" if timed_out else "interrupted"
+        how = TIMED_OUT if timed_out else "interrupted"
         console.print(f"{how} after {len(study.finished())}/{target}; the same command continues", markup=False)
     stopped_by = None if coordinator.timed_out else coordinator.stopped_by
     return Ending(complete=met, timed_out=timed_out, signal=stopped_by or signals.noted)
@@ -159,10 +161,25 @@ def _end_run(study: Study, stores: Stores, outcome: dict[str, str], seconds: flo
     study.schedule.set_user_attr(WORKED, study.schedule.user_attrs.get(WORKED, 0.0) + seconds)
     try:
         reconcile(study)
-        WeightKeeper(study, stores, partial(make_console().print, markup=False)).settle()
+        say = partial(make_console().print, markup=False)
+        WeightKeeper(study, stores, say).settle()
+        if outcome["state"].startswith((COMPLETE, TIMED_OUT)):
+            _log_models(study, say)
         close_study(study, outcome["state"])
     finally:
         RunWriter(study.client, study.run_id).end(outcome["status"], outcome["state"])
+
+
+def _log_models(study: Study, say: Callable[[str], None]) -> None:
+    """Make the best trials logged models; what goes wrong with that is said, and the study is closed all the same."""
+    try:
+        made, problems = keep_best_models(study)
+    except Exception as error:
+        made, problems = 0, (str(error) if isinstance(error, PatchscaleError) else describe_error(error),)
+    for problem in problems:
+        say(f"no logged model of one of the best trials: {problem}")
+    if made:
+        say(f"{made} of the best trials became logged models: MLflow's Models tab compares them, and registers one")
 
 
 def close_study(study: Study, state: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -15,13 +15,17 @@ from search.evidence.difference import Difference, paired_difference
 from search.evidence.long_run import score_intervals
 from search.evidence.text import interval_text, json_ready, number_text
 from search.registry.gate.collect import track_record_of_version
+from search.registry.gate.decision import collect_track_record
 from search.registry.gate.gate import MIN_COMMON_DAYS
 from search.registry.gate.track_record import TrackRecord, common_days
+from search.registry.versions.by_hand import BY_HAND, is_by_hand, question_of
 from search.registry.versions.versions import find_version
 from search.results.class_counts import MIN_CLASS_DAYS
+from search.tracking.stores import Stores, resolve_stores
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
     from rich.console import Console
 
 METRICS = {"roc_auc": "AUC", "loss": "log loss", "brier": "Brier"}
@@ -93,8 +97,19 @@ class Comparison:
         console.print(self.verdict, markup=False)
 
 
-def compare_versions(client: MlflowClient, a: str, b: str) -> Comparison:
+def compare_versions(client: MlflowClient, a: str, b: str, *, stores: Stores | None = None) -> Comparison:
     """Compare two versions, as a user writes them.
+
+    What a version forecast is read beside it; of one that was made by hand, from its study.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Of the registry.
+    a, b : str
+        The versions.
+    stores : Stores, optional
+        Where studies are; the environment's if not given.
 
     Raises
     ------
@@ -102,12 +117,20 @@ def compare_versions(client: MlflowClient, a: str, b: str) -> Comparison:
         If one does not exist, they are of different models, or share no days.
     """
     versions = [find_version(client, text) for text in (a, b)]
-    if versions[0].name != versions[1].name:
+    questions = [question_of(version) for version in versions]
+    if questions[0] != questions[1]:
         raise InputError(
-            f"two versions to compare must answer one question, got {versions[0].name} and {versions[1].name}; "
+            f"two versions to compare must answer one question, got {questions[0]} and {questions[1]}; "
             "compare versions of one model"
         )
-    return compare_track_records(*(track_record_of_version(client, version) for version in versions))
+    return compare_track_records(*(_track_record(client, version, stores) for version in versions))
+
+
+def _track_record(client: MlflowClient, version: ModelVersion, stores: Stores | None) -> TrackRecord:
+    if not is_by_hand(version):
+        return track_record_of_version(client, version)
+    found = collect_track_record(stores or resolve_stores(), client, version)
+    return replace(found, source=f"{BY_HAND}; {found.source}")
 
 
 def compare_track_records(a: TrackRecord, b: TrackRecord) -> Comparison:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
 from pipeline.splits.target import Target
 from search.registry.gate.gate import Gate
 from search.registry.gate.track_record import TrackRecord
 from search.registry.packaging.best_trial import BestTrial
 from search.registry.packaging.build import Packaged
 from search.registry.packaging.members import Members
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from search.study.plan import Plan
 
 RECIPE = "it is the recipe's, not these weights'"
 
@@ -69,6 +78,22 @@ def question(ticker: str, target: Target) -> str:
     days = "1 session" if target.horizon == 1 else f"{target.horizon} sessions"
     level = f"{target.threshold * 100:+g} %" if target.threshold else "the close itself"
     return f"Will the {target.rule} of {ticker} reach {level} within {days} of the close?"
+
+
+def ensure_model(client: MlflowClient, plan: Plan) -> None:
+    """Make the registered model of a plan's question, or say on one that was made by hand what it is asked."""
+    tags = {"ticker": plan.data.ticker, "target": plan.target.name}
+    asked = question(plan.data.ticker, plan.target)
+    try:
+        held = client.get_registered_model(plan.experiment)
+    except MlflowException:
+        client.create_registered_model(plan.experiment, tags=tags, description=asked)
+        return
+    for name, value in tags.items():
+        if name not in held.tags:
+            client.set_registered_model_tag(plan.experiment, name, value)
+    if not held.description:
+        client.update_registered_model(plan.experiment, asked)
 
 
 def _weights(best: BestTrial, members: Members) -> str:

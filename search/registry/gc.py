@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from rich.filesize import decimal
 
 from search.audit.audit import waiting_retries
+from search.registry.packaging.kept_models import delete_models, losing_models
 from search.results.card import update_card
 from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.results.weights import let_go, losing, registration, take_back, weights_in_words
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Console) -> None:
-    """Delete what :func:`losing_checkpoints` and :func:`leftover_states` find, and say what was freed.
+    """Delete what :func:`losing_checkpoints` and :func:`leftover_states` find, and losing trials' logged models.
 
     What a killed command had begun to delete is finished.
 
@@ -37,11 +38,15 @@ def clean_up(stores: Stores, name: str, *, keep: int, dry_run: bool, console: Co
     study = load_study(stores, name)
     if dry_run:
         _print_plan(console, losing_checkpoints(study, keep), leftover_states(study))
+        for model in losing_models(study, keep):
+            console.print(f"would delete logged model {model.name} too", markup=False)
         return
     with brief_lease(stores, registration(name)), brief_lease(stores, name):
         for trial in recorded_trials(study):
             take_back(study.client, trial.run)
         lost, states = losing_checkpoints(study, keep), leftover_states(study)
+        for model in delete_models(study, losing_models(study, keep)):
+            console.print(f"deleted logged model {model.name}", markup=False)
         freed = 0
         for trial, size in lost:
             freed += let_go(study.client, trial.run, keep)

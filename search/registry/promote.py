@@ -1,20 +1,48 @@
-"""Promotion: the gate is asked again for a version that is there already."""
+"""Promotion: the gate is asked again for a version that is there already, or first for one that was made by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.exceptions import PatchscaleError
-from search.registry.gate.collect import SOURCE, require_baselines, store_track_record
+from pipeline.datasets.raw_bars import raw_bars
+from pipeline.exceptions import InputError, PatchscaleError
+from search.registry.description import ensure_model
+from search.registry.gate.collect import (
+    EVIDENCE_RUN,
+    HORIZON,
+    SOURCE,
+    evidence_run,
+    require_baselines,
+    store_track_record,
+)
 from search.registry.gate.decision import ask_gate, collect_track_record, decide, gate_tags, log_gate
 from search.registry.gate.gate import unknown_gate
-from search.registry.versions.aliases import CHAMPION, champion_of
-from search.registry.versions.versions import find_version, parse_version, require_tag, version_name
-from search.tracking.lease import WAIT, registry_lease
+from search.registry.packaging.ask_version import fetched_version
+from search.registry.packaging.best_trial import choose_trial
+from search.registry.packaging.fresh_process import check_in_fresh_process
+from search.registry.packaging.members import expected_of_trial, last_windows
+from search.registry.versions.aliases import CHAMPION
+from search.registry.versions.by_hand import BY_HAND, HAND, MADE_BY, is_by_hand, question_of
+from search.registry.versions.versions import (
+    PROVED,
+    REGISTERED,
+    find_model,
+    find_version,
+    parse_version,
+    require_tag,
+    version_name,
+)
+from search.results.weights import registration
+from search.study.plan import PREFIX
+from search.study.reconcile import close_stale
+from search.study.study import load_study
+from search.tracking.lease import WAIT, brief_lease, registry_lease
 from search.tracking.stores import Stores, open_tracking
-from search.tracking.tags import STUDY, TRIAL_NUMBER
+from search.tracking.tags import REGISTRATION_ROLE, STUDY, TRIAL_NUMBER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,37 +79,97 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
         If its evidence is gone and nothing forces it.
     """
     client = open_tracking(stores)
-    find_version(client, text)
-    with registry_lease(stores, parse_version(text)[0], wait=WAIT):
-        version = find_version(client, text)
-        if CHAMPION in version.aliases:
-            console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)
-            return True
-        for tag in (STUDY, TRIAL_NUMBER):
-            require_tag(version, tag)
-        gate = _ask_anew(stores, client, version, force=force, console=console)
-        console.print("\n".join(gate.lines()), markup=False)
-        console.print(decide(client, version, gate, force=force), markup=False)
-        champion = champion_of(client, str(version.name))
-    return champion is not None and champion.version == version.version
+    first = find_version(client, text)
+    with _evidence_run(stores, client, first, force=force, console=console) as run_id:
+        with registry_lease(stores, parse_version(text)[0], wait=WAIT):
+            version = find_version(client, text)
+            by_hand = is_by_hand(version)
+            if CHAMPION in version.aliases and not _was_never_moved(version):
+                console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)
+                return True
+            for tag in (STUDY, TRIAL_NUMBER):
+                require_tag(version, tag)
+            if by_hand:
+                require_own_question(client, version)
+                console.print(f"{version_name(version)} was {BY_HAND}: it is asked now", markup=False)
+            gate = _ask_anew(stores, client, version, run_id, force=force, console=console)
+            console.print("\n".join(gate.lines()), markup=False)
+            console.print(decide(client, version, gate, force=force), markup=False)
+    return gate.holds or bool(force)
 
 
-def _ask_anew(stores: Stores, client: MlflowClient, version: ModelVersion, *, force: str, console: Console) -> Gate:
+@contextmanager
+def _evidence_run(
+    stores: Stores, client: MlflowClient, version: ModelVersion, *, force: str, console: Console
+) -> Iterator[str]:
+    """Give the run that a version's evidence is written to; one that was made by hand gets a registration's run.
+
+    Nothing is written to the run of its trial.  Where its study is gone and a reason forces it, there is none: "".
+    """
+    if not is_by_hand(version):
+        yield evidence_run(version)
+        return
+    try:
+        study = load_study(stores, require_tag(version, STUDY), client=client)
+    except PatchscaleError as error:
+        if not force:
+            raise
+        console.print(f"the gate's answer is kept on the version only, its study is gone: {error}", markup=False)
+        yield ""
+        return
+    with brief_lease(stores, registration(study.plan.study)):
+        close_stale(study, REGISTRATION_ROLE)
+        tags = {REGISTERED: version_name(version)}
+        with study.start_run(f"promote {version_name(version)}", role=REGISTRATION_ROLE, tags=tags) as writer:
+            if question_of(version) == version.name:
+                ensure_model(client, study.plan)
+            yield writer.run_id
+
+
+def _was_never_moved(version: ModelVersion) -> bool:
+    """Whether a version that was made by hand may have got its alias by hand too: no promotion of it is recorded."""
+    return version.tags.get(MADE_BY) == HAND and not any(name.startswith(f"{CHAMPION}.") for name in version.tags)
+
+
+def require_own_question(client: MlflowClient, version: ModelVersion) -> None:
+    """Refuse as champion a version that was made by hand of another question's model.
+
+    Raises
+    ------
+    InputError
+        If its registered model is one of this project's, and not that of its study.
+    """
+    own, model = question_of(version), str(version.name)
+    if own != model and (model.startswith(PREFIX) or "target" in find_model(client, model).tags):
+        raise InputError(
+            f"a champion of {model} must answer its question, got {version_name(version)} of study "
+            f"{version.tags[STUDY]}, which answers {own}; register it under {own}"
+        )
+
+
+def _ask_anew(
+    stores: Stores, client: MlflowClient, version: ModelVersion, run_id: str, *, force: str, console: Console
+) -> Gate:
     """Ask the gate on evidence collected anew and record its answer; unknown if that is gone and a reason forces it."""
     tags: dict[str, str] = {}
+    if is_by_hand(version):
+        tags = {**version.tags, **({EVIDENCE_RUN: run_id} if run_id else {})}
     try:
+        if is_by_hand(version):
+            tags |= _prove(stores, client, version)
         track_record = collect_track_record(
             stores, client, version, prepare=lambda study: require_baselines(stores, study, console)
         )
         gate = ask_gate(stores, client, str(version.name), track_record, version=int(version.version))
-        store_track_record(client, str(version.run_id), track_record)
-        tags = {SOURCE: track_record.source}
+        store_track_record(client, run_id, track_record)
+        tags |= {SOURCE: track_record.source, HORIZON: str(track_record.horizon)}
     except (PatchscaleError, MlflowException) as error:
         if not force:
             raise
         gate = unknown_gate(str(error))
     try:
-        log_gate(client, str(version.run_id), gate)
+        if run_id:
+            log_gate(client, run_id, gate)
     except MlflowException as error:
         if not force:
             raise
@@ -89,3 +177,23 @@ def _ask_anew(stores: Stores, client: MlflowClient, version: ModelVersion, *, fo
     for key, value in {**tags, **gate_tags(gate)}.items():
         client.set_model_version_tag(version.name, version.version, key, value)
     return gate
+
+
+def _prove(stores: Stores, client: MlflowClient, version: ModelVersion) -> dict[str, str]:
+    """Prove in a process of its own that a trial's model says what the trial said; a registration's was proved.
+
+    Raises
+    ------
+    RecordError
+        If it does not.
+    """
+    if PROVED in version.tags:
+        return {}
+    study = load_study(stores, require_tag(version, STUDY), client=client)
+    best = choose_trial(study, int(require_tag(version, TRIAL_NUMBER)))
+    dataset, pooled = study.load_data()
+    expected = expected_of_trial(study, best, last_windows(best.spec, dataset, pooled))
+    with fetched_version(stores, version) as path:
+        bars = raw_bars(study.data_root, dataset)
+        difference = check_in_fresh_process(str(path), bars, expected, stores.tracking_uri)
+    return {PROVED: f"{difference:.3e}"}

@@ -7,20 +7,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlflow.exceptions import MlflowException
-
 from model.training.device import choose_device
 from pipeline.tiers import tier_memory
-from search.registry.description import describe_version, question
+from search.registry.description import describe_version, ensure_model
 from search.registry.gate.collect import HORIZON, SOURCE, require_baselines, store_track_record, track_record_of_trial
 from search.registry.gate.decision import ask_gate, decide, gate_tags, log_gate
 from search.registry.gate.gate import Gate
 from search.registry.gate.track_record import TrackRecord
 from search.registry.packaging.best_trial import BestTrial, choose_trial
 from search.registry.packaging.build import Packaged, package_members
-from search.registry.packaging.members import DEFAULT_SEEDS, Members, refitted_members, require_seeds, trial_members
+from search.registry.packaging.members import (
+    DEFAULT_SEEDS,
+    Members,
+    member_tags,
+    refitted_members,
+    require_seeds,
+    trial_members,
+)
 from search.registry.versions.aliases import held_aliases, put_back, set_challenger
-from search.registry.versions.versions import AS_IS, DATA_LAST, DATASET, TRIAL_RUN, version_name, versions_of
+from search.registry.versions.versions import AS_IS, PROVED, REGISTERED, TRAINED_THROUGH, version_name, versions_of
 from search.results.named_trial import find_trial
 from search.study.reconcile import close_stale
 from search.study.study import Study
@@ -29,14 +34,14 @@ from search.tracking.lease import WAIT, brief_lease, registry_lease
 from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
-from search.tracking.tags import NOTE, REGISTRATION_ROLE, STUDY, TRIAL_NUMBER
+from search.tracking.tags import NOTE, REGISTRATION_ROLE
 from search.trial.inputs import dataset_entities
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from rich.console import Console
 
-REGISTERED, SEPARATOR = "registered.as", ", "
+SEPARATOR = ", "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +111,7 @@ def _register(
     )
     store_track_record(client, run_id, track_record)
     with registry_lease(stores, model, wait=WAIT):
-        _ensure_model(study)
+        ensure_model(study.client, study.plan)
         gate = ask_gate(stores, client, model, track_record)
         log_gate(client, run_id, gate)
         with _all_or_nothing(study, best, run_id):
@@ -168,22 +173,13 @@ def _create_version(
     packaged: Packaged,
     run_id: str,
 ) -> ModelVersion:
-    client, model, spec = study.client, study.plan.experiment, best.spec
+    client, model = study.client, study.plan.experiment
     tags = {
-        STUDY: study.plan.study,
-        "study.run_id": study.run_id,
-        TRIAL_RUN: best.trial.run_id,
-        TRIAL_NUMBER: best.trial.number,
-        DATASET: spec.data.dataset,
-        "spec.hash": spec.hash,
+        **member_tags(study, best.trial, members.seeds, best.n_epochs, packaged.data_last),
         "model.id": packaged.model_id,
-        "architecture": spec.architecture.label,
         AS_IS: str(members.as_is).lower(),
-        "members.seeds": ",".join(map(str, members.seeds)),
-        "members.epochs": best.n_epochs,
-        "trained.through": packaged.trained_through,
-        DATA_LAST: packaged.data_last,
-        "check.largest_difference": f"{packaged.difference:.3e}",
+        TRAINED_THROUGH: packaged.trained_through,
+        PROVED: f"{packaged.difference:.3e}",
         SOURCE: track_record.source,
         HORIZON: track_record.horizon,
         **gate_tags(gate),
@@ -200,15 +196,6 @@ def _create_version(
         description=description,
         model_id=packaged.model_id,
     )
-
-
-def _ensure_model(study: Study) -> None:
-    client, plan = study.client, study.plan
-    try:
-        client.get_registered_model(plan.experiment)
-    except MlflowException:
-        tags = {"ticker": plan.data.ticker, "target": plan.target.name}
-        client.create_registered_model(plan.experiment, tags=tags, description=question(plan.data.ticker, plan.target))
 
 
 def _link(study: Study, best: BestTrial, version: ModelVersion, run_id: str) -> None:

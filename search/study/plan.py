@@ -22,7 +22,7 @@ from search.study.named_values import differing_values, read_values, write_value
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-DATA_DIRECTORY = "data"
+DATA_DIRECTORY, PREFIX = "data", "patchscale-"
 SEVERAL_VALUES = ("search_ranges", "fixed_settings")
 
 
@@ -34,7 +34,7 @@ def experiment_name(ticker: str, target: Target) -> str:
     >>> experiment_name("SPY", Target(horizon=3))
     'patchscale-SPY-h3'
     """
-    return f"patchscale-{ticker}-{target.name}"
+    return f"{PREFIX}{ticker}-{target.name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

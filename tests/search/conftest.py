@@ -1,9 +1,12 @@
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.request
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,6 +35,7 @@ SWITCHES = (
     "--disable-dev-shm-usage",
     "--window-size=1600,1200",
 )
+UI_SECONDS = 1500
 REQUEST = HpoRequest(budget="5K", max_epochs=1, patience=1, tier="r25")
 
 
@@ -220,3 +224,34 @@ def browser(tmp_path, monkeypatch):
     driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def ui(home, project):
+    """Address of the real ``patchscale ui``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "search", "ui", "--port", str(port)],
+        env={**os.environ, "PYTHONPATH": str(project)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    yield lambda: _await_ui(server, address)
+    os.killpg(server.pid, 15)
+    server.wait()
+
+
+def _await_ui(server, address):
+    deadline = time.monotonic() + UI_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):
+                return address
+        except OSError:
+            assert server.poll() is None, "the UI ended"
+            time.sleep(0.5)
+    pytest.fail("the UI did not answer")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 STORED = "evidence/predictions.parquet"
 MIN_UNCHOSEN_DAYS = 1000
 SEED_COLUMN = "p_seed"
-SOURCE, HORIZON = "evidence.source", "target.horizon"
+SOURCE, HORIZON, EVIDENCE_RUN = "evidence.source", "target.horizon", "evidence.run_id"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,6 +192,14 @@ def store_track_record(client: MlflowClient, run_id: str, track_record: TrackRec
     RunWriter(client, run_id).log_table(track_record.frame(), STORED)
 
 
+def evidence_run(version: ModelVersion) -> str:
+    """Id of the run beside which a version's forecasts and its gate's answers lie: that which registered it.
+
+    A version that was made by hand is of its trial's run, which stays what it was; its promotion has a run of its own.
+    """
+    return str(version.tags.get(EVIDENCE_RUN) or version.run_id)
+
+
 def track_record_of_version(client: MlflowClient, version: ModelVersion) -> TrackRecord:
     """Read the forecasts that :func:`store_track_record` wrote.
 
@@ -204,13 +212,14 @@ def track_record_of_version(client: MlflowClient, version: ModelVersion) -> Trac
     """
     source, horizon = require_tag(version, SOURCE), int(require_tag(version, HORIZON))
     name = version_name(version)
-    run = find_run(client, str(version.run_id))
+    run_id = evidence_run(version)
+    run = find_run(client, run_id)
     if run is None:
         raise RecordError(
-            f"{name} must keep its out-of-sample predictions, but its run {version.run_id} was deleted for good; "
+            f"{name} must keep its out-of-sample predictions, but its run {run_id} was deleted for good; "
             "register its study again"
         )
-    rule = f"{name} must keep its out-of-sample predictions, {STORED} of run {version.run_id} is gone"
+    rule = f"{name} must keep its out-of-sample predictions, {STORED} of run {run_id} is gone"
     held = read_artifact(client, run, STORED)
     if held is None:
         raise RecordError(lost_in_words(client, run, STORED, rule, "register its study again"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
@@ -13,7 +14,8 @@ from search.registry.gate.gate import Gate, check_gate
 from search.registry.gate.track_record import TrackRecord, no_track_record
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.versions.aliases import FORCE, GATE, champion_of, move_champion, moves_of, now
-from search.registry.versions.versions import require_tag, version_name
+from search.registry.versions.by_hand import BY_HAND, is_by_hand
+from search.registry.versions.versions import SEEDS, require_tag, version_name
 from search.study.study import load_study
 from search.tracking.run import RunWriter
 from search.tracking.tags import STUDY, TRIAL_NUMBER
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from search.tracking.stores import Stores
 
 LONGEST = 4000
-SEEDS = "members.seeds"
 
 
 def ask_gate(
@@ -56,7 +57,8 @@ def _champion_track_record(stores: Stores, client: MlflowClient, model: str, ver
     if champion is None or int(champion.version) == version:
         return None
     try:
-        return collect_track_record(stores, client, champion)
+        found = collect_track_record(stores, client, champion)
+        return replace(found, name=f"{found.name} ({BY_HAND})") if is_by_hand(champion) else found
     except (PatchscaleError, MlflowException):
         pass
     try:

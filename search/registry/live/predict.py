@@ -25,6 +25,7 @@ from search.registry.live.champion import champion_for
 from search.registry.live.drift import DRIFT_DAYS, Drift, drifted_features, outside_features
 from search.registry.live.newest_data import newest_dataset
 from search.registry.packaging.ask_version import ask_version
+from search.registry.versions.by_hand import BY_HAND, is_by_hand
 from search.registry.versions.version_spec import context_length_of
 from search.registry.versions.versions import DATA_LAST, find_version, require_tag, version_name
 from search.study.plan import Plan
@@ -218,6 +219,8 @@ def predict_live(
     answer = ask_version(stores, version, raw_bars(root, dataset), asked=asked)
     p, facts, trained_on = answer.p, answer.facts, study.load_data()[0]
     base_rate = facts.base_rate
+    if is_by_hand(version):
+        remarks = (f"{version_name(version)} was {BY_HAND}", *remarks)
     if asked != plan.target:
         base_rate = base_rate_of(asked, trained_on, plan, facts, context_length_of(client, version, plan))
     since = pd.Timestamp(require_tag(version, DATA_LAST))

@@ -83,9 +83,13 @@ def own_weights(study: Study, best: BestTrial) -> list[tuple[Spec, PatchTST]]:
     """
     if checkpoint_bytes(study.client, best.trial.run) is None:
         raise InputError(_without_weights(study, best))
-    own = [replace(best.spec, seed=seed, n_seeds=1) for seed in best.spec.seeds]
-    own = own if len(own) > 1 else [best.spec]
-    return [_weights(study, best, name, spec) for name, spec in zip(checkpoints_of(best.trial.run), own, strict=True)]
+    names, specs = checkpoints_of(best.trial.run), own_specs(best.spec)
+    return [_weights(study, best, name, spec) for name, spec in zip(names, specs, strict=True)]
+
+
+def own_specs(spec: Spec) -> tuple[Spec, ...]:
+    """Specs of the weights that a trial keeps: one a seed, each with its own."""
+    return tuple(replace(spec, seed=seed, n_seeds=1) for seed in spec.seeds) if spec.n_seeds > 1 else (spec,)
 
 
 def _weights(study: Study, best: BestTrial, name: str, own: Spec) -> tuple[Spec, PatchTST]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +23,12 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError
 from pipeline.splits.splits import Index
 from search.registry.packaging.best_trial import BestTrial, own_weights, validation_predictions
+from search.registry.versions.versions import DATA_LAST, DATASET, SEEDS, STUDY_RUN
+from search.tracking.tags import STUDY, TRIAL_NUMBER, TRIAL_RUN
 from search.trial.parts import trial_parts
 
 if TYPE_CHECKING:
+    from search.results.trial_runs import RecordedTrial
     from search.study.study import Study
 
 DEFAULT_SEEDS = 3
@@ -65,17 +68,20 @@ class Members:
 
 def trial_members(study: Study, best: BestTrial) -> Members:
     """Take the trial's own weights; what they say is what the trial stored, of folds in the last."""
-    models = own_weights(study, best)
-    dataset, pooled = study.load_data()
-    windows = trial_parts(best.spec, windows_of(best.spec, dataset, pooled), (dataset, *pooled))[-1].windows
+    models, windows = own_weights(study, best), last_windows(best.spec, *study.load_data())
+    expected = expected_of_trial(study, best, windows)
+    return Members(models=models, as_is=True, windows=windows, train_rows=windows.train_rows, expected=expected)
+
+
+def expected_of_trial(study: Study, best: BestTrial, windows: Windows) -> pd.DataFrame:
+    """Read what a trial's own weights said of the validation days of these windows: date and ``p``."""
     expected = validation_predictions(study, best)[["date", "p"]].tail(len(windows.rows.validation))
-    return Members(
-        models=models,
-        as_is=True,
-        windows=windows,
-        train_rows=windows.train_rows,
-        expected=expected.reset_index(drop=True),
-    )
+    return expected.reset_index(drop=True)
+
+
+def last_windows(spec: Spec, dataset: DatasetVersion, pooled: Sequence[DatasetVersion]) -> Windows:
+    """Windows that the weights which a trial keeps were trained on: of folds those of the last."""
+    return trial_parts(spec, windows_of(spec, dataset, pooled), (dataset, *pooled))[-1].windows
 
 
 def refitted_members(
@@ -131,6 +137,25 @@ def _as_served(spec: Spec, model: PatchTST) -> tuple[Spec, PatchTST]:
         path = Path(directory) / "member.safetensors"
         save_checkpoint(path, spec, model)
         return load_checkpoint(path)
+
+
+def member_tags(
+    study: Study, trial: RecordedTrial, seeds: Iterable[int], n_epochs: int, data_last: str
+) -> dict[str, str]:
+    """Tags of a version, or of what one is made of, that say whose weights it holds and what they have seen."""
+    assert trial.spec is not None
+    return {
+        STUDY: study.plan.study,
+        STUDY_RUN: study.run_id,
+        TRIAL_RUN: trial.run_id,
+        TRIAL_NUMBER: str(trial.number),
+        DATASET: trial.spec.data.dataset,
+        "spec.hash": trial.spec.hash,
+        "architecture": trial.spec.architecture.label,
+        SEEDS: ",".join(map(str, seeds)),
+        "members.epochs": str(n_epochs),
+        DATA_LAST: data_last,
+    }
 
 
 def require_seeds(n_seeds: int) -> None:

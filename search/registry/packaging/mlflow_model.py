@@ -26,6 +26,7 @@ from search.tracking.environment import leave_out_foreign
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 NAME = "packaged"
 CODE = Path(__file__).with_name("pyfunc_model.py")
@@ -98,24 +99,13 @@ def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Map
         If the package can't be read.
     """
     packaged = PackagedModel.load(directory)
-    facts, spec = packaged.facts, packaged.spec
-    said = {name: getattr(facts, name) for name in ("ticker", "dataset", "study", "trained_through")}
-    run = client.get_run(run_id)
+    run, params = client.get_run(run_id), packaged.spec.params()
+    said = {**facts_in_short(packaged), **(tags or {})}
     logged = client.create_logged_model(
-        run.info.experiment_id, name=NAME, source_run_id=run_id, tags={**said, **(tags or {})}, params=spec.params()
+        run.info.experiment_id, name=NAME, source_run_id=run_id, tags=said, params=params
     )
-    form = Model(
-        artifact_path=logged.artifact_location,
-        run_id=run_id,
-        model_uuid=logged.model_id,
-        model_id=logged.model_id,
-        metadata={
-            **said,
-            "columns": [*packaged.columns, f"{ADJUSTED_CLOSE} (optional)"],
-            "members": len(packaged.members),
-            "required_days": packaged.required_days,
-        },
-    )
+    form = Model()
+    stamp_form(form, logged, packaged)
     try:
         with TemporaryDirectory() as made, _quiet():
             path = Path(made) / "model"
@@ -127,6 +117,23 @@ def log_package(client: MlflowClient, run_id: str, directory: Path, *, tags: Map
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return f"models:/{logged.model_id}"
+
+
+def facts_in_short(packaged: PackagedModel) -> dict[str, str]:
+    """Say what a package is of, as tags of its logged model."""
+    return {name: getattr(packaged.facts, name) for name in ("ticker", "dataset", "study", "trained_through")}
+
+
+def stamp_form(form: Model, logged: LoggedModel, packaged: PackagedModel) -> None:
+    """Say in a package's form which logged model it is of, what has to be sent to it, and what it holds."""
+    form.artifact_path, form.run_id = logged.artifact_location, logged.source_run_id
+    form.model_id = form.model_uuid = logged.model_id
+    form.metadata = {
+        **facts_in_short(packaged),
+        "columns": [*packaged.columns, f"{ADJUSTED_CLOSE} (optional)"],
+        "members": len(packaged.specs),
+        "required_days": packaged.required_days,
+    }
 
 
 def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError
+from search.registry.versions.by_hand import with_origin
 from search.registry.versions.versions import CHAMPION as CHAMPION
 from search.registry.versions.versions import HISTORY, find_model, versions_of
 from search.tracking.provenance import code_tags
@@ -111,7 +112,8 @@ def put_back(client: MlflowClient, model: str, held: Held) -> None:
 
 def champion_of(client: MlflowClient, model: str) -> ModelVersion | None:
     """Version that is champion now; None if there is none."""
-    return next((each for each in versions_of(client, model) if CHAMPION in each.aliases), None)
+    held = (each for each in versions_of(client, model) if CHAMPION in each.aliases)
+    return next((with_origin(client, each) for each in held), None)
 
 
 def moves_of(client: MlflowClient, model: str) -> list[Move]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError, describe_error
+from search.registry.versions.by_hand import with_origin
 from search.tracking.reader import every_page, quoted
 from search.tracking.tags import TRIAL_RUN as TRIAL_RUN
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
 FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
 SHOWN = 10
-DATASET = "dataset.digest"
+DATASET, STUDY_RUN = "dataset.digest", "study.run_id"
 CHAMPION, HISTORY = "champion", "champion.history"
-AS_IS, DATA_LAST = "members.as_is", "data.last"
+AS_IS, SEEDS = "members.as_is", "members.seeds"
+REGISTERED = "registered.as"
+PROVED = "check.largest_difference"
+DATA_LAST, TRAINED_THROUGH = "data.last", "trained.through"
 """Tags of a version."""
 
 
@@ -46,7 +50,7 @@ def parse_version(text: str) -> tuple[str, int | None, str]:
 
 
 def find_version(client: MlflowClient, text: str) -> ModelVersion:
-    """Return the version that a user wrote.
+    """Return the version that a user wrote, one that was made by hand with the tags of what it was made of.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def find_version(client: MlflowClient, text: str) -> ModelVersion:
     versions = versions_of(client, name)
     for version in versions:
         if alias in version.aliases or int(version.version) == number:
-            return version
+            return with_origin(client, version)
     if number is None:
         held = sorted(alias for version in versions for alias in version.aliases)
         moves = json.loads(find_model(client, name).tags.get(HISTORY, "[]"))

@@ -1,10 +1,20 @@
 import json
+from io import BytesIO
 
+import mlflow
 import optuna
+import pandas as pd
 import pytest
 
+from search.registry.gate.collect import EVIDENCE_RUN
+from search.registry.packaging.fresh_process import TOLERANCE
+from search.registry.packaging.kept_models import keep_best_models, trial_models
 from search.registry.versions.aliases import CHAMPION, champion_of, code_version, moves_of
-from search.registry.versions.versions import find_version
+from search.registry.versions.by_hand import BY_HAND
+from search.registry.versions.versions import PROVED, find_version
+from search.results.trial_runs import recorded_trials
+from search.tracking.artifacts import PREDICTIONS, read_artifact
+from search.tracking.run import RunWriter
 from search.tracking.stores import open_storage
 
 MODEL = "patchscale-^GSPC-h1"
@@ -103,3 +113,71 @@ def test_mistakes_are_one_line_exit_2(shop, command, arguments, words):
     code, out, err = command("promote", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
+
+
+@pytest.fixture
+def by_hand(client, study, monkeypatch):
+    """Version 3 of the model: a trial's logged model, as MLflow's Register button makes one; its source run."""
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", client.tracking_uri)
+    keep_best_models(study, 1)
+    (model,) = trial_models(study)
+    return client.create_model_version(MODEL, f"models:/{model.model_id}").run_id
+
+
+@pytest.mark.slow
+def test_the_gate_of_a_version_by_hand_is_asked_and_its_trials_run_stays_as_it_was(client, study, command, by_hand):
+    before = client.get_run(by_hand).to_dictionary(), [each.path for each in client.list_artifacts(by_hand)]
+    client.set_registered_model_alias(MODEL, CHAMPION, "3")
+    code, out, _ = command("promote", f"{MODEL}/2")
+    assert code == 1 and f"beats the champion: {MODEL}/3 ({BY_HAND}), difference in loss" in out
+    code, out, _ = command("promote", f"{MODEL}/3")
+    assert (code, out.splitlines()[0]) == (1, f"{MODEL}/3 was {BY_HAND}: it is asked now")
+    assert "beats the champion: there is none" in out and f"champion stays {MODEL}/3: not met are" in out
+    assert moves_of(client, MODEL) == []
+    version = client.get_model_version(MODEL, "3")
+    assert version.tags["gate"].startswith("not met") and float(version.tags[PROVED]) <= TOLERANCE
+    assert (client.get_run(by_hand).to_dictionary(), [e.path for e in client.list_artifacts(by_hand)]) == before
+    run = client.get_run(version.tags[EVIDENCE_RUN])
+    assert (run.info.status, run.data.tags["run.role"], run.data.tags["registered.as"]) == (
+        *("FINISHED", "registration"),
+        f"{MODEL}/3",
+    )
+    assert {each.path for each in client.list_artifacts(run.info.run_id)} == {"evidence", "gate"}
+    code, out, _ = command("compare", f"{MODEL}/3", f"{MODEL}/1")
+    assert code == 0 and BY_HAND not in out
+    code, out, _ = command("promote", f"{MODEL}/3")
+    assert code == 1 and BY_HAND not in out and f"champion stays {MODEL}/3" in out, "its alias is of nobody's gate"
+    command("promote", f"{MODEL}/3", "--force", "a drill")
+    code, out, _ = command("promote", f"{MODEL}/3")
+    assert (code, len(moves_of(client, MODEL))) == (0, 1) and "is champion already; nothing was changed" in out
+
+
+@pytest.mark.slow
+def test_one_that_does_not_say_what_its_trial_said_is_refused(client, study, command, by_hand):
+    best = next(each for each in recorded_trials(study) if each.run_id == by_hand)
+    frame = pd.read_parquet(BytesIO(read_artifact(client, best.run, PREDICTIONS)))
+    RunWriter(client, by_hand).log_table(frame.assign(p=frame["p"] + 0.01), PREDICTIONS)
+    code, _, err = command("promote", f"{MODEL}/3")
+    assert (code, err.count("\n")) == (1, 1) and "must forecast what its weights do" in err
+    assert client.get_model_version(MODEL, "3").tags == {} and champion_of(client, MODEL) is None
+    assert command("promote", f"{MODEL}/3", "--force", "a drill")[0] == 0
+    assert champion_of(client, MODEL).tags["gate"].startswith("not met")
+
+
+def test_it_is_no_champion_of_another_question(client, study, command, by_hand):
+    for model, name in (("patchscale-SPY-h5", "patchscale-SPY-h5"), ("tagged", "tagged")):
+        client.create_registered_model(model, tags={"target": "h5"} if model == "tagged" else None)
+        client.copy_model_version(f"models:/{MODEL}/3", name)
+        code, _, err = command("promote", f"{model}/1", "--force", "why not")
+        assert (code, err.count("\n")) == (2, 1)
+        assert f"a champion of {model} must answer its question" in err and f"register it under {MODEL}" in err
+        assert command("compare", f"{model}/1", f"{MODEL}/3")[0] == 0, "both answer one question"
+
+
+@pytest.mark.lesson("L34")
+def test_a_version_of_something_foreign_is_one_line(client, command):
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", "file:///nothing")
+    for arguments in (("promote", "foreign/1"), ("compare", "foreign/1", f"{MODEL}/1"), ("evaluate", "foreign/1")):
+        code, out, err = command(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1) and "patchscale" in err

@@ -3,11 +3,9 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 
@@ -26,7 +24,7 @@ from search.tracking.stores import open_tracking
 from search.tracking.tags import BASELINE_ROLE, REGISTRATION_ROLE, ROLE, TEST_ROLE, TRIAL_ROLE, WALK_FORWARD_ROLE
 
 COMMAND = ["hpo", "--budget", "5K", "--trials", "4", "--max-epochs", "1", "--workers", "1", "--device", "cpu"]
-UI_SECONDS = CHART_SECONDS = 1500
+CHART_SECONDS = 1500
 
 # The chart is drawn on a canvas; what it was given stands in the properties of the React component around it.
 CHART = """
@@ -38,37 +36,6 @@ while (node && !(node.memoizedProps && node.memoizedProps.selectedParams && Arra
 const labels = [...chart.querySelectorAll('g.dimension text.label')].map(label => label.textContent);
 return {labels: labels, rows: node ? node.memoizedProps.data : null};
 """
-
-
-@pytest.fixture
-def ui(home, project):
-    """Address of the real ``patchscale ui``."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "search", "ui", "--port", str(port)],
-        env={**os.environ, "PYTHONPATH": str(project)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
-    yield lambda: _await_ui(server, address)
-    os.killpg(server.pid, 15)
-    server.wait()
-
-
-def _await_ui(server, address):
-    deadline = time.monotonic() + UI_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):
-                return address
-        except OSError:
-            assert server.poll() is None, "the UI ended"
-            time.sleep(0.5)
-    pytest.fail("the UI did not answer")
 
 
 def _chart(browser, n_trials):

@@ -1,0 +1,85 @@
+"""Versions that were made by hand: in MLflow's own UI, or by a call of MLflow's, of a logged model of this project.
+
+Such a version carries no tags.  What ``patchscale register`` would have written on it stands on the logged model that
+it was made of, or on that model's run: it is taken from there, and the version says that its gate was not asked.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
+from search.tracking.reader import find_experiment, find_run
+from search.tracking.tags import REGISTRATION_ROLE, ROLE, STUDY
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+
+BY_HAND = "registered by hand, gate not asked"
+MADE_BY, HAND = "registered.by", "hand"
+QUESTION = "registered.question"
+"""Tag of a version by hand: the model whose question it answers, whatever model it was made a version of."""
+GATE, EVIDENCE = "gate", "evidence."
+COPIED = "models:/"
+"""Beginning of the source of a version that is a copy of another."""
+MODEL_ID = re.compile(r"(?:^models:/+|/models/)(m-[0-9a-f]{32})(?:/|$)")
+
+
+def model_id_of(client: MlflowClient, version: ModelVersion) -> str:
+    """Id of the logged model that a version was made of, or that it is a copy of; empty if there is none."""
+    found = MODEL_ID.search(str(version.source))
+    if found is None and str(version.source).startswith(COPIED):
+        with suppress(MlflowException):
+            found = MODEL_ID.search(client.get_model_version_download_uri(version.name, version.version))
+    return found.group(1) if found else ""
+
+
+def with_origin(client: MlflowClient, version: ModelVersion) -> ModelVersion:
+    """Give a version that was made by hand the tags of what it was made of; any other stays as it is.
+
+    Nothing is written.  A version of something foreign stays without tags.
+    """
+    model_id = "" if STUDY in version.tags else model_id_of(client, version)
+    if not model_id:
+        return version
+    try:
+        logged = client.get_logged_model(model_id)
+    except MlflowException:  # it was deleted: nothing says what the version is
+        return version
+    origin = _origin(client, logged)
+    if STUDY in origin:
+        experiment = find_experiment(client, logged.experiment_id)
+        said = {
+            GATE: BY_HAND,
+            MADE_BY: HAND,
+            QUESTION: experiment.name if experiment else "",
+            "model.id": logged.model_id,
+        }
+        version._tags = {**origin, **said, **version.tags}
+    return version
+
+
+def _origin(client: MlflowClient, logged: LoggedModel) -> dict[str, str]:
+    """Tags of a trial's model, or of the registration whose package it is, without what that one's gate answered."""
+    if STUDY in logged.tags:
+        return dict(logged.tags)
+    run = find_run(client, str(logged.source_run_id))
+    if run is None or run.data.tags.get(ROLE) != REGISTRATION_ROLE:
+        return {}
+    answers = (GATE, EVIDENCE, "mlflow.", ROLE)
+    return {name: value for name, value in run.data.tags.items() if not name.startswith(answers)}
+
+
+def is_by_hand(version: ModelVersion) -> bool:
+    """Whether a version was made by hand and its gate was never asked."""
+    return bool(version.tags.get(GATE) == BY_HAND)
+
+
+def question_of(version: ModelVersion) -> str:
+    """Name of the model whose question a version answers."""
+    return str(version.tags.get(QUESTION) or version.name)
