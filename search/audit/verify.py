@@ -142,7 +142,10 @@ def _models(stores: Stores, client: MlflowClient) -> Iterator[Finding]:
 
     count, gone = 0, []
     for each in every_page(client.search_model_versions):
-        where = beside(stores.home, each.source)
+        source = str(each.source)
+        if source.startswith("models:/"):  # by MLflow's own button
+            source = client.get_model_version_download_uri(each.name, each.version)
+        where = beside(stores.home, source)
         count += 1
         gone += [f"{each.name}/{each.version}"] if where is not None and not (where / "MLmodel").exists() else []
     if gone:

@@ -80,6 +80,8 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
     """
     client = open_tracking(stores)
     first = find_version(client, text)
+    if is_by_hand(first):
+        require_own_question(client, first)
     with _evidence_run(stores, client, first, force=force, console=console) as run_id:
         with registry_lease(stores, parse_version(text)[0], wait=WAIT):
             version = find_version(client, text)
@@ -90,7 +92,6 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
             for tag in (STUDY, TRIAL_NUMBER):
                 require_tag(version, tag)
             if by_hand:
-                require_own_question(client, version)
                 console.print(f"{version_name(version)} was {BY_HAND}: it is asked now", markup=False)
             gate = _ask_anew(stores, client, version, run_id, force=force, console=console)
             console.print("\n".join(gate.lines()), markup=False)

@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.datasets.dataset import load_dataset
 from search.folds.kept import FOLDS
+from search.registry.packaging.kept_models import keep_best_models, trial_models
+from search.registry.versions.by_hand import BY_HAND
 from search.study.study import load_study
 from search.tracking.data_place import FOLDER
 from search.tracking.stores import Stores
@@ -97,6 +99,21 @@ def test_a_registered_version_is_evaluated_and_asked_where_its_data_are_not(othe
     assert "model versions: " in said and "BAD artifacts" not in said and "BAD model" not in said
     assert "test" in other.run("evaluate", version)
     assert json.loads(other.run("predict", version, "--offline", "--json"))["version"] == version
+
+
+@pytest.mark.lesson("L39")
+def test_a_trials_model_on_a_server_is_whole_and_a_version_of_it_by_hand_is_asked_from_elsewhere(other):
+    study, name = study_on(other), "by-hand"
+    models = list(trial_models(study))
+    assert [model.status for model in models] == ["READY"] * 2
+    study.client.create_registered_model(name)
+    study.client.create_model_version(name, f"models:/{models[0].model_id}", models[0].source_run_id)
+    said = json.loads(other.run("predict", f"{name}/1", "--offline", "--json"))
+    assert said["version"] == f"{name}/1" and f"{name}/1 was {BY_HAND}" in said["remarks"]
+    assert keep_best_models(study, 1) == (0, ())
+    kept = {model.model_id for model in trial_models(study)}
+    best = min(study.finished(), key=lambda trial: (trial.value, trial.number)).user_attrs["run_id"]
+    assert kept == {model.model_id for model in models if model in models[:1] or model.source_run_id == best}
 
 
 def test_the_record_names_the_data_where_every_machine_finds_them(other):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model.network.checkpoint import load_checkpoint
 from model.serving.package_info import package_facts
-from model.serving.packaged import PACKAGE, PackagedModel, write_package
+from model.serving.packaged import PACKAGE, PackagedModel, member_name, require_members, write_facts, write_package
 from model.training.trainer import predict_rows
 from pipeline.datasets.raw_bars import raw_bars
 from pipeline.exceptions import DataError, InputError, StoreError
@@ -135,6 +135,16 @@ def test_each_member_carries_its_own_spec_and_nothing_is_pickled(parts, written)
 
 
 @pytest.mark.lesson("L8")
+def test_facts_beside_checkpoints_that_were_put_there_are_the_same_package(parts, written, tmp_path):
+    specs, _, facts = parts
+    require_members(specs, facts)
+    write_facts(tmp_path / "other", len(specs), facts)
+    assert (tmp_path / "other" / PACKAGE).read_bytes() == (written / PACKAGE).read_bytes()
+    shutil.copytree(written / "members", (tmp_path / "other" / member_name(0)).parent)
+    assert PackagedModel.load(tmp_path / "other").facts == facts
+
+
+@pytest.mark.lesson("L8")
 def test_members_of_different_kinds_are_refused(parts, members, tmp_path):
     specs, models, facts = parts
     longer_specs, longer_models, _ = members("r33", (1,), 80)
@@ -147,6 +157,8 @@ def test_members_of_different_kinds_are_refused(parts, members, tmp_path):
         write_package(tmp_path, members=[(specs[0], models[0])], facts=facts)
     with pytest.raises(InputError, match="at least one model"):
         write_package(tmp_path, members=[], facts=facts)
+    with pytest.raises(InputError, match=r"seeds \(0, 1\) in its facts and \(0,\) in its members"):
+        require_members(specs[:1], facts)
     assert not list(tmp_path.iterdir())
 
 

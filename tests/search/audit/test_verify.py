@@ -1,8 +1,10 @@
 import shutil
 
+import mlflow
 import pytest
 
 from search.audit.verify import LOCKED_PARTS, verify
+from search.tracking.location import local_path
 from search.tracking.locks import study_lock
 
 
@@ -58,3 +60,20 @@ def test_stores_that_were_not_made_yet_are_whole(found, home):
     assert said["tracking store"][0] and said["tracking store"][1].endswith("not made yet")
     assert said["runs"] == (True, "runs: none yet")
     assert not (home / "mlruns").exists(), "looking makes nothing"
+
+
+def test_files_of_a_version_are_looked_for_also_where_mlflows_button_made_it(found, make_study, tmp_path, monkeypatch):
+    study = make_study(1)
+    client = study.client
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", client.tracking_uri)
+    model = client.create_logged_model(study.experiment_id, name="m")
+    (tmp_path / "form").mkdir()
+    (tmp_path / "form" / "MLmodel").touch()
+    client.log_model_artifacts(model.model_id, str(tmp_path / "form"))
+    client.create_registered_model("m")
+    for source in (model.artifact_location, f"models:/{model.model_id}"):
+        client.create_model_version("m", source, study.run_id)
+    assert found()["model versions"] == (True, "model versions: 2 whole")
+    shutil.rmtree(local_path(model.artifact_location))
+    whole, line = found()["model versions"]
+    assert not whole and "the files of m/2, m/1 are gone" in line

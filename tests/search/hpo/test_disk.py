@@ -67,5 +67,11 @@ def test_it_grows_with_what_is_kept_and_run(planned):
     assert sizes[2].weights == 5 * sizes[0].weights and sizes[1].running == 2 * sizes[0].running
     on_a_server = disk_of(plan, root=root, trials=50, left=50, workers=2, keep=5, served=True)
     assert on_a_server.weights == sizes[2].weights and 1.5 < on_a_server.running / sizes[2].running < 3
+    assert (sizes[2].models, on_a_server.models) == (0, on_a_server.weights), "a link, or a copy on the server"
+    every = disk_of(plan, root=root, trials=50, left=50, workers=2, keep=None, served=True)
+    assert every.models == on_a_server.models, "five, where all keep their weights"
+    extended = disk_of(plan, root=root, trials=50, left=20, workers=2, keep=5)
+    assert extended.models == extended.weights, "models of trials that lose meanwhile"
+    assert "logged models" in extended.text() and "logged models" not in sizes[2].text()
     nothing_left = disk_of(plan, root=root, trials=3, left=0, workers=2, keep=5)
     assert (nothing_left.n_kept, nothing_left.running) == (3, 0)

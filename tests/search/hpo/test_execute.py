@@ -4,6 +4,7 @@ import pytest
 from pipeline.exceptions import LostLeaseError
 from search.hpo.execute import close_study, work_on_study
 from search.hpo.launcher import Launcher
+from search.registry.packaging.kept_models import trial_models
 from search.study.study import STOPPED
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.lease import Lease
@@ -50,7 +51,26 @@ def test_a_study_that_lacks_nothing_is_closed_complete_with_its_results(make_stu
     assert run.data.metrics["best/loss"] == trial.value
     out = capsys.readouterr().out
     assert "1/1 trials done" in out
+    assert "1 of the best trials became logged models" in out
+    (model,) = trial_models(study)
+    assert (model.status, model.source_run_id) == ("READY", trial.user_attrs["run_id"])
     assert out.count("warning: ^GSPC: open_equals_previous_close") == 1, "what the checks remarked, before the trials"
+
+
+@pytest.mark.parametrize(
+    "where", ["search.hpo.execute.keep_best_models", "search.registry.packaging.trial_models.save_form"]
+)
+def test_a_study_whose_models_cannot_be_made_is_complete_and_says_why(
+    make_trained, work, stand_in, capsys, monkeypatch, where
+):
+    def refuse(*arguments):
+        raise OSError("disk full")
+
+    study = make_trained(1, 1)
+    monkeypatch.setattr(where, refuse)
+    stand_in(lambda coordinator: True)
+    assert work(study).complete and run_of(study).info.status == "FINISHED"
+    assert "no logged model of one of the best trials: OSError: disk full" in capsys.readouterr().out
 
 
 @pytest.mark.lesson("L25")
@@ -86,6 +106,20 @@ def test_what_stops_the_work_kills_the_run_and_is_said(make_study, work, stand_i
     assert (run_of(study).info.status, run_of(study).data.tags["status.reason"]) == ("KILLED", state)
     assert study.schedule.user_attrs[STOPPED] == stopped
     assert "after 0/1; the same command continues" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("timed_out", "made"), [(True, 1), (False, 0)])
+def test_what_was_stopped_by_timeout_has_models_and_what_was_interrupted_ends_at_once(
+    make_trained, work, stand_in, timed_out, made
+):
+    def stop(coordinator):
+        coordinator.timed_out = timed_out
+        return False
+
+    study = make_trained(2, 1)
+    stand_in(stop)
+    work(study)
+    assert len(list(trial_models(study))) == made
 
 
 @pytest.mark.lesson("L40")

@@ -4,6 +4,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.registry.gc import DELETED
+from search.registry.packaging.kept_models import keep_best_models, trial_models
 from search.registry.versions.versions import TRIAL_RUN
 from search.space.ranks import SearchSpace
 from search.study.reconcile import reconcile
@@ -70,6 +71,21 @@ def test_dry_run_says_what_and_deletes_nothing(study, command):
     assert leftover.exists()
     assert all(artifacts(study, run_id) == KEPT for run_id in (best, *losing))
     assert all(DELETED not in study.client.get_run(run_id).data.tags for run_id in losing)
+
+
+def test_models_of_losing_trials_go_with_their_checkpoints(study, command):
+    best, used, lost = by_loss(study)
+    keep_best_models(study)
+    model = next(each for each in trial_models(study) if each.source_run_id == used)
+    study.client.create_registered_model("m")
+    study.client.create_model_version("m", source=model.artifact_location, run_id=used)
+    code, out, _ = command("gc", study.plan.study, "--keep", "1", "--dry-run")
+    assert (code, out.count("would delete logged model")) == (0, 1) and len(list(trial_models(study))) == 3
+    code, out, _ = command("gc", study.plan.study, "--keep", "1")
+    assert (code, out.count("deleted logged model")) == (0, 1)
+    assert {each.source_run_id for each in trial_models(study)} == {best, used}
+    assert artifacts(study, used) == KEPT and artifacts(study, lost) == KEPT - {CHECKPOINT}
+    assert command("gc", study.plan.study, "--keep", "0")[0] == 2
 
 
 def test_what_a_registered_model_was_made_of_stays(study, command):

@@ -164,10 +164,11 @@ def test_one_that_does_not_say_what_its_trial_said_is_refused(client, study, com
     assert champion_of(client, MODEL).tags["gate"].startswith("not met")
 
 
-def test_it_is_no_champion_of_another_question(client, study, command, by_hand):
-    for model, name in (("patchscale-SPY-h5", "patchscale-SPY-h5"), ("tagged", "tagged")):
-        client.create_registered_model(model, tags={"target": "h5"} if model == "tagged" else None)
-        client.copy_model_version(f"models:/{MODEL}/3", name)
+def test_it_is_no_champion_of_another_question(client, command, by_hand, capsys):
+    for model, tags in (("patchscale-SPY-h5", None), ("tagged", {"target": "h5"})):
+        client.create_registered_model(model, tags=tags)
+        client.copy_model_version(f"models:/{MODEL}/3", model)
+        capsys.readouterr()  # MLflow says what it copied
         code, _, err = command("promote", f"{model}/1", "--force", "why not")
         assert (code, err.count("\n")) == (2, 1)
         assert f"a champion of {model} must answer its question" in err and f"register it under {MODEL}" in err
