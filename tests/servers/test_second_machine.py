@@ -107,7 +107,8 @@ def test_a_trials_model_on_a_server_is_whole_and_a_version_of_it_by_hand_is_aske
     models = list(trial_models(study))
     assert [model.status for model in models] == ["READY"] * 2
     study.client.create_registered_model(name)
-    study.client.create_model_version(name, f"models:/{models[0].model_id}", models[0].source_run_id)
+    model_id, run_id = models[0].model_id, models[0].source_run_id
+    study.client.create_model_version(name, f"models:/{model_id}", run_id, model_id=model_id)
     said = json.loads(other.run("predict", f"{name}/1", "--offline", "--json"))
     assert said["version"] == f"{name}/1" and f"{name}/1 was {BY_HAND}" in said["remarks"]
     assert keep_best_models(study, 1) == (0, ())
