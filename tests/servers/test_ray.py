@@ -5,12 +5,15 @@ import os
 import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 from optuna.trial import TrialState
 from rich.console import Console
@@ -183,13 +186,17 @@ def test_two_nodes_find_what_one_machine_finds_to_the_last_bit_and_leave_no_pass
 
     def on_ray(command, *arguments):
         process = east.start(command, *arguments, "--engine", "ray", "--address", cluster.address, **given)
-        lines, seen = [], []
-        for line in process.stdout:
-            lines.append(line)
-            seen += [" ".join(each.cmdline()) for each in cluster.actors()]
-        assert process.wait() == 0 and seen, "".join(lines)
+        seen = []
+        with ThreadPoolExecutor(1) as reader:
+            lines = reader.submit(process.stdout.read)
+            while process.poll() is None:
+                for actor in cluster.actors():
+                    with suppress(psutil.Error):
+                        seen.append(" ".join(actor.cmdline()))
+                time.sleep(0.05)
+        assert process.returncode == 0 and seen, lines.result()
         busy.extend(seen)
-        said.extend(lines)
+        said.append(lines.result())
 
     said, busy = [], []
     on_ray("campaign", *CAMPAIGN)
