@@ -58,6 +58,8 @@ LIBRARIES = (
 )
 """What is imported where a script is forked off that loads a packaged model: nothing of any code tree."""
 SCRIPT, LOADS_A_PACKAGE, OF_A_TREE = "-c", "mlflow.pyfunc.load_model(", "\nfrom search."
+INSTALLED = "mlflow.utils.requirements_utils"
+"""Module of MLflow that looks through all installed packages before it saves a model, once a process."""
 HOST = "TESTED_HOST"
 """Variable that gives a command another host name, as if it ran on another machine."""
 READY = b"ready"
@@ -312,6 +314,8 @@ def _import_all(others: Sequence[str]) -> None:
                 importlib.import_module(module.name)
     for name in others:
         importlib.import_module(name)
+    if INSTALLED in sys.modules:
+        sys.modules[INSTALLED]._init_modules_to_packages_map()
 
 
 def _serve(end: socket.socket, nearer: Sequence[socket.socket] = ()) -> Callable[[], NoReturn]:
