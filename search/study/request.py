@@ -226,8 +226,8 @@ class HpoRequest:
     )
     finalists: int = option(
         0,
-        "Trials, at most, that can't be told from the best and are trained again with two further seeds when the study "
-        "is complete; the claim is made on them. 0 is none.",
+        "Trials, at most, that can't be told from the best and are trained again when the study is complete, with two "
+        "further seeds (twice --seeds); the claim is made on them. 0 is none.",
         partial(whole_number, least=0),
     )
     study: str = option("", "Name; empty is made from ticker, target, budget, tier and dataset.", study_name)
