@@ -15,9 +15,19 @@ from model.training.device import choose_device
 from search.hpo.campaign import plan_campaign
 from search.hpo.chosen_days import plan_shows
 from search.hpo.disk import disk_of
-from search.hpo.estimate import GIB, Estimate, Survey, does_not_fit, estimate, start_seconds, survey, windows_of
+from search.hpo.estimate import (
+    GIB,
+    PRUNED_A_TRIAL,
+    Estimate,
+    Survey,
+    does_not_fit,
+    estimate,
+    start_seconds,
+    survey,
+    windows_of,
+)
 from search.study.plan import DATA_DIRECTORY
-from search.study.request import AUTO, HpoRequest
+from search.study.request import AUTO, WILCOXON, HpoRequest
 from search.study.study import ALL, KEEP, STANDARD_KEEP, finished_trials
 from search.study.study_names import study_names
 from search.study.values import duration_text
@@ -64,7 +74,8 @@ def estimate_campaign(
         finished, kept = there.get(plan.study, (0, STANDARD_KEEP))
         keep = kept if request.keep == AUTO else request.keep
         asked = {"trials": request.trials, "workers": workers, "finished": finished}
-        estimated = estimate(plan, found, windows=windows, start_seconds=start, **asked)
+        pruned = request.pruner_name == WILCOXON
+        estimated = estimate(plan, found, windows=windows, start_seconds=start, pruned=pruned, **asked)
         disk = disk_of(
             plan,
             root=root,
@@ -153,7 +164,10 @@ def _parts_text(each: Estimate) -> str:
 def _bound_text(each: Estimate) -> str:
     """Say what makes it too long or too short: a trial of folds trains all its epochs, unless it is pruned."""
     if each.plan.n_folds:
-        return "trials that are pruned between folds do not count, and what was trained of them comes on top"
+        return (
+            "trials that are pruned between folds do not count; what was trained of them is in it where they are, "
+            f"{PRUNED_A_TRIAL:g} for each that is finished and no extreme, as in measured studies"
+        )
     return "it is an upper bound of that, since patience and pruning end most trials sooner"
 
 
