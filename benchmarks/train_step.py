@@ -1,13 +1,16 @@
 """Time of one training step on a CPU, against its own matrix products and against torch's ready-made encoder.
 
-    python -m benchmarks.train_step [--shape d64-L48-h8-ff256 ...] [--rounds 9] [--batch 128]
+    python -m benchmarks.train_step [--shape d64-L48-h8-ff256 ...] [--rounds 9] [--batch 128] [--window 50/10/5]
 
-One thread, float32, 9 patches of 25 features, dropout 0.1.  For every shape, in turns:
+One thread, float32, the recipe that is the default: rows of two tickers, a distribution that adds to a linear one, an
+average of weights, dropout 0.1, and a window of CONTEXT/PATCH/STRIDE days whose patches have a token of static features
+beside them.  For every shape, in turns:
 
 products  forward and both backward products of the blocks' four linear layers, nothing else
-ours      a whole step of the project's Stepper: gather windows, forward, loss, backward, clipping, AdamW
+ours      a whole step of the project's Stepper: gather windows, forward, loss, backward, clipping, AdamW, average
 plain     the same with torch's own attention and dropout (``set_execution(plain=True)``)
-torch     nn.TransformerEncoder of the same dimensions, a DataLoader over materialised windows, default AdamW
+torch     nn.TransformerEncoder of the same dimensions and tokens with the same loss, a DataLoader over materialised
+          windows, default AdamW; nothing under it, no average
 
 The first two share a process, in which freed memory is kept as the Trainer has it (model.training.allocator); the
 others have a process each, with the allocator as it comes.  Times are of the processor, so that waiting for a core that
@@ -29,27 +32,28 @@ from datetime import date
 from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from model.network.patchtst import PatchTST
+from benchmarks.made_up import recipe_spec, recipe_windows
+from model.network.distribution import Mixture
+from model.network.reach_loss import reach_loss
 from model.spec.architecture import Architecture, total_parameters
-from model.spec.spec import Training
+from model.spec.spec import Spec
+from model.training import host_memory
 from model.training.allocator import keep_freed_memory
 from model.training.execution import Execution
-from model.training.objective import make_objective
+from model.training.objective import make_objective, training_reach
 from model.training.optimizer import make_optimizer, make_schedule
 from model.training.step import Stepper
-from model.windows import Windows
-from pipeline.splits.splits import SplitRows
+from model.training.trainer import build_model
+from model.training.weight_average import WeightAverage
+from model.windows import Windows, to_tensor
 
-CONTEXT, FEATURES, DROPOUT, DAYS = 50, 25, 0.1, 4000
+DROPOUT, ROWS, WINDOW = 0.1, 4000, "50/10/5"
 WARM_UP_ROUNDS = 2
 
 Step = Callable[[], object]
@@ -71,20 +75,22 @@ LIMITS = {
 }
 
 
-def architecture_of(label: str) -> Architecture:
-    """Architecture of a label like ``d64-L48-h8-ff256``."""
+def spec_of(label: str, batch: int = 128, window: str = WINDOW) -> Spec:
+    """Spec of a label like ``d64-L48-h8-ff256`` and a window like ``50/10/5``."""
     found = re.fullmatch(r"d(\d+)-L(\d+)-h(\d+)-ff(\d+)", label)
     if found is None:
         raise SystemExit(f"a shape must look like d64-L48-h8-ff256, got {label!r}")
+    days = re.fullmatch(r"(\d+)/(\d+)/(\d+)", window)
+    if days is None:
+        raise SystemExit(f"a window must look like {WINDOW}, got {window!r}")
     d_model, n_layers, n_heads, d_ff = map(int, found.groups())
-    return Architecture(
-        n_features=FEATURES, context_length=CONTEXT, d_model=d_model, n_layers=n_layers, n_heads=n_heads, d_ff=d_ff
-    )
+    lengths = dict(zip(("context_length", "patch_length", "stride"), map(int, days.groups()), strict=True))
+    return recipe_spec((d_model, n_layers, n_heads, d_ff), lengths, batch_size=batch, dropout=DROPOUT)
 
 
 def matrix_products(architecture: Architecture, batch: int) -> Step:
     """Products of all layers and all windows; the operands stay in the cache, as they don't in a real step."""
-    rows, d, d_ff = batch * architecture.n_patches, architecture.d_model, architecture.d_ff
+    rows, d, d_ff = batch * architecture.n_tokens, architecture.d_model, architecture.d_ff
     sizes = [(d, 3 * d), (d, d), (d, d_ff), (d_ff, d)]
     operands = [(torch.randn(rows, n), torch.randn(m, n), torch.randn(rows, m)) for n, m in sizes]
 
@@ -98,32 +104,16 @@ def matrix_products(architecture: Architecture, batch: int) -> Step:
     return step
 
 
-def made_up_windows() -> Windows:
-    """Random features and labels."""
-    labels = torch.randint(2, (DAYS,)).float()
-    rows = np.arange(CONTEXT, DAYS)
-    x_DF = torch.randn(DAYS, FEATURES)
-    return Windows(
-        x_DF=x_DF,
-        x_NTF=x_DF.unfold(0, CONTEXT, 1).transpose(1, 2),
-        y_D=labels,
-        y_host_D=labels.numpy(),
-        dates_D=np.datetime64("2000-01-01") + np.arange(DAYS),
-        rows=SplitRows(train=rows, validation=rows, test=rows),
-        train_rows=rows,
-        context_length=CONTEXT,
-    )
-
-
-def our_step(architecture: Architecture, windows: Windows, batch: int, *, plain: bool) -> Step:
-    """Make a step of the project's own code."""
-    model, training = PatchTST(architecture, dropout=DROPOUT), Training(learning_rate=1e-3, batch_size=batch)
+def our_step(spec: Spec, windows: Windows, *, plain: bool) -> Step:
+    """Make a step of the project's own code, as a trial takes it."""
+    model, training, batch = build_model(spec, windows), spec.training, spec.training.batch_size
     optimizer = make_optimizer(model, training)
     schedule = make_schedule(optimizer, training, total_steps=1000)
-    objective = make_objective(model, windows, training)
-    stepper = Stepper(model, objective, training, optimizer, schedule, Execution(micro_batch=batch))
+    objective, average = make_objective(model, windows, training), WeightAverage(model, training.weight_average)
+    stepper = Stepper(model, objective, training, optimizer, schedule, Execution(micro_batch=batch), average)
     model.set_execution(plain=plain)
-    return lambda: stepper.run((torch.randint(CONTEXT, DAYS, (batch,)),))
+    rows = to_tensor(windows.train_rows, "cpu")
+    return lambda: stepper.run((rows[torch.randint(len(rows), (batch,))],))
 
 
 class TorchEncoder(nn.Module):
@@ -133,31 +123,35 @@ class TorchEncoder(nn.Module):
         super().__init__()
         self.architecture = a
         self.embedding = nn.Linear(a.patch_length * a.n_features, a.d_model)
-        self.positions = nn.Parameter(0.02 * torch.randn(a.n_patches, a.d_model))
+        self.static = nn.Linear(a.n_static, a.d_model)
+        self.positions = nn.Parameter(0.02 * torch.randn(a.n_tokens, a.d_model))
         self.dropout = nn.Dropout(DROPOUT)
         layer = nn.TransformerEncoderLayer(
             a.d_model, a.n_heads, a.d_ff, DROPOUT, activation="gelu", batch_first=True, norm_first=True
         )
         self.encoder = nn.TransformerEncoder(layer, a.n_layers, nn.LayerNorm(a.d_model), enable_nested_tensor=False)
-        self.head = nn.Linear(a.n_patches * a.d_model, 1)
+        self.head = nn.Linear(a.n_tokens * a.d_model, a.n_outputs)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
-        patches_BPX = x_BTF.unfold(1, self.architecture.patch_length, self.architecture.stride).flatten(2)
-        tokens_BPD = self.dropout(self.embedding(patches_BPX) + self.positions)
-        return self.head(self.encoder(tokens_BPD).flatten(1)).squeeze(1)
+        n = self.architecture.n_features
+        patches_BPX = x_BTF[..., :n].unfold(1, self.architecture.patch_length, self.architecture.stride).flatten(2)
+        tokens_BPD = torch.cat([self.embedding(patches_BPX), self.static(x_BTF[:, -1, n:])[:, None]], 1)
+        return self.head(self.encoder(self.dropout(tokens_BPD + self.positions)).flatten(1))
 
 
-def torch_step(architecture: Architecture, windows: Windows, batch: int) -> Step:
+def torch_step(spec: Spec, windows: Windows) -> Step:
     """Make a step of what a user of torch would write."""
-    model = TorchEncoder(architecture)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    dataset = TensorDataset(windows.x_NTF.contiguous(), windows.y_D[CONTEXT - 1 :])
-    batches = _endless(DataLoader(dataset, batch_size=batch, shuffle=True, drop_last=True))
+    model, training, rows = TorchEncoder(spec.architecture), spec.training, to_tensor(windows.train_rows, "cpu")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=training.learning_rate)
+    reach_DH, asked_DH = training_reach(build_model(spec, windows), windows)
+    dataset = TensorDataset(windows.batch(rows)[0].contiguous(), reach_DH[rows], asked_DH[rows])
+    batches = _endless(DataLoader(dataset, batch_size=training.batch_size, shuffle=True, drop_last=True))
 
     def step() -> None:
-        x_BTF, y_B = next(batches)
+        x_BTF, reach_BH, asked_BH = next(batches)
         optimizer.zero_grad()
-        functional.binary_cross_entropy_with_logits(model(x_BTF), y_B).backward()
+        random_BHU = torch.rand((*reach_BH.shape, training.n_thresholds)) * training.largest_threshold
+        reach_loss(Mixture.of(model(x_BTF)), reach_BH, asked_BH, random_BHU).mean().backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
@@ -169,16 +163,14 @@ def _endless(loader: DataLoader[tuple[Tensor, ...]]) -> Iterator[tuple[Tensor, .
         yield from loader
 
 
-def make_step(kind: str, label: str, batch: int) -> Step:
+def make_step(kind: str, spec: Spec) -> Step:
     """Make a step of one of the four kinds."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    architecture = architecture_of(label)
     if kind == "products":
-        return matrix_products(architecture, batch)
-    if kind == "torch":
-        return torch_step(architecture, made_up_windows(), batch)
-    return our_step(architecture, made_up_windows(), batch, plain=kind == "plain")
+        return matrix_products(spec.architecture, spec.training.batch_size)
+    windows = recipe_windows(spec, ROWS, n_validation=1)
+    return torch_step(spec, windows) if kind == "torch" else our_step(spec, windows, plain=kind == "plain")
 
 
 def timed(step: Step) -> Timed:
@@ -192,9 +184,9 @@ def timed(step: Step) -> Timed:
     return run
 
 
-def _serve(connection: Connection, kind: str, label: str, batch: int) -> None:
+def _serve(connection: Connection, kind: str, spec: Spec) -> None:
     """Take a timed step for every word that comes, until the other end closes."""
-    run = timed(make_step(kind, label, batch))
+    run = timed(make_step(kind, spec))
     try:
         while connection.recv():
             connection.send(run())
@@ -203,10 +195,10 @@ def _serve(connection: Connection, kind: str, label: str, batch: int) -> None:
 
 
 @contextmanager
-def elsewhere(kind: str, label: str, batch: int) -> Iterator[Timed]:
+def elsewhere(kind: str, spec: Spec) -> Iterator[Timed]:
     """Steps in a process of their own."""
     here, there = get_context("spawn").Pipe()
-    process = get_context("spawn").Process(target=_serve, args=(there, kind, label, batch), daemon=True)
+    process = get_context("spawn").Process(target=_serve, args=(there, kind, spec), daemon=True)
     process.start()
     there.close()
 
@@ -221,10 +213,10 @@ def elsewhere(kind: str, label: str, batch: int) -> Iterator[Timed]:
         process.join()
 
 
-def in_turns(label: str, batch: int, rounds: int) -> dict[str, list[float]]:
+def in_turns(spec: Spec, rounds: int) -> dict[str, list[float]]:
     """Seconds of processor time of every kind of step in every round."""
-    with elsewhere("plain", label, batch) as plain, elsewhere("torch", label, batch) as theirs:
-        here = {kind: timed(make_step(kind, label, batch)) for kind in ("products", "ours")}
+    with elsewhere("plain", spec) as plain, elsewhere("torch", spec) as theirs:
+        here = {kind: timed(make_step(kind, spec)) for kind in ("products", "ours")}
         steps = {**here, "plain": plain, "torch": theirs}
         table = [{kind: run() for kind, run in steps.items()} for _ in range(WARM_UP_ROUNDS + rounds)]
     return {kind: [row[kind] for row in table[WARM_UP_ROUNDS:]] for kind in steps}
@@ -253,36 +245,28 @@ def report(label: str, times: dict[str, list[float]], size: int) -> bool:
     return all(kept)
 
 
-def processor() -> str:
-    """Model of the CPU as Linux names it."""
-    listing = Path("/proc/cpuinfo")
-    text = listing.read_text() if listing.exists() else ""
-    found = re.search(r"model name\s*: (.+)", text)
-    return found[1] if found else platform.processor() or "unknown CPU"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; return 1 where a limit is not kept."""
     parser = argparse.ArgumentParser(description="Time of one training step on a CPU.")
     parser.add_argument("--shape", nargs="+", default=list(LIMITS))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--window", default=WINDOW)
     options = parser.parse_args(arguments)
+    specs = {label: spec_of(label, options.batch, options.window) for label in options.shape}
 
     keep_freed_memory()
+    chip = f"{host_memory.processor()}, {torch.backends.cpu.get_cpu_capability()}"
     print(f"{date.today()} · Python {platform.python_version()} · torch {torch.__version__} · ", end="")
-    print(
-        f"{platform.system()} {platform.machine()} · {processor()}, {torch.backends.cpu.get_cpu_capability()} · ",
-        end="",
-    )
-    print(f"{os.cpu_count()} cores, 1 thread · batch {options.batch} · {options.rounds} rounds")
+    print(f"{platform.system()} {platform.machine()} · {chip} · {os.cpu_count()} cores, 1 thread · ", end="")
+    print(f"batch {options.batch} · window {options.window} · {options.rounds} rounds")
     print("times in ms, the least; ratios, the median")
     print("| shape | size | products | ours | plain | torch |", end="")
     print(" plain / products | ours / products | plain / ours | torch / ours | limits |")
     print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
     kept = [
-        report(label, in_turns(label, options.batch, options.rounds), total_parameters(architecture_of(label)))
-        for label in options.shape
+        report(label, in_turns(spec, options.rounds), total_parameters(spec.architecture))
+        for label, spec in specs.items()
     ]
     return 0 if all(kept) else 1
 

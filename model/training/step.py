@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -113,12 +114,13 @@ class Stepper:
         n = len(rows)
         missing = self.execution.micro_batch - n if self._kind.one_shape else 0
         filled = torch.cat([rows, rows[:1].expand(missing)]) if missing else rows
-        with torch.autocast(
-            self._device.type,
-            dtype=self.execution.dtype,
-            enabled=self.execution.dtype != torch.float32,
-            cache_enabled=not self.execution.graphed,
-        ):
+        with self._in_precision():
             loss = self.objective(filled, n) * (n / n_batch)
         loss.backward()
         return loss.detach()
+
+    def _in_precision(self) -> AbstractContextManager[object]:
+        """Compute in the execution's precision; in float32 autocast is left out: not every device has it."""
+        if self.execution.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=self.execution.dtype, cache_enabled=not self.execution.graphed)
