@@ -28,6 +28,7 @@ from search.registry.packaging.mlflow_model import facts_in_short, save_form, st
 from search.registry.versions.versions import AS_IS, TRAINED_THROUGH
 from search.tracking.artifacts import checkpoints_of, fetch_artifact
 from search.tracking.location import local_path
+from search.tracking.tags import NOTE
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 PACKAGE = "artifacts/package"
 """Where a package lies in MLflow's form of it."""
+NOTE_TEXT = (
+    "Trial {trial} of study {study}, its own weights. Takes raw daily bars, at least {days} sessions of `{columns}`. "
+    "A version that is registered here serves; its gate is not asked: `patchscale promote NAME/NUMBER` asks it."
+)
 UNSAFE = re.compile(r"[^\w^=+-]+")
 
 
@@ -125,6 +130,12 @@ class ModelMaker:
             **member_tags(self.study, trial, facts.seeds, facts.n_epochs[0], last),
             AS_IS: "true",
             TRAINED_THROUGH: facts.trained_through,
+            NOTE: NOTE_TEXT.format(
+                trial=trial.number,
+                study=self.study.plan.study,
+                days=packaged.required_days,
+                columns=", ".join(packaged.columns),
+            ),
         }
 
     def _log_files(self, trial: RecordedTrial, logged: LoggedModel, packaged: PackagedModel, directory: Path) -> None:

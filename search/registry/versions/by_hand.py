@@ -66,13 +66,14 @@ def with_origin(client: MlflowClient, version: ModelVersion) -> ModelVersion:
 
 def _origin(client: MlflowClient, logged: LoggedModel) -> dict[str, str]:
     """Tags of a trial's model, or of the registration whose package it is, without what that one's gate answered."""
-    if STUDY in logged.tags:
-        return dict(logged.tags)
-    run = find_run(client, str(logged.source_run_id))
-    if run is None or run.data.tags.get(ROLE) != REGISTRATION_ROLE:
-        return {}
-    answers = (GATE, EVIDENCE, "mlflow.", ROLE)
-    return {name: value for name, value in run.data.tags.items() if not name.startswith(answers)}
+    tags = logged.tags
+    if STUDY not in tags:
+        run = find_run(client, str(logged.source_run_id))
+        if run is None or run.data.tags.get(ROLE) != REGISTRATION_ROLE:
+            return {}
+        tags = run.data.tags
+    not_its_own = (GATE, EVIDENCE, "mlflow.", ROLE)
+    return {name: value for name, value in tags.items() if not name.startswith(not_its_own)}
 
 
 def is_by_hand(version: ModelVersion) -> bool:

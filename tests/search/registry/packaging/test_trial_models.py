@@ -24,6 +24,7 @@ from search.registry.versions.by_hand import BY_HAND
 from search.results.trial_runs import recorded_trials
 from search.tracking.artifacts import CHECKPOINT, PREDICTIONS, read_artifact
 from search.tracking.location import local_path
+from search.tracking.tags import NOTE
 from tests.served import body, post, serve
 
 MODEL = "patchscale-^GSPC-h1"
@@ -62,6 +63,7 @@ def test_a_trial_becomes_a_model_linked_to_run_metrics_and_dataset_and_its_run_s
         named = {(metric.dataset_name, metric.dataset_digest, metric.run_id) for metric in model.metrics}
         assert named == {(days.dataset.name, days.dataset.digest, run.info.run_id)}
         assert [each.model_id for each in run.outputs.model_outputs] == [model.model_id]
+        assert "sessions of `date, open, high, low, close, volume" in model.tags[NOTE]
         was = before[run.info.run_id]
         assert (run.data.metrics, run.data.params, run.data.tags) == (was.data.metrics, was.data.params, was.data.tags)
         history = study.client.get_metric_history(run.info.run_id, "best/loss")

@@ -34,6 +34,7 @@ def test_a_version_by_hand_carries_what_its_trial_says_and_nothing_is_written(cl
     assert require_tag(version, STUDY) == study.plan.study and require_tag(version, TRIAL_RUN) == run.info.run_id
     assert version.tags[TRIAL_NUMBER] == run.data.tags[TRIAL_NUMBER]
     assert (version.tags["gate"], version.tags[AS_IS]) == (BY_HAND, "true") and PROVED not in version.tags
+    assert not [name for name in version.tags if name.startswith("mlflow.")]
     assert is_by_hand(version) and question_of(version) == MODEL
     assert client.get_model_version(OTHER, number).tags == {}
     client.set_registered_model_alias(OTHER, "champion", number)
