@@ -11,6 +11,7 @@ one), L days in a patch, D d_model, O outputs of the head.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +73,7 @@ class PatchTST(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
     blended: BaseLogit | None
+    _compiled_for: ClassVar[object] = None
 
     def __init__(
         self,
@@ -116,7 +118,8 @@ class PatchTST(nn.Module):
         recompute : bool
             Blocks keep their input only and run again for the backward pass (Chen et al., 2016).
         compiled : bool
-            Blocks are compiled.
+            Blocks are compiled, and what was compiled for a model of other dimensions is let go: torch compiles a
+            function for eight shapes, counted over a process, and then, with no more than a warning, no more.
         plain : bool
             Attention and dropout are torch's own on a CPU too, as they are on a GPU and where blocks are compiled.
         """
@@ -125,8 +128,15 @@ class PatchTST(nn.Module):
             if isinstance(module, Block | Dropout):
                 module.plain = plain or compiled
         if compiled:
+            self._let_go_of_others()
             for block in self.blocks:
                 block.compile(dynamic=False)
+
+    def _let_go_of_others(self) -> None:
+        dimensions = (self.architecture, self.dropout.p, [block.attention_dropout for block in self.blocks][:1])
+        if PatchTST._compiled_for != dimensions:
+            torch.compiler.reset()
+        PatchTST._compiled_for = dimensions
 
     def forward(self, x_BTF: Tensor, base_logit_B: Tensor | None = None, question: Question | None = None) -> Tensor:
         """Logits of shape (windows,).

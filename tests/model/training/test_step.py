@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from model.network.block import Block
 from model.network.patchtst import PatchTST
+from model.spec.architecture import total_parameters
 from model.spec.spec import Spec
 from model.training.execution import Execution
 from model.training.step import is_out_of_memory
@@ -119,3 +122,28 @@ def test_a_real_refusal_of_the_cpu_allocator_is_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_models_of_many_trials_in_one_process_are_all_compiled(
+    plain: Spec, change: Change, windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By torch's own rule a function is compiled for so many shapes in a process, and never again."""
+    from torch._dynamo import config
+    from torch._dynamo.utils import counters
+
+    compile_block = Block.compile
+    monkeypatch.setattr(Block, "compile", lambda self, **settings: compile_block(self, backend="eager", **settings))
+    with config.patch(recompile_limit=2):
+        for width in (8, 16, 24, 32):
+            architecture = replace(plain.architecture, d_model=width, n_layers=2)
+            wider = replace(plain, architecture=architecture, budget=str(total_parameters(architecture)))
+            trainer = Trainer(wider, windows, build_model(wider, windows), Execution(micro_batch=128, compiled=True))
+            counters.clear()
+            trainer._stepper.run((to_tensor(windows.train_rows[:128], "cpu"),))
+            assert counters["frames"] == {"total": 1, "ok": 1}
+            again = Trainer(wider, windows, build_model(wider, windows), trainer.execution)
+            again._stepper.run((to_tensor(windows.train_rows[:128], "cpu"),))
+            assert counters["frames"] == {"total": 1, "ok": 1}, "a model of the same dimensions is compiled anew"
+    torch.compiler.reset()

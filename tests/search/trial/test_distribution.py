@@ -1,3 +1,4 @@
+import copy
 import math
 from io import BytesIO
 
@@ -17,6 +18,7 @@ from search.tracking.artifacts import DISTRIBUTION, PREDICTIONS, read_artifact
 from search.tracking.tags import NOTE
 from search.trial.distribution import crps_figures, distribution_table, join_distributions, read_reach
 from search.trial.runner import TrialRunner
+from tests.apple_double import apple
 
 REQUEST = HpoRequest(budget="9K", head="distribution", tier="s33", horizon=2, max_epochs=1, patience=1)
 
@@ -65,6 +67,24 @@ def test_a_blend_does_not_change_it(wide, monkeypatch):
     monkeypatch.setattr(model, "forward", lambda x_BTF: torch.zeros(len(x_BTF)))
     assert not np.allclose(predict_rows(model, windows, rows), before)
     pd.testing.assert_frame_equal(distribution_table(model, windows, dataset, rows), table)
+
+
+def test_a_device_without_float64_says_the_same(wide, monkeypatch):
+    plan, dataset, _, windows, model, table = wide
+    spec, rows = plan.spec(plan.grid().architectures[0], {"learning_rate": 1e-3}), windows.rows.validation
+    with apple(monkeypatch):
+        there = make_windows(
+            dataset,
+            spec.target,
+            spec.split,
+            spec.architecture.context_length,
+            device="mps",
+            horizons=spec.architecture.ahead,
+        )
+        moved = copy.deepcopy(model).to("mps")
+        found = distribution_table(moved, there, dataset, rows)
+        assert np.allclose(predict_rows(moved, there, rows), predict_rows(model, windows, rows), atol=1e-6)
+    pd.testing.assert_frame_equal(found, table, rtol=1e-5)
 
 
 @pytest.mark.slow
