@@ -17,11 +17,11 @@ from search.hpo.chosen_days import plan_shows
 from search.hpo.disk import disk_of
 from search.hpo.estimate import (
     GIB,
-    PRUNED_A_TRIAL,
     Estimate,
     Survey,
     does_not_fit,
     estimate,
+    pruned_a_trial,
     start_seconds,
     survey,
     windows_of,
@@ -166,7 +166,7 @@ def _bound_text(each: Estimate) -> str:
     if each.plan.n_folds:
         return (
             "trials that are pruned between folds do not count; what was trained of them is in it where they are, "
-            f"{PRUNED_A_TRIAL:g} for each that is finished and no extreme, as in measured studies"
+            f"{pruned_a_trial(each.plan):g} for each that is finished and no extreme, as in measured studies"
         )
     return "it is an upper bound of that, since patience and pruning end most trials sooner"
 

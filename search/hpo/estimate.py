@@ -15,6 +15,7 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 from model.spec.architecture import Architecture, total_parameters
+from model.spec.choices import NONE
 from model.training.device import kind_of
 from model.training.execution import SHARE_OF_MEMORY, Execution, choose_execution, least_memory
 from model.training.memory import available_memory
@@ -37,9 +38,11 @@ STARTS = 2
 TRIAL_SECONDS, PART_SECONDS, EPOCH_SECONDS = 0.4, 0.1, 0.02
 """Records of a trial, of each of its trainings where it is several, and of an epoch; measured on SQLite with two cores:
 0.2, 0.08 and 0.013."""
-PRUNED_A_TRIAL, PRUNED_AFTER = 2.5, 2
-"""Trials that are pruned between folds for each that is finished and no extreme, and the folds that each of them has
-trained by then; measured: 37 and 15 of eight studies, most after two folds."""
+PRUNED_AFTER = 2
+"""Folds that a trial has trained which is pruned between folds; the most of those measured."""
+PRUNED_ALONE, PRUNED_OVER_A_LINE = 2.5, 0.3
+"""Trials pruned for each that is finished and no extreme, measured: 37 and 15 of eight studies without an offset, whose
+specs differ, 6 and 23 of three with one."""
 Pick = Callable[[Architecture], float]
 
 
@@ -188,7 +191,7 @@ def estimate(
     parts = max(1, plan.n_folds) * plan.n_seeds
     a_part = plan.max_epochs * EPOCH_SECONDS + (PART_SECONDS if parts > 1 else 0.0)
     searched = max(0, trials - max(finished, len(extremes(grid)))) if pruned and plan.n_folds > PRUNED_AFTER else 0
-    trained = left + searched * PRUNED_A_TRIAL * PRUNED_AFTER / max(1, plan.n_folds)
+    trained = left + searched * pruned_a_trial(plan) * PRUNED_AFTER / max(1, plan.n_folds)
     recorded = trained * (TRIAL_SECONDS + parts * a_part) / at_once
     on_top = starts * start_seconds + recorded if left else 0.0
     steps = -(-_rows_a_part(plan, windows) // plan.spec(grid.architectures[0], {}).training.batch_size)
@@ -212,6 +215,11 @@ def estimate(
         on_top=on_top,
         finished=finished,
     )
+
+
+def pruned_a_trial(plan: Plan) -> float:
+    """Trials that are pruned between folds for each that is finished and no extreme."""
+    return PRUNED_ALONE if plan.offset == NONE else PRUNED_OVER_A_LINE
 
 
 def _rows_a_part(plan: Plan, windows: Windows) -> int:

@@ -10,13 +10,13 @@ from search.hpo.dry_run import notes
 from search.hpo.estimate import (
     EPOCH_SECONDS,
     PART_SECONDS,
-    PRUNED_A_TRIAL,
     STARTS,
     TRIAL_SECONDS,
     Survey,
     does_not_fit,
     estimate,
     fit,
+    pruned_a_trial,
     representatives,
     start_seconds,
     trials_mean,
@@ -111,12 +111,13 @@ def test_a_fold_validates_its_own_year_and_each_training_is_recorded(planned, mo
     how = {"workers": 1, "windows": windows, "start_seconds": 1.0}
     plain, pruned = (estimate(plan, found, trials=forced + 10, pruned=each, **how) for each in (False, True))
     assert pruned.seconds - STARTS - 1 == pytest.approx(
-        (plain.seconds - STARTS - 1) * (forced + 10 + 10 * PRUNED_A_TRIAL * 2 / 8) / (forced + 10)
+        (plain.seconds - STARTS - 1) * (forced + 10 + 10 * pruned_a_trial(plan) * 2 / 8) / (forced + 10)
     )
     for trials, finished, folds in ((forced, 0, 8), (forced + 10, forced + 10, 8), (forced + 10, 0, 2)):
         own = {"trials": trials, "finished": finished, **how}
         few = replace(plan, n_folds=folds)
         assert estimate(few, found, pruned=True, **own).seconds == estimate(few, found, **own).seconds
+    assert pruned_a_trial(plan) == 2.5 and pruned_a_trial(replace(plan, offset="distribution_linear")) == 0.3
     said = " ".join(notes([result]))
     assert "trials left x 8 folds x 2 seeds x" in said and "do not count" in said and "upper bound" not in said
 
