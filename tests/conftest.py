@@ -20,7 +20,7 @@ from pipeline.sources import Download
 from pipeline.sources.sample import SampleSource
 from pipeline.splits.splits import parse_split
 from pipeline.splits.target import Target
-from tests.forking_commands import SERVERS
+from tests.forking_commands import SERVERS, wait_for_no_disk
 from tests.forking_commands import run as run_forked
 from tests.servers.fixtures import cluster, machine, postgres, storage_url, tracking_server, two_nodes
 
@@ -32,6 +32,7 @@ for name in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
     os.environ.pop(name, None)
 
 torch.set_num_threads(1)
+wait_for_no_disk()
 
 settings.register_profile(
     "patchscale",
