@@ -37,11 +37,11 @@ import psutil
 import torch
 from mlflow.pyfunc.scoring_server import _parse_json_data
 
-from benchmarks.train_step import processor
 from model.serving.package_info import package_facts
 from model.serving.packaged import PackagedModel, write_package
 from model.spec.architecture import Architecture
 from model.spec.spec import Data, Spec, Training
+from model.training.host_memory import processor
 from model.training.trainer import build_model
 from model.windows import make_windows
 from pipeline.datasets.build import build_dataset

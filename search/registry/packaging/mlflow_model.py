@@ -39,9 +39,7 @@ REQUIREMENTS = (
     "pandera",
     "pyarrow",
     "safetensors",
-    "scikit-learn",
     "TA-Lib",
-    "threadpoolctl",
     "torch",
 )
 """What the packaged code imports, and nothing else; a test compares."""
