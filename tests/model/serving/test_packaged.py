@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -223,7 +224,9 @@ def test_a_package_of_another_format_or_without_a_member_file_is_refused(written
 
 @pytest.mark.slow
 @pytest.mark.parametrize("offset", ["logistic", "boosting"])
-def test_a_base_logit_travels_with_its_member(market, members, tmp_path, offset):
+def test_a_base_logit_travels_with_its_member_and_needs_nothing_that_fits(
+    market, members, tmp_path, offset, monkeypatch
+):
     root, dataset = market("r25")
     specs, models, windows = members("r25", (0,), offset=offset)
     facts = package_facts(specs, dataset, windows.rows.train, n_epochs=(1,))
@@ -231,7 +234,8 @@ def test_a_base_logit_travels_with_its_member(market, members, tmp_path, offset)
     frame = raw_bars(root, dataset)
     rows = windows.rows.validation
     sent = frame[frame["date"] <= dataset.dates[rows[-1]]]
+    expected = predict_rows(models[0], windows, rows)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("sklearn", "threadpoolctl")]:
+        monkeypatch.setitem(sys.modules, name, None)
     found = PackagedModel.load(tmp_path).predict(sent, days="all").set_index("date")["probability"]
-    np.testing.assert_allclose(
-        found.loc[dataset.dates[rows]], predict_rows(models[0], windows, rows), rtol=0, atol=SAME
-    )
+    np.testing.assert_allclose(found.loc[dataset.dates[rows]], expected, rtol=0, atol=SAME)
