@@ -137,11 +137,11 @@ def test_baselines_of_before_are_the_baselines_of_today(do, store):
 @pytest.mark.lesson("L36")
 def test_the_interrupted_trial_is_run_again_with_its_own_spec(do, store, before):
     (stopped,) = [run for run in of_study(before, "interrupted").values() if run["status"] == "RUNNING"]
-    do(*INTERRUPTED, "--trials", "3")
+    do(*INTERRUPTED, "--trials", "6")
     trials = of_study(runs(store, "trial"), "interrupted")
     again = [run for run in trials.values() if run["params"]["spec_hash"] == stopped["params"]["spec_hash"]]
     assert sorted(run["status"] for run in again) == ["FINISHED", "KILLED"]
-    assert sum(run["status"] == "FINISHED" for run in trials.values()) == 3
+    assert sum(run["status"] == "FINISHED" for run in trials.values()) == 6
 
 
 @pytest.mark.lesson("L36")
