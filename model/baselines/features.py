@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -43,7 +42,7 @@ class Logistic(Baseline):
         losses = np.zeros(steps)
         for inner, held in time_ordered_folds(y_N, day_N, n_folds=self.n_folds, gap=horizon):
             for i, c in enumerate(candidates):
-                losses[i] += _total_loss(
+                losses[i] += total_loss(
                     y_N[held], logistic_regression(c).fit(x_NF[inner], y_N[inner]).predict_proba(x_NF[held])
                 )
         c = float(candidates[np.argmin(losses)])
@@ -84,7 +83,7 @@ class Boosting(Baseline):
         losses = np.zeros(self.max_iter)
         for inner, held in time_ordered_folds(y_N, day_N, n_folds=self.n_folds, gap=horizon):
             trees = self._classifier(self.max_iter).fit(x_NF[inner], y_N[inner])
-            losses += [_total_loss(y_N[held], p) for p in trees.staged_predict_proba(x_NF[held])]
+            losses += [total_loss(y_N[held], p) for p in trees.staged_predict_proba(x_NF[held])]
         n_trees = int(np.argmin(losses)) + 1
         return self.grow(x_NF, y_N, n_trees), {"max_iter": float(n_trees)}
 
@@ -145,5 +144,21 @@ def logistic_regression(c: float) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=c, solver="newton-cholesky", max_iter=200))
 
 
-def _total_loss(y_N: Array, p_N2: Array) -> float:
-    return float(log_loss(y_N, p_N2[:, 1], labels=[0, 1], normalize=False))
+def total_loss(y_N: Array, p_N2: Array) -> float:
+    """Sum of the samples' log losses: scikit-learn's ``log_loss``, without the checks that cost it a millisecond.
+
+    Parameters
+    ----------
+    y_N : ndarray of shape (samples,)
+        Outcomes, 0 or 1.
+    p_N2 : ndarray of shape (samples, 2)
+        Probabilities of both.
+
+    Examples
+    --------
+    >>> round(total_loss(np.array([0.0, 1.0]), np.array([[0.5, 0.5], [0.75, 0.25]])), 4)
+    2.0794
+    """
+    p_N = p_N2[:, 1]
+    eps = np.finfo(p_N.dtype).eps
+    return float(-np.log(np.clip(np.where(y_N == 1, p_N, 1 - p_N), eps, 1 - eps)).sum())

@@ -53,7 +53,7 @@ class _Attention(torch.autograd.Function):
         N, P, K = query_NPK.shape
         B = len(d_mixed_BPD)
         d_mixed_NPK = d_mixed_BPD.reshape(B, P, N // B, K).transpose(1, 2).reshape(N, P, K)
-        d_qkv_3NPK = torch.empty_like(qkv_3NPK)
+        d_qkv_3NPK = qkv_3NPK.new_empty(qkv_3NPK.shape)
         d_query_NPK, d_key_NPK, d_value_NPK = d_qkv_3NPK.unbind()
         used_NPP = weights_NPP if keep_NPP is None else weights_NPP * keep_NPP
         torch.bmm(used_NPP.mT, d_mixed_NPK, out=d_value_NPK)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from datetime import date
 
+import pandas as pd
 import pytest
+from exchange_calendars import get_calendar
 
 from pipeline.calendars import (
     BY_INDEX,
@@ -19,6 +21,17 @@ from pipeline.calendars import (
 def test_closures_that_no_rule_tells_are_known():
     days = sessions(NEW_YORK, date(2001, 9, 10), date(2001, 9, 17))
     assert [day.day for day in days] == [10, 17]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "first", "last"),
+    [(NEW_YORK, 1993, 2026), (NEW_YORK, 1896, 1901), ("XLON", 1999, 2000), ("XTKS", 2015, 2016), ("XHKG", 2001, 2050)],
+)
+def test_sessions_are_those_of_a_calendar_of_these_years_alone(calendar, first, last):
+    lowest, highest = (getattr(get_calendar(calendar), name)() for name in ("bound_min", "bound_max"))
+    start, end = pd.Timestamp(first, 1, 1), min(pd.Timestamp(last, 12, 31), highest or pd.Timestamp.max)
+    alone = get_calendar(calendar, start=max(start, lowest or start), end=end)
+    assert sessions(calendar, date(first, 1, 1), date(last, 12, 31)).equals(alone.sessions.as_unit("ns"))
 
 
 @pytest.mark.slow

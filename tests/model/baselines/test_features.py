@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 from model.baselines import Boosting, Logistic, fit_baseline
-from model.baselines.features import time_ordered_folds
+from model.baselines.features import time_ordered_folds, total_loss
 from model.windows import Windows
 from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import InputError
@@ -28,6 +31,13 @@ def test_folds_are_ordered_and_their_labels_apart(horizon: int) -> None:
 def test_folds_without_both_outcomes_are_refused(y: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
     with pytest.raises(InputError, match="inner validation needs both outcomes"):
         list(time_ordered_folds(y, np.arange(len(y)), n_folds=5, gap=1))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=400))
+def test_the_total_loss_is_that_of_scikit_learn_to_the_last_bit(samples: list[tuple[bool, float]]) -> None:
+    y, p = (np.array(column, dtype=np.float64) for column in zip(*samples, strict=True))
+    both = np.stack([1 - p, p], axis=1)
+    assert total_loss(y, both) == log_loss(y, both[:, 1], labels=[0, 1], normalize=False)
 
 
 def test_settings_change_what_they_claim_to(predict: Predict, dataset: DatasetVersion, windows: Windows) -> None:
