@@ -22,7 +22,7 @@ brief: $(VENV)/.test-installed
 	$(PYTEST) -m "not slow" --hypothesis-profile few
 
 test: $(VENV)/.test-installed
-	$(PYTEST)
+	$(PYTEST) --numprocesses 3
 
 servers: $(VENV)/.test-installed
 	$(PYTEST) --numprocesses 3 tests/servers

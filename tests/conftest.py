@@ -20,9 +20,10 @@ from pipeline.sources import Download
 from pipeline.sources.sample import SampleSource
 from pipeline.splits.splits import parse_split
 from pipeline.splits.target import Target
-from tests.forking_commands import SERVERS, wait_for_no_disk
+from tests.forking_commands import SERVERS, remember_schemas, wait_for_no_disk
 from tests.forking_commands import run as run_forked
 from tests.servers.fixtures import cluster, machine, postgres, storage_url, tracking_server, two_nodes
+from tests.shared_out import ON_SERVERS, ServersBeside
 
 __all__ = ["cluster", "machine", "postgres", "storage_url", "tracking_server", "two_nodes"]
 
@@ -44,14 +45,17 @@ settings.register_profile("few", settings.get_profile("patchscale"), max_example
 settings.load_profile("patchscale")
 
 COSTLY = ("made", "browser", "launch", "cloned", "postgres", "two_nodes")
-ON_SERVERS = "tests/servers/"
-"""Directory of the tests that wait for PostgreSQL, MLflow's server and Ray; each process starts its own, once."""
 
 
 def pytest_itemcollected(item):
     """What is slow by its fixtures is marked so."""
     if any(name in getattr(item, "fixturenames", ()) for name in COSTLY):
         item.add_marker(pytest.mark.slow)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Of three processes one takes the tests on servers."""
+    return ServersBeside(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,6 +70,11 @@ def pytest_collection_modifyitems(config, items):
     on_servers, others = ([p for p in slow if (ON_SERVERS in p) is there] for there in (True, False))
     rank = {path: place for place, path in enumerate(filter(None, chain(*zip_longest(on_servers, others))))}
     items.sort(key=lambda item: rank.get(str(item.path), len(rank)))
+
+
+def pytest_collection_finish():
+    """What tests import is imported."""
+    remember_schemas()
 
 
 def pytest_sessionfinish():

@@ -36,6 +36,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -47,7 +48,7 @@ LOADED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ATEN_CP
 """Variables that libraries read as they are loaded: for other values there is another server."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ALSO_IMPORTED = (
-    *("alembic.command", "alembic.script", "exchange_calendars", "matplotlib.pyplot", "mlflow.pyfunc"),
+    *("alembic.command", "alembic.script", "exchange_calendars", "IPython", "matplotlib.pyplot", "mlflow.pyfunc"),
     *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *("optuna.storages._rdb.storage", "pyarrow.parquet", "rich.console", "sklearn.ensemble", "sklearn.linear_model"),
     *("pandera.backends.pandas.builtin_checks", "pandera.backends.pandas.builtin_hypotheses", "torch._dynamo"),
@@ -317,8 +318,22 @@ def _import_all(others: Sequence[str]) -> None:
         importlib.import_module(name)
     if INSTALLED in sys.modules:
         sys.modules[INSTALLED]._init_modules_to_packages_map()
+    if "pipeline.calendars" in sys.modules:
+        sys.modules["pipeline.calendars"].sessions("XNYS", *[date(2000, 1, 3)] * 2)
     if "sqlalchemy" in sys.modules:
         wait_for_no_disk()
+        remember_schemas()
+
+
+def remember_schemas() -> None:
+    """Have MLflow and Optuna look through their migrations once in this process, and not for every store it opens."""
+    tracking, storage = sys.modules.get("mlflow.store.db.utils"), sys.modules.get("optuna.storages._rdb.storage")
+    if tracking is not None:
+        tracked = tracking._get_latest_schema_revision()
+        tracking._get_latest_schema_revision = lambda: tracked
+    if storage is not None:
+        scheduled = storage.RDBStorage("sqlite://").get_head_version()
+        storage._VersionManager.get_head_version = lambda self: scheduled
 
 
 def wait_for_no_disk() -> None:
@@ -366,6 +381,7 @@ def _leave_a_clean_one() -> str:
     """Leave a process behind that has imported libraries alone and forks scripts for whoever asks: its address."""
     for name in LIBRARIES:
         importlib.import_module(name)
+    remember_schemas()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(b"")  # Linux gives an address that is no file
     listening.listen(64)

@@ -30,6 +30,8 @@ COMMAND = [
     "2",
     "--pruner",
     "none",
+    "--split",
+    "2004-12-31/2006-12-31/2008-12-31",
 ]
 
 pytestmark = pytest.mark.slow
@@ -127,7 +129,7 @@ def test_four_workers_start_together_on_an_empty_directory_every_time(project, t
 
 @pytest.mark.lesson("L28")
 def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(home, project, monkeypatch):
-    trials, epochs = 4, "12"
+    trials, epochs = 3, "12"
     arguments = [
         "hpo",
         "--budget",
@@ -142,7 +144,7 @@ def test_a_time_limit_stops_the_study_says_so_and_the_next_command_finishes_it(h
         "none",
     ]
     arguments += ["--workers", "1", "--trials", str(trials)]
-    process = start(project, home, *arguments, "--timeout", "8s")
+    process = start(project, home, *arguments, "--timeout", "6s")
     out, _ = process.communicate(timeout=1500)
     assert process.returncode == 124, out
     study, client = open_study(home, monkeypatch)

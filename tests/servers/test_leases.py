@@ -26,7 +26,8 @@ from search.tracking.lease import (
 from search.tracking.stores import resolve_stores
 from tests.servers.proxy import Proxy
 
-HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none", "--study"]
+HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none"]
+HPO += ["--split", "2004-12-31/2006-12-31/2008-12-31", "--study"]
 HOLD = """
 import sys
 from search.tracking.lease import study_lease

@@ -24,7 +24,7 @@ from search.trial.runner import TrialRunner
 
 TRIALS, EPOCHS = 7, "6"
 HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none", "--trials", str(TRIALS)]
-HPO += ["--max-epochs", EPOCHS, "--patience", EPOCHS, "--study"]
+HPO += ["--max-epochs", EPOCHS, "--patience", EPOCHS, "--split", "2006-12-31/2008-12-31/2010-12-31", "--study"]
 
 FALLS = """
 import os, signal, sys

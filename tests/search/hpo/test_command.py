@@ -12,6 +12,7 @@ from search.tracking.stores import open_storage, open_tracking
 from tests.forking_commands import workers_of
 
 COMMAND = ["hpo", "--budget", "5K", "--tier", "r25", "--trials", "8", "--max-epochs", "3", "--workers", "2"]
+SHORT = ["--split", "2004-12-31/2006-12-31/2008-12-31"]
 TIME_LIMIT_SECONDS = 1500
 
 pytestmark = pytest.mark.slow
@@ -86,7 +87,7 @@ def test_a_study_ends_complete_with_its_record_and_can_be_extended(launch, store
 def test_interrupted_in_any_way_and_again_the_same_command_finishes_the_rest(launch, stores):
     before = 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        process = launch(*COMMAND)
+        process = launch(*COMMAND, *SHORT)
         lines = read_until(process, "/8]")
         process.send_signal(number)
         out = "".join(lines) + finish(process)
@@ -97,7 +98,7 @@ def test_interrupted_in_any_way_and_again_the_same_command_finishes_the_rest(lau
             assert "KILLED" in {r.info.status for r in runs(stores) if r.data.tags["run.role"] == "study"}
         assert done_before(out) >= before
         before = done_before(out) + 1
-    last = launch(*COMMAND)
+    last = launch(*COMMAND, *SHORT)
     out = finish(last)
     assert last.returncode == 0, out
     done = done_before(out)
@@ -112,7 +113,7 @@ def done_before(out):
 
 
 def test_a_killed_worker_is_replaced_and_its_trial_run_again(launch, stores):
-    process = launch(*COMMAND)
+    process = launch(*COMMAND, *SHORT)
     read_until(process, "[2/8]")
     os.kill(workers_of(process)[0], signal.SIGKILL)
     out = finish(process)
@@ -122,7 +123,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_run_again(launch, stores):
 
 
 def test_workers_do_not_outlive_a_killed_coordinator(launch, stores):
-    process = launch(*COMMAND)
+    process = launch(*COMMAND, *SHORT)
     read_until(process, "[1/8]")
     workers = workers_of(process)
     assert len(workers) == 2
