@@ -53,6 +53,7 @@ def pytest_itemcollected(item):
         item.add_marker(pytest.mark.slow)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Of three processes one takes the tests on servers."""
     return ServersBeside(config, log) if config.getoption("dist") == "loadfile" else None
