@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAME = "packaged"
 CODE = Path(__file__).with_name("pyfunc_model.py")
 PACKAGES = tuple(Path(str(package.__file__)).parent for package in (pipeline, model))
+PACKED_CODE = "code"
 REQUIREMENTS = (
     "mlflow",
     "exchange_calendars",
@@ -148,6 +149,14 @@ def save_form(path: Path, directory: Path, packaged: PackagedModel, form: Model 
         )
     for cache in list(path.rglob("__pycache__")):
         shutil.rmtree(cache)
+
+
+def pack_code(path: Path, form: Model) -> None:
+    """Put the code of a package in MLflow's form into one file, which Python imports from as it lies: one upload."""
+    code = path / mlflow.pyfunc.CODE
+    packed = shutil.make_archive(str(path / PACKED_CODE), "zip", code)
+    shutil.rmtree(code)
+    form.flavors[mlflow.pyfunc.FLAVOR_NAME][mlflow.pyfunc.CODE] = Path(packed).name
 
 
 def clean_environment(tracking_uri: str) -> dict[str, str]:

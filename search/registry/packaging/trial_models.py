@@ -24,7 +24,7 @@ from model.serving.packaged import PackagedModel, member_name, require_members, 
 from pipeline.exceptions import RecordError
 from search.registry.packaging.best_trial import own_specs
 from search.registry.packaging.members import last_windows, member_tags
-from search.registry.packaging.mlflow_model import facts_in_short, save_form, stamp_form
+from search.registry.packaging.mlflow_model import facts_in_short, pack_code, save_form, stamp_form
 from search.registry.versions.versions import AS_IS, TRAINED_THROUGH
 from search.tracking.artifacts import checkpoints_of, fetch_artifact
 from search.tracking.location import local_path
@@ -147,6 +147,7 @@ class ModelMaker:
         write_facts(package, len(packaged.specs), packaged.facts)
         if not form.exists():
             save_form(form, package, packaged, shared)
+            pack_code(form, shared)
         shutil.copytree(package, form / PACKAGE, dirs_exist_ok=True)
         shared.model_size_bytes = sum(path.stat().st_size for path in (*form.rglob("*"), *weights) if path.is_file())
         shared.save(str(form / "MLmodel"))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
+import mlflow
 import pandas as pd
 import pytest
 from mlflow.models import Model
@@ -18,7 +22,7 @@ from pipeline.datasets.raw_bars import raw_bars
 from pipeline.exceptions import RecordError
 from search.registry.packaging.fresh_process import TOLERANCE, ask_fresh_process
 from search.registry.packaging.kept_models import keep_best_models, trial_models
-from search.registry.packaging.mlflow_model import signature
+from search.registry.packaging.mlflow_model import PACKAGES, signature
 from search.registry.packaging.trial_models import ModelMaker, link_or_copy
 from search.registry.versions.by_hand import BY_HAND
 from search.results.trial_runs import recorded_trials
@@ -68,6 +72,21 @@ def test_a_trial_becomes_a_model_linked_to_run_metrics_and_dataset_and_its_run_s
         assert (run.data.metrics, run.data.params, run.data.tags) == (was.data.metrics, was.data.params, was.data.tags)
         history = study.client.get_metric_history(run.info.run_id, "best/loss")
         assert len(history) == 1, "the run's own figures are not logged twice"
+
+
+def test_its_code_is_one_file_that_python_imports_from(closed):
+    model = next(trial_models(closed))
+    files = _files(model)
+    form = Model.load(str(files)).flavors[mlflow.pyfunc.FLAVOR_NAME]
+    packed = files / form[mlflow.pyfunc.CODE]
+    with ZipFile(packed) as held:
+        there = {name: held.read(name) for name in held.namelist() if name.endswith(".py")}
+    sources = [(root.parent, path) for root in PACKAGES for path in root.rglob("*.py")]
+    assert there == {path.relative_to(above).as_posix(): path.read_bytes() for above, path in sources}
+    assert len([path for path in files.rglob("*") if path.is_file()]) < 10, "each is an upload"
+    script = f"import sys; sys.path.insert(0, {str(packed)!r}); import pipeline.exceptions as e; print(e.__file__)"
+    said = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.startswith(str(packed))
 
 
 def test_it_holds_the_trials_weights_as_a_link_and_serves_without_them(closed):
