@@ -15,7 +15,7 @@ class GraphedStep:
     """A step on batches of one shape.
 
     Recording needs a few real steps first, so that buffers exist and kernels are
-    compiled; weights, moments and random numbers are put back afterwards.
+    compiled; weights, moments and random numbers are put back afterwards, also where memory runs out meanwhile.
 
     Parameters
     ----------
@@ -38,17 +38,23 @@ class GraphedStep:
         weights = copy.deepcopy(model.state_dict())
         moments = copy.deepcopy(optimizer.state_dict()["state"])
         random = torch.cuda.get_rng_state(rows.device)
-        stream = torch.cuda.Stream(rows.device)
-        stream.wait_stream(torch.cuda.current_stream(rows.device))
+        try:
+            self._record(step)
+        finally:
+            _put_back(model, optimizer, weights, moments)
+            torch.cuda.set_rng_state(random, rows.device)
+
+    def _record(self, step: Callable[[Tensor], Tensor]) -> None:
+        device = self._rows.device
+        stream = torch.cuda.Stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP_STEPS):
                 step(self._rows)
-        torch.cuda.current_stream(rows.device).wait_stream(stream)
+        torch.cuda.current_stream(device).wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._loss = step(self._rows)
-        _put_back(model, optimizer, weights, moments)
-        torch.cuda.set_rng_state(random, rows.device)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Take a step on these rows: its loss."""

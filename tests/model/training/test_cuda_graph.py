@@ -55,3 +55,31 @@ def test_a_recorded_step_starts_from_where_it_was_before_it_was_recorded(
             states.append([torch.tensor(losses), *trainer.model.state_dict().values()])
     assert done == ["recorded"]
     assert all(torch.equal(plain, recorded) for plain, recorded in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize("steps_before", [0, 2, 3])
+def test_memory_that_runs_out_while_it_is_recorded_leaves_no_trace(
+    wide: Spec, change: Change, wide_windows: Windows, monkeypatch: pytest.MonkeyPatch, steps_before: int
+) -> None:
+    given = change(wide, dropout=0.3, max_epochs=1, weight_average=0.9)
+
+    def after_an_epoch(*, graphed: bool) -> list[torch.Tensor]:
+        trainer = Trainer(
+            given, wide_windows, build_model(given, wide_windows), Execution(micro_batch=128, graphed=graphed)
+        )
+        taken, take = [], trainer._stepper._step
+
+        def step(rows: torch.Tensor) -> torch.Tensor:
+            taken.append(rows)
+            if graphed and len(taken) == steps_before + 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return take(rows)
+
+        monkeypatch.setattr(trainer._stepper, "_step", step)
+        loss = trainer.train_epoch()
+        assert not trainer._stepper.execution.graphed
+        return [torch.tensor(loss), *trainer.model.state_dict().values()]
+
+    with gpu(monkeypatch):
+        plain, recorded = (after_an_epoch(graphed=graphed) for graphed in (False, True))
+    assert all(torch.equal(*each) for each in zip(plain, recorded, strict=True))
