@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich.console import Console
 
 from pipeline.datasets.raw_bars import raw_bars
@@ -68,7 +69,9 @@ def evaluate_version(stores: Stores, text: str, *, again: bool, console: Console
 def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
     name = version_name(version)
     sealed_windows(study)
-    p = ask_version(stores, version, raw_bars(study.data_root, study.load_data()[0])).p
+    split = study.plan.split
+    span = pd.Timestamp(split.test_start), pd.Timestamp(split.test_end)
+    p = ask_version(stores, version, raw_bars(study.data_root, study.load_data()[0]), span=span).p
     opening = record_opening(study, name)
     tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
     with study.start_run(f"test {name}", role=TEST_ROLE, tags=tags) as writer:

@@ -216,14 +216,15 @@ def predict_live(
     plan, root = study.plan, study.data_root
     asked = asked_target(plan.target, plan.ahead, horizon, threshold)
     dataset, remarks = newest_dataset(root, plan.data, source=source, offline=offline, today=today)
-    answer = ask_version(stores, version, raw_bars(root, dataset), asked=asked)
+    since = pd.Timestamp(require_tag(version, DATA_LAST))
+    span = span_to_ask(dataset.dates, since, plan.split)
+    answer = ask_version(stores, version, raw_bars(root, dataset), span=span, asked=asked)
     p, facts, trained_on = answer.p, answer.facts, study.load_data()[0]
     base_rate = facts.base_rate
     if is_by_hand(version):
         remarks = (f"{version_name(version)} was {BY_HAND}", *remarks)
     if asked != plan.target:
         base_rate = base_rate_of(asked, trained_on, plan, facts, context_length_of(client, version, plan))
-    since = pd.Timestamp(require_tag(version, DATA_LAST))
     return Live(
         version=version_name(version),
         question=question(plan.data.ticker, asked),
@@ -238,6 +239,15 @@ def predict_live(
         outside=outside_features(dataset, facts),
         remarks=remarks,
     )
+
+
+def span_to_ask(dates_D: pd.DatetimeIndex, since: pd.Timestamp, split: Split) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First and last day whose forecast is shown or scored: the newest, and those after ``since`` that are not sealed.
+
+    To forecast every day of a series takes a model of 200M parameters minutes.
+    """
+    unseen = dates_D[dates_D > _last_closed(since, split)]
+    return (unseen[0] if len(unseen) else dates_D[-1]), dates_D[-1]
 
 
 def base_rate_of(
@@ -283,8 +293,7 @@ def live_record(
     base_rate : float
         Of its training rows.
     """
-    first_open = max(since, pd.Timestamp(split.test_end))
-    later = bars[bars.index > first_open]
+    later = bars[bars.index > _last_closed(since, split)]
     labels = pd.Series(target.labels(later), index=later.index).dropna()
     known = pd.DatetimeIndex(bars.index[: -target.horizon])
     sealed = (known > since) & (known >= pd.Timestamp(split.test_start)) & (known <= pd.Timestamp(split.test_end))
@@ -300,3 +309,8 @@ def live_record(
         base_rate_loss=float(log_loss(y_D, base_D, labels=[0, 1])),
         difference=paired_difference(y_D, p_D, base_D, horizon=target.horizon),
     )
+
+
+def _last_closed(since: pd.Timestamp, split: Split) -> pd.Timestamp:
+    """Last day that is not scored: what a version was registered with, and the sealed days."""
+    return max(since, pd.Timestamp(split.test_end))

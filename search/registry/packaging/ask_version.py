@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 
-def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame, *, asked: Target | None = None) -> Answer:
-    """Forecast every day of raw bars that has enough history, in a process of its own.
+def ask_version(
+    stores: Stores,
+    version: ModelVersion,
+    bars: pd.DataFrame,
+    *,
+    span: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+    asked: Target | None = None,
+) -> Answer:
+    """Forecast days of raw bars that have enough history, in a process of its own.
 
     Parameters
     ----------
@@ -34,6 +41,8 @@ def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame, *, as
         The version.
     bars : DataFrame
         Raw bars, see :func:`pipeline.datasets.raw_bars.raw_bars`.
+    span : (Timestamp, Timestamp), optional
+        First and last day to forecast; every day of the bars if not given, which takes a large model hours.
     asked : Target, optional
         What is asked; the study's own if not given.
 
@@ -43,7 +52,7 @@ def ask_version(stores: Stores, version: ModelVersion, bars: pd.DataFrame, *, as
         If the version's files are gone, or it is no package of this project.
     """
     with fetched_version(stores, version) as path:
-        return ask_fresh_process(str(path), bars, stores.tracking_uri, asked=asked)
+        return ask_fresh_process(str(path), bars, stores.tracking_uri, span=span, asked=asked)
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from pipeline.splits.target import Target
 from search.registry.packaging.mlflow_model import clean_environment
 
 TOLERANCE = 1e-6
-TIMEOUT = 300
+TIMEOUT, TIMEOUT_OF_A_DAY = 300.0, 2.0
+"""Seconds after which a process has hung, and what each day that is asked for adds, for members of 2B parameters."""
 PROBE = """
 import dataclasses, json, pathlib, sys
 import mlflow, pandas as pd
@@ -137,6 +138,7 @@ def _run(
     tracking_uri: str,
     asked: Target | None = None,
 ) -> dict[str, Any]:
+    limit = TIMEOUT + TIMEOUT_OF_A_DAY * int(frame["date"].between(*days).sum())
     with TemporaryDirectory() as elsewhere:
         bars, answer = Path(elsewhere) / "bars.parquet", Path(elsewhere) / "answer.json"
         frame.to_parquet(bars, index=False)
@@ -149,10 +151,10 @@ def _run(
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
-                timeout=TIMEOUT,
+                timeout=limit,
             )
         except subprocess.TimeoutExpired as error:
-            raise RecordError(f"packaged model {model_uri} must forecast within {TIMEOUT} s, it did not") from error
+            raise RecordError(f"packaged model {model_uri} must forecast within {limit:g} s, it did not") from error
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["no output"]
             raise RecordError(

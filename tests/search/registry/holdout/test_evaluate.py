@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.exceptions import InputError
+from search.registry.holdout import evaluate
 from search.registry.holdout.evaluate import evaluate_version
 from search.registry.holdout.sealed_days import sealed_windows
 from search.registry.versions.versions import find_version
@@ -21,9 +22,17 @@ def evaluations(study):
 
 
 @pytest.mark.lesson("L22")
-def test_an_evaluation_is_recorded_before_it_reads_and_counted_after(shop, study, command, planned):
+def test_an_evaluation_is_recorded_before_it_reads_and_counted_after(shop, study, command, planned, monkeypatch):
+    answers, ask = [], evaluate.ask_version
+    monkeypatch.setattr(
+        evaluate, "ask_version", lambda *given, **named: answers.append(ask(*given, **named)) or answers[0]
+    )
     code, out, _ = command("evaluate", f"{MODEL}/1")
     assert code == 0
+    forecast = answers[0].p.index
+    assert (str(forecast[0].date()), forecast[-1].year) == ("2017-01-03", 2018), (
+        "a large model takes minutes for all days"
+    )
     assert re.search(r"on the test split: 50[0-9] days 2017-01-03 to 2018-12-2\d, base rate 0.1", out)
     for model in ("version", "base_rate", "volatility_logistic", "har_logistic", "logistic", "boosting"):
         assert re.search(rf"{model} +log loss 0\.\d+ \[0\.\d+, 0\.\d+\], AUC 0\.\d+ \[.*\], Brier 0\.", out), model

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.splits.target import Target
-from search.registry.live.predict import LiveRecord, live_record
+from search.registry.live.predict import LiveRecord, live_record, span_to_ask
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -72,6 +72,24 @@ def test_so_few_days_are_counted_and_show_nothing(series, n_days, scored):
     if not scored:
         days = "1 unseen day" if n_days == 1 else f"{n_days} unseen days"
         assert found.text() == f"{days}; so few show nothing, from 200 on they are scored"
+
+
+def test_what_is_asked_is_what_is_shown_or_scored_and_no_day_more(series):
+    plan, bars, p = series
+    early = replace(plan.split, test_end=date(2017, 12, 29))
+    for split, since in (
+        (early, "2017-06-30"),
+        (early, "2018-11-30"),
+        (plan.split, "2016-12-30"),
+        (early, bars.index[-1]),
+    ):
+        first, last = span_to_ask(bars.index, pd.Timestamp(since), split)
+        how = {"since": pd.Timestamp(since), "base_rate": 0.2}
+        whole = live_record(p, bars, plan.target, split, **how)
+        assert live_record(p.loc[first:last], bars, plan.target, split, **how) == whole
+        assert last == bars.index[-1] and len(p.loc[first:last]) == max(
+            1, whole.n_days + plan.target.horizon * (first != last)
+        )
 
 
 def test_no_day_is_no_record():
