@@ -58,6 +58,19 @@ def secrets_of(address: str) -> tuple[str, ...]:
     return tuple(each for each in (password, *named) if each)
 
 
+def holds_secret(text: str) -> bool:
+    """Whether a text holds a secret that is not hidden yet, in an address or as connections name one.
+
+    Examples
+    --------
+    >>> holds_secret("postgresql://me:word@host/db"), holds_secret("host=db password=word")
+    (True, True)
+    >>> holds_secret("postgresql://me:***@host/db"), holds_secret("2M")
+    (False, False)
+    """
+    return any(each != HIDDEN for each in secrets_of(text)) or redacted(text) != text
+
+
 def redacted(text: str) -> str:
     """Take every secret out of a text.
 

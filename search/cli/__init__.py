@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
 import click
 
-from pipeline.exceptions import PatchscaleError, describe_error
-from pipeline.redaction import redact_tracebacks, redacted
+from pipeline.exceptions import PatchscaleError, StoreError, describe_error
+from pipeline.redaction import holds_secret, redact_tracebacks, redacted
 from search.cli.audit import audit
 from search.cli.baselines import baselines
 from search.cli.campaign import campaign
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     if foreign:
         click.echo(f"note: {', '.join(foreign)} of another project changes nothing here", err=True)
     try:
+        _require_no_recorded_secret(sys.argv[1:] if arguments is None else arguments)
         sys.exit(cli.main(args=arguments, prog_name="patchscale", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
@@ -85,16 +87,35 @@ def main(arguments: list[str] | None = None) -> None:
         )
 
 
+def _require_no_recorded_secret(arguments: Sequence[str]) -> None:
+    """Refuse a password that ``mlflow run`` has recorded and handed on, before any other error is found."""
+    if _is_launched() and any(map(holds_secret, arguments)):
+        from search.hpo.launcher import refuse_recorded_secret
+
+        refuse_recorded_secret(arguments[0])
+
+
+def _is_launched() -> bool:
+    return {"MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI"} <= set(os.environ)
+
+
 def _refuse(message: str, code: int) -> NoReturn:
-    """End with one line; a run that ``mlflow run`` made for the command, and that no study took over, says it too."""
+    """End with one line; a run that ``mlflow run`` made for the command, and that no study took over, says it too.
+
+    If that run holds a password, this is what is said: it matters more than what stopped the command.
+    """
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    if command in LAUNCHED and {"MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI"} <= set(os.environ):
+    if command in LAUNCHED and _is_launched():
         from search.hpo.launcher import Launcher
 
         with suppress(Exception):
             launcher = Launcher.from_environment()
             if launcher is not None:
-                launcher.refuse(command, redacted(message))
+                try:
+                    launcher.require_no_secret(command)
+                    launcher.refuse(command, redacted(message))
+                except StoreError as error:
+                    message, code = str(error), error.exit_code
     _end(message, code)
 
 

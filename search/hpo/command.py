@@ -42,10 +42,10 @@ def run_study(request: HpoRequest) -> int:
     PatchscaleError
         If the input breaks a rule, before anything is made; or if trials keep failing.
     """
-    require_runnable(request)
     launcher = Launcher.from_environment()
     if launcher is not None:
         launcher.require_no_secret("hpo", request.tracking_uri, request.storage)
+    require_runnable(request)
     asked, stores = request, resolve_stores(request.tracking_uri, request.storage)
     if request.study:
         refuse_if_held(stores, request.study)

@@ -8,7 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import StoreError, describe_error
-from search.tracking.address import PASSWORD_FILE, STORAGE_VARIABLE, has_secret
+from pipeline.redaction import HIDDEN, holds_secret, redacted
+from search.tracking.address import PASSWORD_FILE, STORAGE_VARIABLE
 from search.tracking.holder import is_alive
 from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.run import RunWriter, forget_params
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 PID, HOST = "launcher.pid", "launcher.host"
 PROJECT, ENTRY_POINT = "mlflow.project.", "mlflow.project.entryPoint"
 ENTRY_POINTS = ("hpo", "campaign")
-ADDRESSES = ("storage", "tracking_uri")
-"""Params of a launcher's run that are addresses."""
 LONGEST_NAME = 200
 
 
@@ -77,27 +76,55 @@ class Launcher:
         self.client.update_run(self.run_id, name=f"mlflow run: {command} refused")
 
     def require_no_secret(self, command: str, *addresses: str) -> None:
-        """Refuse what ``mlflow run`` has recorded as a param of its run although it holds a password.
+        """Refuse what ``mlflow run`` has recorded of its run although it holds a password, in whatever param.
+
+        Parameters
+        ----------
+        command : str
+            That was launched.
+        *addresses : str
+            That it was given, whether or not they are found in the record.
 
         Raises
         ------
         StoreError
             Saying how the password gets here unrecorded.
         """
-        if not any(map(has_secret, addresses)):
+        held = self.client.get_run(self.run_id).data
+        params, tags = (sorted(k for k, v in each.items() if holds_secret(v)) for each in (held.params, held.tags))
+        if not (params or tags or any(map(holds_secret, addresses))):
             return
+        where = f" in {', '.join([*params, *tags])}" if params or tags else ""
         error = StoreError(
-            f"an address that mlflow run is given must hold no password, since it is recorded as a param, got one on "
-            f"run {self.run_id[:8]}; change the password, delete that run, and give the new one in "
+            f"an address that mlflow run is given must hold no password, since it is recorded as a param, got one"
+            f"{where} on run {self.run_id[:8]}; change the password, delete that run, and give the new one in "
             f"{STORAGE_VARIABLE} (MLFLOW_TRACKING_URI for MLflow's store) or in {PASSWORD_FILE}"
         )
-        forget_params(self.client, self.run_id, ADDRESSES)
+        forget_params(self.client, self.run_id, params)
+        RunWriter(self.client, self.run_id).set_tags({name: _hidden(held.tags[name]) for name in tags})
         self.refuse(command, str(error))
         raise error
 
     def end(self, status: str, state: str) -> None:
         """End the run as the study ended."""
         RunWriter(self.client, self.run_id).end(status, state)
+
+
+def refuse_recorded_secret(command: str) -> None:
+    """Do so before anything else of the command is looked at; the environment goes on naming the launcher's run.
+
+    Raises
+    ------
+    StoreError
+        As :meth:`Launcher.require_no_secret` does.
+    """
+    run_id = os.environ.get("MLFLOW_RUN_ID", "")
+    try:
+        client, problem = _launched(run_id) if run_id else (None, "")
+    except StoreError:
+        return  # of the store, which whoever uses it says
+    if client is not None and not problem:
+        Launcher(client, run_id).require_no_secret(command)
 
 
 def close_stale_launchers(client: MlflowClient) -> list[str]:
@@ -109,6 +136,11 @@ def close_stale_launchers(client: MlflowClient) -> list[str]:
             RunWriter(client, run.info.run_id).interrupt()
             done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done
+
+
+def _hidden(text: str) -> str:
+    shown = redacted(text)
+    return HIDDEN if holds_secret(shown) else shown
 
 
 def _launched(run_id: str) -> tuple[MlflowClient | None, str]:

@@ -24,8 +24,9 @@ def launch(machine):
     for name in FILES:
         shutil.copy(PROJECT / name, here.directory)
 
-    def run(study, address):
-        given = [f"-P{name}={value}" for name, value in {**GIVEN, "study": study, "storage": address}.items()]
+    def run(study, address, **others):
+        values = {**GIVEN, "study": study, "storage": address, **others}
+        given = [f"-P{name}={value}" for name, value in values.items()]
         command = [sys.executable, "-m", "mlflow", "run", ".", "-e", "hpo", *given, "--env-manager", "local"]
         path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
         process = here.start_program(command, PATH=path)
@@ -58,7 +59,7 @@ def test_a_study_that_mlflow_run_starts_on_servers_is_whole_and_so_is_its_launch
 @pytest.mark.lesson("L41")
 def test_a_password_that_mlflow_run_is_given_is_refused_in_words_and_nothing_is_made(launch, postgres, tracking_server):
     database = postgres.create("optuna")
-    code, said = launch("shown", postgres.url(database, user=GUARDED, password=PASSWORD))
+    code, said = launch("shown", postgres.url(database, user=GUARDED, password=PASSWORD), trials="0", sampler="tqe")
     lines = [line for line in said.splitlines() if line.startswith("error: ")]
     assert code != 0 and len(lines) == 1 and "Traceback" not in said.partition(lines[0])[0], said
     assert "must hold no password" in lines[0] and "PATCHSCALE_STORAGE" in lines[0] and PASSWORD not in lines[0]

@@ -63,6 +63,68 @@ def test_a_password_that_mlflow_has_recorded_is_refused_and_forgotten(launched, 
     launcher.require_no_secret("hpo", "http://host:5000", "postgresql://me@host/db")
 
 
+@pytest.mark.lesson("L41")
+def test_a_password_is_forgotten_in_whatever_place_it_was_recorded(launched, study):
+    held = {"ticker": "postgresql://me:geheim@host/db", "study": "host=db password=geheim", "budget": "2M"}
+    for name, value in held.items():
+        study.client.log_param(launched, name, value)
+    study.client.set_tag(launched, "mlflow.source.git.repoURL", "https://me:geheim@host/a.git")
+    launcher = Launcher.from_environment()
+    with pytest.raises(StoreError, match=r"got one in study, ticker, mlflow\.source\.git\.repoURL on run "):
+        launcher.require_no_secret("hpo")
+    run = study.client.get_run(launched)
+    assert "geheim" not in str(run.to_dictionary()) and run.data.params == {
+        "ticker": "***",
+        "study": "***",
+        "budget": "2M",
+    }
+    launcher.require_no_secret("hpo")
+
+
+STORAGE = ["--storage", "postgresql://me:geheim@host/db"]
+OTHER_ERRORS = [
+    ["hpo", "--trials", "0"],
+    ["hpo", "--trials", "many"],
+    ["hpo", "--sampler", "tqe"],
+    ["hpo", "--pruner", "tqe"],
+    ["hpo", "--budget", "2X"],
+    ["hpo", "--device", "tpu"],
+    ["hpo", "--engine", "rai"],
+    ["hpo", "--no-such-option", "1"],
+    ["hpo", "--study"],
+    ["hpo", "--tracking-uri", "ftp://me:geheim@host"],
+    ["hpo", "--ticker", "postgresql://me:geheim@host/db"],
+    ["campaign", "--budgets", "2M,2M"],
+    ["campaign", "--horizons", "0"],
+    ["campaign", "--json"],
+]
+
+
+@pytest.mark.lesson("L41")
+@pytest.mark.parametrize("given", OTHER_ERRORS, ids=" ".join)
+def test_a_recorded_password_comes_before_every_other_error(launched, study, command, monkeypatch, given):
+    study.client.log_param(launched, "storage", STORAGE[1])
+    arguments = [given[0], *STORAGE, *given[1:]]
+    monkeypatch.setattr("sys.argv", ["patchscale", *arguments])
+    code, _, error = command(*arguments)
+    assert code == 2 and "geheim" not in error and error.count("\n") == 1, error
+    assert error.startswith("error: an address that mlflow run is given must hold no password"), error
+    run = study.client.get_run(launched)
+    assert "geheim" not in str(run.to_dictionary()) and "change the password" in run.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.lesson("L41")
+@pytest.mark.parametrize("given", [["--trials", "0"], ["--no-such-option"]])
+def test_a_password_that_is_in_the_record_alone_is_told_instead_of_what_stopped_the_command(
+    launched, study, command, monkeypatch, given
+):
+    study.client.log_param(launched, "storage", STORAGE[1])
+    monkeypatch.setattr("sys.argv", ["patchscale", "hpo", *given])
+    code, _, error = command("hpo", *given)
+    assert code == 2 and error.startswith("error: an address that mlflow run is given must hold no password"), error
+    assert "geheim" not in str(study.client.get_run(launched).to_dictionary())
+
+
 def test_a_launcher_whose_process_is_gone_is_closed(study):
     tags = {"run.role": "launcher", "launcher.host": socket.gethostname(), "launcher.pid": "999999999"}
     gone = study.client.create_run("0", tags=tags).info.run_id
