@@ -88,33 +88,29 @@ class JobPool:
             If a worker waited for a store in vain.
         """
         waiting, working, taken = deque(jobs), dict[Worker, Job](), Counter[Job]()
-
-        def give(worker: Worker) -> None:
-            if waiting:
-                working[worker] = job = waiting.popleft()
-                taken[job] += 1
-                worker.order(asdict(job))
-
-        def start() -> None:
-            while len(self.workers) < min(self.workforce.n_workers, len(waiting) + len(working)):
-                give(self.start())
-
-        for worker in self.workers:
-            give(worker)
-        start()
-        while working:
+        while waiting or working:
+            self._hand_out(waiting, working, taken)
             heard = self.pool.next_event()
             assert heard is not None, "without a time limit something is heard"
             worker, event = heard
-            if (event is None or event["event"] in ENDED) and worker in working:
-                job = working.pop(worker)
-                if event is None and taken[job] < self.pool.chances:
-                    waiting.append(job)
-                    start()
-                    continue
-                outcome = self._outcome(worker, job, event)
-                give(worker)
-                yield job, outcome
+            if worker not in working or (event is not None and event["event"] not in ENDED):
+                continue
+            job = working.pop(worker)
+            if event is None and taken[job] < self.pool.chances:
+                waiting.append(job)
+                continue
+            outcome = self._outcome(worker, job, event)
+            self._hand_out(waiting, working, taken)  # who is free goes on while the caller keeps what was found
+            yield job, outcome
+
+    def _hand_out(self, waiting: deque[Job], working: dict[Worker, Job], taken: Counter[Job]) -> None:
+        """Give what waits to workers without a job, then to new ones, as far as there may be more."""
+        free = deque(worker for worker in self.workers if worker not in working)
+        while waiting and (free or len(self.workers) < self.workforce.n_workers):
+            worker = free.popleft() if free else self.start()
+            working[worker] = job = waiting.popleft()
+            taken[job] += 1
+            worker.order(asdict(job))
 
     def _outcome(self, worker: Worker, job: Job, event: Event | None) -> Outcome:
         if event is None:

@@ -10,7 +10,7 @@ from search.tracking.locks import study_lock
 from search.walk_forward.subject import Subject
 from search.walk_forward.walk import load_walk_forward_data, make_forecaster
 from search.walk_forward.workers import JobPool, read_setup, run_here, write_setup
-from search.workers.pool import Workforce
+from search.workers.pool import WorkerPool, Workforce
 
 JOBS = [Job(year=2016, seed=seed, n_epochs=1) for seed in range(3)]
 
@@ -66,6 +66,45 @@ def test_a_worker_that_waits_for_a_store_is_not_done_and_one_that_waited_in_vain
         assert [(job, outcome.p) for job, outcome in pool.run(JOBS[:1])] == [(JOBS[0], (0.5,))]
         with pytest.raises(StoreLostError, match="gone for 600 s"):
             list(pool.run(JOBS[:1]))
+
+
+MORTAL = """
+import json, os, signal, sys, time
+from pathlib import Path
+here, n_deaths = Path(sys.argv[1]), DEATHS
+orders = map(json.loads, sys.stdin)
+next(orders), next(orders)
+for job in orders:
+    if job["seed"] == 2 and len(list(here.glob("died-*"))) < n_deaths:
+        while len(list(here.glob("done-*"))) < 2:
+            time.sleep(0.01)
+        (here / f"died-{os.getpid()}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    print(json.dumps({"event": "done", "n_epochs": 1, "seconds": 0.0, "p": [job["seed"]]}), flush=True)
+    (here / f"done-{job['seed']}").touch()
+"""
+
+
+@pytest.mark.lesson("L34")
+@pytest.mark.parametrize(("n_workers", "n_deaths"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3)])
+def test_the_last_job_whose_process_dies_while_others_are_idle_is_done_all_the_same(
+    stores, subject, tmp_path, monkeypatch, n_workers, n_deaths
+):
+    """By one that is idle, or by a new one, as often as the pool gives it."""
+    (tmp_path / "mortal_worker.py").write_text(MORTAL.replace("DEATHS", str(n_deaths)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    workforce = Workforce(stores=stores, n_workers=n_workers, device="cpu", lock=0)
+    processes = WorkerPool("mortal_worker", str(tmp_path), workforce, "s.log")
+    processes.chances = 3
+    monkeypatch.setattr("search.walk_forward.workers.make_pool", lambda *asked: processes)
+    with JobPool("s", workforce, subject, (2015, 2016)) as pool:
+        if n_deaths == processes.chances:
+            with pytest.raises(TrainingError, match="must live until its job 2016-seed2 is done, got one that ended"):
+                list(pool.run(JOBS))
+        else:
+            assert {(job, outcome.p) for job, outcome in pool.run(JOBS)} == {(job, (job.seed,)) for job in JOBS}
+            assert len(pool.workers) <= n_workers
+    assert len(list(tmp_path.glob("died-*"))) == n_deaths
 
 
 @pytest.mark.slow
