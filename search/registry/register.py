@@ -35,6 +35,7 @@ from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import NOTE, REGISTRATION_ROLE
+from search.tracking.widths import DESCRIPTION, cut
 from search.trial.inputs import dataset_entities
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _create_version(
         **user_tags(),
         **code_tags(),
     }
-    description = describe_version(best, members, packaged, track_record, gate)
+    description = cut(describe_version(best, members, packaged, track_record, gate), DESCRIPTION)
     RunWriter(client, run_id).set_tags({**tags, NOTE: description})
     return client.create_model_version(
         model,

@@ -16,6 +16,7 @@ from pipeline.exceptions import RecordError
 from search.evidence.forecasts import Forecasts, load_forecasts
 from search.registry.gate.track_record import TrackRecord, stored_track_record
 from search.registry.packaging.best_trial import BestTrial
+from search.registry.versions.by_hand import EVIDENCE_RUN as EVIDENCE_RUN
 from search.registry.versions.versions import require_tag, version_name
 from search.tracking.artifacts import lost_in_words, read_artifact
 from search.tracking.lease import brief_lease
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 STORED = "evidence/predictions.parquet"
 MIN_UNCHOSEN_DAYS = 1000
 SEED_COLUMN = "p_seed"
-SOURCE, HORIZON, EVIDENCE_RUN = "evidence.source", "target.horizon", "evidence.run_id"
+SOURCE, HORIZON = "evidence.source", "target.horizon"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,62 +13,35 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError
 from search.registry.versions.by_hand import with_origin
-from search.registry.versions.versions import CHAMPION as CHAMPION
-from search.registry.versions.versions import HISTORY, find_model, versions_of
+from search.registry.versions.history import (
+    CHAMPION,
+    FORCE,
+    GATE,
+    HISTORY,
+    KEPT_MOVES,
+    ROLLBACK,
+    Move,
+    history_tags,
+    move_made,
+    unfinished_move,
+    whole_moves,
+    write_move,
+)
+from search.registry.versions.versions import find_model, versions_of
 from search.tracking.provenance import code_tags
+from search.tracking.widths import DESCRIPTION, cut
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+__all__ = ["CHAMPION", "FORCE", "GATE", "HISTORY", "KEPT_MOVES", "ROLLBACK", "Move"]
+
 CHALLENGER = "challenger"
-GATE, FORCE, ROLLBACK = "gate", "force", "rollback"
-KEPT_MOVES = 200
 MOVES = "### Champion"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Move:
-    """One move of the champion.
-
-    Parameters
-    ----------
-    version : int
-        That became champion.
-    how : str
-        ``gate``, ``force`` or ``rollback``.
-    date : str
-        UTC time, ISO 8601.
-    code : str
-        Git commit of the code that moved it, with ``+`` behind it if the tree had changes.
-    reason : str
-        Of whoever forced it; empty otherwise.
-    user : str
-        Who moved it; empty in moves that older code recorded.
-    """
-
-    version: int
-    how: str
-    date: str
-    code: str
-    reason: str = ""
-    user: str = ""
-
-    def text(self) -> str:
-        """Say how the version became champion.
-
-        Examples
-        --------
-        >>> Move(version=3, how=FORCE, date="2026-11-26", code="", reason="a trial run", user="quant").text()
-        'champion 2026-11-26, forced by quant because "a trial run": the gate did not hold'
-        """
-        by = f" by {self.user}" if self.user else ""
-        how = {
-            GATE: "the gate held",
-            FORCE: f'forced{by} because "{self.reason}": the gate did not hold',
-            ROLLBACK: f"rolled back to{by}",
-        }
-        return f"champion {self.date}, {how.get(self.how, self.how)}"
+LEFT_OUT = "- earlier moves are cut: they have no room here"
+LONGEST_REASON, LONGEST_NAME, LONGEST_LINE = 8000, 100, 1000
+"""Letters of a reason in a version's tag, of whoever moved the champion, and of a move on the version's page."""
 
 
 def now() -> str:
@@ -83,10 +56,10 @@ def code_version() -> str:
 
 
 class Held(NamedTuple):
-    """Versions of a model that are champion and challenger, by alias, and the tag of its champions' history."""
+    """Versions of a model that are champion and challenger, by alias, and the tags of its champions' history."""
 
     aliases: dict[str, str]
-    history: str | None
+    history: dict[str, str]
 
 
 def held_aliases(client: MlflowClient, model: str) -> Held:
@@ -94,7 +67,7 @@ def held_aliases(client: MlflowClient, model: str) -> Held:
     found = find_model(client, model)
     aliases = found.aliases or {}
     own = {alias: str(aliases[alias]) for alias in (CHAMPION, CHALLENGER) if alias in aliases}
-    return Held(aliases=own, history=found.tags.get(HISTORY))
+    return Held(aliases=own, history=history_tags(found))
 
 
 def put_back(client: MlflowClient, model: str, held: Held) -> None:
@@ -104,10 +77,12 @@ def put_back(client: MlflowClient, model: str, held: Held) -> None:
             client.set_registered_model_alias(model, alias, held.aliases[alias])
         else:
             client.delete_registered_model_alias(model, alias)
-    if held.history is not None:
-        client.set_registered_model_tag(model, HISTORY, held.history)
-    elif HISTORY in find_model(client, model).tags:
-        client.delete_registered_model_tag(model, HISTORY)
+    now_held = history_tags(find_model(client, model))
+    for name, text in held.history.items():
+        if now_held.get(name) != text:
+            client.set_registered_model_tag(model, name, text)
+    for name in now_held.keys() - held.history.keys():
+        client.delete_registered_model_tag(model, name)
 
 
 def champion_of(client: MlflowClient, model: str) -> ModelVersion | None:
@@ -118,26 +93,52 @@ def champion_of(client: MlflowClient, model: str) -> ModelVersion | None:
 
 def moves_of(client: MlflowClient, model: str) -> list[Move]:
     """Every move of the champion, oldest first."""
-    text = find_model(client, model).tags.get(HISTORY, "[]")
-    return [Move(**move) for move in json.loads(text)]
+    return whole_moves(find_model(client, model))
 
 
 def move_champion(client: MlflowClient, model: str, version: int, *, how: str, reason: str = "") -> Move:
-    """Make a version champion, and record it on the model and on the version."""
-    move = Move(version=version, how=how, date=now(), code=code_version(), reason=reason, user=user_name())
-    moves = [*moves_of(client, model), move][-KEPT_MOVES:]
+    """Make a version champion, and record it on the model and on the version.
+
+    The history is written before the alias is set.  A command that is killed between them has moved nothing, and one
+    that is killed later has its record completed by the next: see :func:`finish_move`.
+    """
+    finish_move(client, model)
+    said = {"reason": cut(reason, LONGEST_REASON), "user": cut(user_name(), LONGEST_NAME)}
+    move = Move(version=version, how=how, date=now(), code=code_version(), **said)
+    write_move(client, find_model(client, model), move)
     client.set_registered_model_alias(model, CHAMPION, str(version))
-    client.set_registered_model_tag(model, HISTORY, json.dumps([asdict(each) for each in moves]))
-    client.set_model_version_tag(model, str(version), f"champion.{how}", json.dumps(asdict(move)))
-    described = client.get_model_version(model, str(version)).description or ""
-    client.update_model_version(model, str(version), description=with_move(described, move))
+    _record_on_version(client, model, move)
     return move
 
 
+def finish_move(client: MlflowClient, model: str) -> Move | None:
+    """Complete the record of the move that a killed command made; None if there is none."""
+    move = unfinished_move(find_model(client, model))
+    if move is not None:
+        _record_on_version(client, model, move)
+    return move
+
+
+def _record_on_version(client: MlflowClient, model: str, move: Move) -> None:
+    number = str(move.version)
+    client.set_model_version_tag(model, number, f"champion.{move.how}", json.dumps(asdict(move)))
+    described = client.get_model_version(model, number).description or ""
+    client.update_model_version(model, number, description=with_move(described, move))
+    move_made(client, model)
+
+
 def with_move(description: str, move: Move) -> str:
-    """Add a move to what the version's page says, below those before it."""
-    text = description if MOVES in description else f"{description}\n\n{MOVES}\n".lstrip()
-    return f"{text.rstrip()}\n- {move.text()}"
+    """Add a move to what the version's page says, below those before it; the oldest go where it has no room."""
+    head, _, kept = description.partition(MOVES)
+    line = f"- {cut(move.text(), LONGEST_LINE)}"
+    were_cut = [LEFT_OUT] if LEFT_OUT in kept else []
+    lines = [each for each in kept.strip().splitlines() if each not in (line, LEFT_OUT)]
+    room, said = max(DESCRIPTION // 2, DESCRIPTION - len(head.rstrip()) - 2), [*were_cut, *lines, line]
+    while lines and len("\n".join([MOVES, *said])) > room:
+        lines = lines[1:]
+        said = [LEFT_OUT, *lines, line]
+    moves = "\n".join([MOVES, *said])
+    return f"{cut(head.rstrip(), DESCRIPTION - len(moves) - 2)}\n\n{moves}".lstrip()
 
 
 def user_name() -> str:
@@ -173,6 +174,7 @@ def chain(moves: Sequence[Move]) -> list[int]:
 def roll_back(client: MlflowClient, model: str, to: int | None = None) -> tuple[int | None, Move]:
     """Make the champion before the present one champion again, or an earlier one.
 
+    A rollback that was killed after it moved the champion is finished, and goes no further back.
     Without a present champion, because it was deleted, it goes to the last one that still exists.
 
     Returns
@@ -185,6 +187,9 @@ def roll_back(client: MlflowClient, model: str, to: int | None = None) -> tuple[
     InputError
         If there never was a champion, none is left before the present one, or ``to`` never was one.
     """
+    finished = finish_move(client, model)
+    if finished is not None and finished.how == ROLLBACK and to in (None, finished.version):
+        return _champion_before(client, model), finished
     champion = champion_of(client, model)
     present = None if champion is None else int(champion.version)
     before = _earlier_champions(client, model, present)
@@ -209,6 +214,13 @@ def _earlier_champions(client: MlflowClient, model: str, present: int | None) ->
     while before[-1:] == [present]:
         before.pop()
     return before
+
+
+def _champion_before(client: MlflowClient, model: str) -> int | None:
+    """Champion before the last move, if it still exists."""
+    existing = {int(version.version) for version in versions_of(client, model)}
+    before = chain(moves_of(client, model)[:-1])[-1:]
+    return next((version for version in before if version in existing), None)
 
 
 def set_challenger(client: MlflowClient, model: str, version: int) -> None:

@@ -1,12 +1,14 @@
 """Versions that were made by hand: in MLflow's own UI, or by a call of MLflow's, of a logged model of this project.
 
-Such a version carries no tags.  What ``patchscale register`` would have written on it stands on the logged model that
-it was made of, or on that model's run: it is taken from there, and the version says that its gate was not asked.
+Such a version carries no tags until its gate is asked, whose answer is the last of them.  What ``patchscale register``
+would have written on it stands on the logged model that it was made of, or on that model's run: it is taken from there,
+and the version says that its gate was not asked.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ MADE_BY, HAND = "registered.by", "hand"
 QUESTION = "registered.question"
 """Tag of a version by hand: the model whose question it answers, whatever model it was made a version of."""
 GATE, EVIDENCE = "gate", "evidence."
+EVIDENCE_RUN, PROVED = "evidence.run_id", "check.largest_difference"
 COPIED = "models:/"
 """Beginning of the source of a version that is a copy of another."""
 MODEL_ID = re.compile(r"(?:^models:/+|/models/)(m-[0-9a-f]{32})(?:/|$)")
@@ -44,7 +47,7 @@ def with_origin(client: MlflowClient, version: ModelVersion) -> ModelVersion:
 
     Nothing is written.  A version of something foreign stays without tags.
     """
-    model_id = "" if STUDY in version.tags else model_id_of(client, version)
+    model_id = "" if _is_whole(version) else model_id_of(client, version)
     if not model_id:
         return version
     try:
@@ -52,7 +55,7 @@ def with_origin(client: MlflowClient, version: ModelVersion) -> ModelVersion:
     except MlflowException:  # it was deleted: nothing says what the version is
         return version
     origin = _origin(client, logged)
-    if STUDY in origin:
+    if STUDY in origin and (GATE not in version.tags or STUDY in logged.tags):
         experiment = find_experiment(client, logged.experiment_id)
         said = {
             GATE: BY_HAND,
@@ -62,6 +65,29 @@ def with_origin(client: MlflowClient, version: ModelVersion) -> ModelVersion:
         }
         version._tags = {**origin, **said, **version.tags}
     return version
+
+
+def _is_whole(version: ModelVersion) -> bool:
+    """Whether a version carries all that it should: its gate's answer, and its proof or a run of its evidence.
+
+    One whose gate's asking was killed carries only some of it, the rest is taken from what it was made of.
+    """
+    tags = version.tags
+    return STUDY in tags and GATE in tags and (EVIDENCE_RUN in tags or (PROVED in tags and MADE_BY not in tags))
+
+
+def in_order(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Tags of a version as they are to be written: first who made it, and last its study and its gate's answer.
+
+    Whoever is killed in between leaves a version that is still one by hand, and whose gate is still to be asked.
+    """
+    places = {MADE_BY: -1, STUDY: 1, GATE: 2}
+    return sorted(tags.items(), key=lambda tag: places.get(tag[0], 0))
+
+
+def has_own_run(version: ModelVersion) -> bool:
+    """Whether the run that a version names is there for it: one that was made by hand names its trial's."""
+    return EVIDENCE_RUN in version.tags or version.tags.get(MADE_BY) != HAND
 
 
 def _origin(client: MlflowClient, logged: LoggedModel) -> dict[str, str]:

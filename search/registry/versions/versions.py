@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +9,11 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError, describe_error
+from search.registry.versions.by_hand import PROVED as PROVED
 from search.registry.versions.by_hand import with_origin
+from search.registry.versions.history import CHAMPION as CHAMPION
+from search.registry.versions.history import HISTORY as HISTORY
+from search.registry.versions.history import whole_moves
 from search.tracking.reader import every_page, quoted
 from search.tracking.tags import TRIAL_RUN as TRIAL_RUN
 
@@ -21,10 +24,8 @@ if TYPE_CHECKING:
 FORMS = "NAME/NUMBER or NAME@ALIAS, for instance patchscale-SPY-h1/3 or patchscale-SPY-h1@champion"
 SHOWN = 10
 DATASET, STUDY_RUN = "dataset.digest", "study.run_id"
-CHAMPION, HISTORY = "champion", "champion.history"
 AS_IS, SEEDS = "members.as_is", "members.seeds"
 REGISTERED = "registered.as"
-PROVED = "check.largest_difference"
 DATA_LAST, TRAINED_THROUGH = "data.last", "trained.through"
 """Tags of a version."""
 
@@ -64,9 +65,9 @@ def find_version(client: MlflowClient, text: str) -> ModelVersion:
             return with_origin(client, version)
     if number is None:
         held = sorted(alias for version in versions for alias in version.aliases)
-        moves = json.loads(find_model(client, name).tags.get(HISTORY, "[]"))
+        moves = whole_moves(find_model(client, name))
         if alias == CHAMPION and moves:
-            raise InputError(_champion_gone(name, [move["version"] for move in moves], versions))
+            raise InputError(_champion_gone(name, [move.version for move in moves], versions))
         raise InputError(f"an alias of {name} must be one of {_shown(held)}, got {alias!r}; {FORMS}")
     numbers = [str(version.version) for version in versions]
     raise InputError(f"a version of {name} must be one of {_shown(numbers)}, got {number}; {FORMS}")

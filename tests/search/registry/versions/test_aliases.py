@@ -1,8 +1,10 @@
 import json
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.exceptions import MlflowException
 
 from pipeline.exceptions import InputError
 from search.registry.versions.aliases import (
@@ -10,6 +12,7 @@ from search.registry.versions.aliases import (
     FORCE,
     GATE,
     HISTORY,
+    LEFT_OUT,
     ROLLBACK,
     Move,
     chain,
@@ -22,7 +25,10 @@ from search.registry.versions.aliases import (
     roll_back,
     set_challenger,
     user_name,
+    with_move,
 )
+from search.tracking.widths import DESCRIPTION
+from tests.killed_between import kills
 
 
 def moved(version, how):
@@ -169,3 +175,58 @@ def test_moves_of_older_code_are_read(shelf):
     shelf.set_registered_model_tag("m", HISTORY, json.dumps([old]))
     (move,) = moves_of(shelf, "m")
     assert move.user == "" and move.text() == 'champion 2026-01-01, forced because "why": the gate did not hold'
+
+
+def test_a_page_that_is_full_says_which_moves_are_cut():
+    described = "h" * 3000
+    for number in range(4):
+        move = replace(moved(1, FORCE), date=str(number), reason="x" * 1500 if number else "")
+        described = with_move(described, move)
+        assert len(described) <= DESCRIPTION
+    assert described.count(LEFT_OUT) == 1 and described.splitlines()[-1].startswith("- champion 3, forced")
+    assert "champion 0" not in described and described.startswith("h" * 2000)
+    assert with_move(described, move) == described, "said once"
+
+
+WRITES = (
+    *("set_registered_model_tag", "set_registered_model_alias", "set_model_version_tag", "update_model_version"),
+    "delete_registered_model_tag",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L40")
+def test_a_rollback_that_is_killed_anywhere_is_finished_by_the_same_command(shelf, home, command):
+    shelf.add("m", 3)
+    for version in (1, 2, 3):
+        move_champion(shelf, "m", version, how=GATE)
+    held, before = held_aliases(shelf, "m"), moves_of(shelf, "m")
+    seen = []
+    for _ in kills(home, ["rollback", "m"], WRITES):
+        seen.append(int(champion_of(shelf, "m").version))
+        assert [each.version for each in moves_of(shelf, "m")] == [1, 2, 3] + [2] * (seen[-1] == 2)
+        code, out, _ = command("rollback", "m")
+        assert (code, out) == (0, "champion of m is now 2 again, before: 3; patchscale promote brings it back\n")
+        *kept, last = moves_of(shelf, "m")
+        assert kept == before and (last.version, last.how) == (2, ROLLBACK)
+        version = shelf.get_model_version("m", "2")
+        assert json.loads(version.tags["champion.rollback"]) == asdict(last)
+        assert version.description.count("rolled back to") == 1
+        put_back(shelf, "m", held)
+        shelf.delete_model_version_tag("m", "2", "champion.rollback")
+        shelf.update_model_version("m", "2", description="")
+        assert held_aliases(shelf, "m") == held
+    assert set(seen) == {2, 3} and len(seen) >= 5
+
+
+def test_where_the_history_can_not_be_written_nothing_moves(shelf, monkeypatch):
+    shelf.add("m", 2)
+    move_champion(shelf, "m", 1, how=GATE)
+
+    def full(model, name, text):
+        raise MlflowException("value too long for type character varying(5000)")
+
+    with monkeypatch.context() as patch, pytest.raises(MlflowException):
+        patch.setattr(shelf, "set_registered_model_tag", full)
+        move_champion(shelf, "m", 2, how=GATE)
+    assert int(champion_of(shelf, "m").version) == 1 and [each.version for each in moves_of(shelf, "m")] == [1]
