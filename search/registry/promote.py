@@ -25,8 +25,8 @@ from search.registry.packaging.ask_version import fetched_version
 from search.registry.packaging.best_trial import choose_trial
 from search.registry.packaging.fresh_process import check_in_fresh_process
 from search.registry.packaging.members import expected_of_trial, last_windows
-from search.registry.versions.aliases import CHAMPION
-from search.registry.versions.by_hand import BY_HAND, HAND, MADE_BY, is_by_hand, question_of
+from search.registry.versions.aliases import CHAMPION, finish_move
+from search.registry.versions.by_hand import BY_HAND, HAND, MADE_BY, has_own_run, in_order, is_by_hand, question_of
 from search.registry.versions.versions import (
     PROVED,
     REGISTERED,
@@ -86,8 +86,10 @@ def promote(stores: Stores, text: str, *, force: str, console: Console) -> bool:
         with registry_lease(stores, parse_version(text)[0], wait=WAIT):
             version = find_version(client, text)
             by_hand = is_by_hand(version)
-            if CHAMPION in version.aliases and not _was_never_moved(version):
-                console.print(f"{version_name(version)} is champion already; nothing was changed", markup=False)
+            finished = finish_move(client, str(version.name))
+            if CHAMPION in version.aliases and (finished or not _was_never_moved(version)):
+                done = "its record was completed" if finished else "nothing was changed"
+                console.print(f"{version_name(version)} is champion already; {done}", markup=False)
                 return True
             for tag in (STUDY, TRIAL_NUMBER):
                 require_tag(version, tag)
@@ -107,7 +109,7 @@ def _evidence_run(
 
     Nothing is written to the run of its trial.  Where its study is gone and a reason forces it, there is none: "".
     """
-    if not is_by_hand(version):
+    if has_own_run(version) and not is_by_hand(version):
         yield evidence_run(version)
         return
     try:
@@ -153,10 +155,10 @@ def _ask_anew(
 ) -> Gate:
     """Ask the gate on evidence collected anew and record its answer; unknown if that is gone and a reason forces it."""
     tags: dict[str, str] = {}
-    if is_by_hand(version):
+    if is_by_hand(version) or not has_own_run(version):
         tags = {**version.tags, **({EVIDENCE_RUN: run_id} if run_id else {})}
     try:
-        if is_by_hand(version):
+        if version.tags.get(MADE_BY) == HAND:
             tags |= _prove(stores, client, version)
         track_record = collect_track_record(
             stores, client, version, prepare=lambda study: require_baselines(stores, study, console)
@@ -175,7 +177,7 @@ def _ask_anew(
         if not force:
             raise
         console.print(f"the gate's answer is kept on the version only, its run is gone: {error}", markup=False)
-    for key, value in {**tags, **gate_tags(gate)}.items():
+    for key, value in in_order({**tags, **gate_tags(gate)}):
         client.set_model_version_tag(version.name, version.version, key, value)
     return gate
 

@@ -10,12 +10,13 @@ from search.registry.gate.collect import EVIDENCE_RUN
 from search.registry.packaging.fresh_process import TOLERANCE
 from search.registry.packaging.kept_models import keep_best_models, trial_models
 from search.registry.versions.aliases import CHAMPION, champion_of, code_version, moves_of
-from search.registry.versions.by_hand import BY_HAND
+from search.registry.versions.by_hand import BY_HAND, is_by_hand
 from search.registry.versions.versions import PROVED, find_version
 from search.results.trial_runs import recorded_trials
 from search.tracking.artifacts import PREDICTIONS, read_artifact
 from search.tracking.run import RunWriter
 from search.tracking.stores import open_storage
+from tests.killed_between import run_killed
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -150,6 +151,27 @@ def test_the_gate_of_a_version_by_hand_is_asked_and_its_trials_run_stays_as_it_w
     command("promote", f"{MODEL}/3", "--force", "a drill")
     code, out, _ = command("promote", f"{MODEL}/3")
     assert (code, len(moves_of(client, MODEL))) == (0, 1) and "is champion already; nothing was changed" in out
+
+
+@pytest.mark.slow
+@pytest.mark.lesson("L40")
+def test_a_promotion_that_is_killed_between_its_tags_is_finished_by_the_same_command(
+    client, study, command, by_hand, tmp_path
+):
+    before = client.get_run(by_hand).to_dictionary(), [each.path for each in client.list_artifacts(by_hand)]
+    for tag in ("members.seeds", "gate"):
+        assert run_killed(tmp_path, ["promote", f"{MODEL}/3"], tag, ["set_model_version_tag"])
+        held = client.get_model_version(MODEL, "3").tags
+        assert held and tag not in held and is_by_hand(find_version(client, f"{MODEL}/3"))
+    code, out, _ = command("promote", f"{MODEL}/3")
+    assert (code, out.splitlines()[0]) == (1, f"{MODEL}/3 was {BY_HAND}: it is asked now")
+    version = client.get_model_version(MODEL, "3")
+    assert version.tags["gate"].startswith("not met") and float(version.tags[PROVED]) <= TOLERANCE
+    assert {"members.seeds", "data.last", "trial.number", "study.name"} <= version.tags.keys()
+    run = client.get_run(version.tags[EVIDENCE_RUN])
+    assert (run.info.status, run.data.tags["registered.as"]) == ("FINISHED", f"{MODEL}/3")
+    assert not [each.info.run_id for each in study.runs("registration", status="RUNNING")]
+    assert (client.get_run(by_hand).to_dictionary(), [e.path for e in client.list_artifacts(by_hand)]) == before
 
 
 @pytest.mark.slow

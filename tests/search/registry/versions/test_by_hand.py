@@ -6,7 +6,18 @@ import pytest
 from pipeline.exceptions import InputError
 from search.registry.packaging.kept_models import keep_best_models, trial_models
 from search.registry.versions.aliases import champion_of
-from search.registry.versions.by_hand import BY_HAND, is_by_hand, model_id_of, question_of, with_origin
+from search.registry.versions.by_hand import (
+    BY_HAND,
+    EVIDENCE_RUN,
+    HAND,
+    MADE_BY,
+    has_own_run,
+    in_order,
+    is_by_hand,
+    model_id_of,
+    question_of,
+    with_origin,
+)
 from search.registry.versions.versions import AS_IS, PROVED, find_version, require_tag, versions_of
 from search.tracking.tags import STUDY, TRIAL_NUMBER, TRIAL_RUN
 
@@ -79,3 +90,33 @@ def test_ours_and_foreign_ones_stay_as_they_are(client, study):
         assert version.tags == {} and not is_by_hand(version)
         with pytest.raises(InputError, match="must have been registered by patchscale, got a version without"):
             require_tag(version, STUDY)
+
+
+@pytest.mark.lesson("L40")
+@pytest.mark.parametrize("order", [in_order, lambda tags: list(tags.items())], ids=["ours", "of older code"])
+def test_one_whose_tags_were_not_all_written_is_completed_from_what_it_was_made_of(client, study, order):
+    *_, made = trial_models(study)
+    number = by_hand(client, OTHER, f"models:/{made.model_id}")
+    plain = find_version(client, f"{OTHER}/{number}").tags
+    asked = {**plain, EVIDENCE_RUN: "f" * 32, PROVED: "1e-9", "gate": "not met: finite", "gate.finite": "fail"}
+    written = order(asked)
+    assert dict(written) == asked
+    for name, text in written[:-1]:
+        client.set_model_version_tag(OTHER, number, name, text)
+        version = find_version(client, f"{OTHER}/{number}")
+        assert plain.keys() <= version.tags.keys() and version.tags[MADE_BY] == HAND
+        held = client.get_model_version(OTHER, number).tags
+        assert is_by_hand(version) == ("gate" not in held)
+        assert has_own_run(version) == (EVIDENCE_RUN in held), "nothing is written to its trial's run"
+    client.set_model_version_tag(OTHER, number, *written[-1])
+    assert find_version(client, f"{OTHER}/{number}").tags == asked
+
+
+def test_one_that_is_begun_is_not_taken_for_ours_where_what_it_was_made_of_is_gone(client, study):
+    *_, made = trial_models(study)
+    number = by_hand(client, OTHER, f"models:/{made.model_id}")
+    (first, *_, gate) = in_order(find_version(client, f"{OTHER}/{number}").tags)
+    assert (first, gate) == ((MADE_BY, HAND), ("gate", BY_HAND))
+    client.set_model_version_tag(OTHER, number, *first)
+    client.delete_logged_model(made.model_id)
+    assert not has_own_run(find_version(client, f"{OTHER}/{number}"))
