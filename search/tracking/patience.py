@@ -1,13 +1,16 @@
 """Patience with servers: a store that was reached and does not answer is waited for, ten minutes at most.
 
 Nothing is lost while a database restarts, drops connections, is full or slow: a call that it did not answer is made
-again.  Who waits says for what, since when and until when.  A store that stays away ends the command by one line; the
-trials that ran then are interrupted, and the same command goes on with them.
+again.  So is one that a server answered by an error of its own (HTTP 500), as where the disk of its artifacts is full.
+Who waits says for what, since when and until when.  A store that stays away ends the command by one line, and so does
+a disk of this machine at once; the trials that ran then are interrupted, and the same command goes on with them.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,9 +33,31 @@ NEVER_HEALED = ("authentication failed", "does not exist", "permission denied", 
 BUSY_STATES = ("08", "40", "53", "55006", "57")
 """Beginnings of PostgreSQL's codes: connection, rollback, resources, object in use, operator."""
 UNAVAILABLE = ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
-TOO_MANY = ("too many 502", "too many 503", "too many 504", "too many 429")
+PASSING = (408, 429, 500, 502, 503, 504, 507)
+"""HTTP's states that say of a server that it can't now, not of a request that it is wrong."""
+TOLD = re.compile(rf"\btoo many ({'|'.join(map(str, PASSING))})\b|\b(5\d\d) Server Error\b")
+"""How libraries tell of them that name no cause."""
+AWAY_TOLD = (
+    *("Max retries exceeded with url", "Connection aborted", "Connection refused", "Read timed out"),
+    *("psycopg.OperationalError", "psycopg.errors.AdminShutdown"),
+)
+"""How a traceback tells of a server that was not reached."""
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM)
+DISK_TOLD = ("No space left on device", "Disk quota exceeded", "Read-only file system", "Input/output error")
+"""What a disk of this machine says, and how libraries tell of it that raise no OSError."""
+
+OUT_OF_REACH = {
+    *("requests.ConnectionError", "requests.Timeout", "requests.ChunkedEncodingError"),
+    *("botocore.ConnectionError", "botocore.HTTPClientError"),
+}
+OF_SERVERS = {"mlflow.MlflowException", "urllib3.MaxRetryError", "requests.HTTPError", "botocore.ClientError"}
+"""Errors that may tell of an answer."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class AwayError(Exception):
+    """What another process said of a server that did not answer it."""
 
 
 class _Waiting:
@@ -125,18 +150,41 @@ def is_away(error: BaseException) -> bool:
     return not isinstance(error, StoreError) and any(map(_says_away, _chain(error)))
 
 
+def require_answered(said: str) -> None:
+    """Look for a server that did not answer in what another process said when it failed.
+
+    Raises
+    ------
+    AwayError
+        With the first line that tells of it, for :func:`wait_for`.
+    """
+    lines = [line for line in said.splitlines() if TOLD.search(line) or any(words in line for words in AWAY_TOLD)]
+    if lines and not any(words in said for words in NEVER_HEALED):
+        raise AwayError(lines[0].strip())
+
+
 def is_of_store(error: BaseException) -> bool:
-    """Whether a store, embedded or a server, stopped something, and no fault of what was done."""
+    """Whether a store, embedded or a server, or this machine's disk stopped something, no fault of what was done."""
     names = {f"{type(each).__module__}.{type(each).__name__}" for each in _chain(error)}
-    return is_away(error) or isinstance(error, StoreLostError) or "sqlite3.OperationalError" in names
+    return is_away(error) or isinstance(error, StoreLostError) or "sqlite3.OperationalError" in names or _of_disk(error)
+
+
+def _of_disk(error: BaseException) -> bool:
+    return any(
+        (isinstance(each, OSError) and each.errno in DISK) or any(words in str(each) for words in DISK_TOLD)
+        for each in _chain(error)
+    )
 
 
 def as_lost(error: Exception) -> StoreLostError:
     """Say of a store that stopped something that it is lost."""
     if isinstance(error, StoreLostError):
         return error
+    what, remedy = "its stores", "see patchscale verify"
+    if _of_disk(error) and not is_away(error):
+        what, remedy = "its files and stores", "free space or make them writable"
     return StoreLostError(
-        f"a command must be able to read and write its stores, got {describe_error(error)}; see patchscale verify, and "
+        f"a command must be able to read and write {what}, got {describe_error(error)}; {remedy}, and "
         "repeat the command: what was trained so far is kept"
     )
 
@@ -151,12 +199,29 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _cause(error: BaseException) -> str:
     """Say it as the driver did, below what libraries made of it."""
     said = [each for each in _chain(error) if _says_away(each)]
+    states = {state for each in said if (state := _http_state(each))}
+    if states:
+        return f"it answers with HTTP {min(states)}, as one does whose disk is full"
     return shortened(describe_error(said[-1]), LONGEST_CAUSE)
+
+
+def _http_state(error: BaseException) -> int | None:
+    """Status by which a server said that it can't now; None if an error tells of none."""
+    answer = getattr(error, "response", None)
+    if isinstance(answer, dict):  # of S3
+        state = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        state = getattr(answer, "status_code", None)
+    found = TOLD.search(str(error))
+    state = state or (int(found[1] or found[2]) if found else None)
+    return state if state in PASSING else None
 
 
 def _says_away(error: BaseException) -> bool:
     kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
     text = str(error)
+    if isinstance(error, AwayError):
+        return True
     if kinds & {"psycopg.OperationalError", "psycopg2.OperationalError", "psycopg.InterfaceError"}:
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         if state is not None:
@@ -164,11 +229,11 @@ def _says_away(error: BaseException) -> bool:
         return not any(words in text for words in NEVER_HEALED)
     if kinds & {"sqlalchemy.DBAPIError"} and getattr(error, "connection_invalidated", False):
         return True
-    if kinds & {"requests.ConnectionError", "requests.Timeout", "requests.ChunkedEncodingError"}:
+    if kinds & OUT_OF_REACH:
         return True
-    if "mlflow.MlflowException" in kinds:
-        return getattr(error, "error_code", "") in UNAVAILABLE or any(words in text for words in TOO_MANY)
-    return "urllib3.MaxRetryError" in kinds and any(words in text for words in TOO_MANY)
+    if "mlflow.MlflowException" in kinds and getattr(error, "error_code", "") in UNAVAILABLE:
+        return True
+    return bool(kinds & OF_SERVERS) and _http_state(error) is not None
 
 
 def _pauses() -> Iterator[float]:

@@ -9,16 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
 
 from search.tracking.patience import wait_for
-from search.tracking.reader import every_page
+from search.tracking.reader import every_page, quoted
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 ABOUT = "MLflow's store"
 ONCE = ("create_", "copy_", "log_model", "start_", "__")
-"""Beginnings of calls that would do twice what arrived the first time."""
+"""Beginnings of calls that would do twice what arrived the first time, unless said otherwise here."""
+REPEATED = ("log_model_artifact", "log_model_artifacts")
+GONE = "RESOURCE_DOES_NOT_EXIST"
 
 
 class PatientClient(MlflowClient):
@@ -44,19 +49,99 @@ class PatientClient(MlflowClient):
 
         return wait_for(ABOUT, lambda: create(experiment_id, started, tags, run_name), again)
 
+    def create_experiment(self, name: str, *arguments: Any, **named: Any) -> str:
+        """Make an experiment; one of this name is it, where no answer came."""
+
+        def find() -> str | None:
+            found = MlflowClient.get_experiment_by_name(self, name)
+            return None if found is None else str(found.experiment_id)
+
+        return self._once(partial(super().create_experiment, name, *arguments, **named), find)
+
+    def create_registered_model(self, name: str, *arguments: Any, **named: Any) -> RegisteredModel:
+        """Make a registered model; one of this name is it, where no answer came."""
+        find = partial(_unless_gone, MlflowClient.get_registered_model, self, name)
+        return self._once(partial(super().create_registered_model, name, *arguments, **named), find)
+
+    def create_logged_model(
+        self,
+        experiment_id: str,
+        name: str | None = None,
+        source_run_id: str | None = None,
+        tags: dict[str, str] | None = None,
+        params: dict[str, str] | None = None,
+        model_type: str | None = None,
+    ) -> LoggedModel:
+        """Begin a logged model; the newest that was begun of its run under its name is it, where no answer came."""
+
+        def find() -> LoggedModel | None:
+            search = partial(MlflowClient.search_logged_models, self)
+            query = f"source_run_id = '{source_run_id}'" if source_run_id else None
+            found = every_page(search, experiment_ids=[experiment_id], filter_string=query)
+            mine = [
+                each
+                for each in found
+                if name in (None, each.name)
+                and each.status == LoggedModelStatus.PENDING
+                and all(each.tags.get(key) == str(value) for key, value in (tags or {}).items())
+            ]
+            return max(mine, key=lambda each: each.creation_timestamp, default=None)
+
+        create = super().create_logged_model
+        return self._once(partial(create, experiment_id, name, source_run_id, tags, params, model_type), find)
+
+    def create_model_version(
+        self, name: str, source: str, run_id: str | None = None, *arguments: Any, **named: Any
+    ) -> ModelVersion:
+        """Make a version; the newest of this run and these files is it, where no answer came."""
+
+        def find() -> ModelVersion | None:
+            search = partial(MlflowClient.search_model_versions, self)
+            found = every_page(search, filter_string=f"name = {quoted(name)}")
+            mine = [each for each in found if (each.run_id or None, each.source) == (run_id, source)]
+            return max(mine, key=lambda each: int(each.version), default=None)
+
+        return self._once(partial(super().create_model_version, name, source, run_id, *arguments, **named), find)
+
+    def _once(self, create: Callable[[], Any], find: Callable[[], Any]) -> Any:
+        """Make what must not be made twice: what arrived without an answer is found."""
+
+        def again() -> Any:
+            found = find()
+            return create() if found is None else found
+
+        return wait_for(ABOUT, create, again)
+
 
 def _holds(run: Run, tags: Mapping[str, Any]) -> bool:
     return all(run.data.tags.get(name) == str(value) for name, value in tags.items())
 
 
+def _unless_gone(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Ask for what may not be there: None then."""
+    try:
+        return function(*arguments, **named)
+    except MlflowException as error:
+        if error.error_code != GONE:
+            raise
+        return None
+
+
 def _patient(function: Callable[..., Any]) -> Any:
+    """Repeat a call; what is to be deleted and is gone by the second time was deleted by the first."""
+    repeat = partial(_unless_gone, function) if function.__name__.startswith("delete_") else function
+
     def call(self: PatientClient, *arguments: Any, **named: Any) -> Any:
-        return wait_for(ABOUT, lambda: function(self, *arguments, **named))
+        return wait_for(
+            ABOUT,
+            lambda: function(self, *arguments, **named),
+            lambda: repeat(self, *arguments, **named),
+        )
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     return call
 
 
 for _name, _function in inspect.getmembers(MlflowClient, inspect.isfunction):
-    if not _name.startswith((*ONCE, "_")):
+    if _name in REPEATED or not _name.startswith((*ONCE, "_")):
         setattr(PatientClient, _name, _patient(_function))

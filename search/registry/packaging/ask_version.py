@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from pipeline.splits.target import Target
 from search.registry.packaging.fresh_process import Answer, ask_fresh_process
 from search.registry.versions.versions import version_name
 from search.tracking.location import beside
+from search.tracking.patience import wait_for
 from search.tracking.stores import Stores, open_tracking
 
 if TYPE_CHECKING:
@@ -69,11 +71,9 @@ def fetched_version(stores: Stores, version: ModelVersion) -> Iterator[Path]:
         try:
             source = client.get_model_version_download_uri(version.name, version.version)
             found = beside(stores.home, source) if stores.tracking_database is not None else None
-            yield Path(
-                mlflow.artifacts.download_artifacts(
-                    source if found is None else str(found), dst_path=directory, tracking_uri=stores.tracking_uri
-                )
-            )
+            bring = partial(mlflow.artifacts.download_artifacts, source if found is None else str(found))
+            fetch = partial(bring, dst_path=directory, tracking_uri=stores.tracking_uri)
+            yield Path(wait_for("MLflow's artifact store", fetch))
         except (MlflowException, OSError, RecordError) as error:
             raise RecordError(
                 f"{version_name(version)} must load as MLflow serves it, got {describe_error(error)}; register it again"

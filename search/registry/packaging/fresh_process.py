@@ -18,6 +18,7 @@ from model.serving.package_info import PackageFacts, facts_from_json
 from pipeline.exceptions import RecordError
 from pipeline.splits.target import Target
 from search.registry.packaging.mlflow_model import clean_environment
+from search.tracking.patience import require_answered, wait_for
 
 TOLERANCE = 1e-6
 TIMEOUT, TIMEOUT_OF_A_DAY = 300.0, 2.0
@@ -99,6 +100,8 @@ def ask_fresh_process(
     ------
     RecordError
         If the process fails, runs other code than the model carries, or answers another question.
+    StoreLostError
+        If it can't load the model because the store does not answer, for ten minutes.
     """
     days = span or (frame["date"].min(), frame["date"].max())
     said = _run(model_uri, frame, days, tracking_uri, asked)
@@ -138,6 +141,18 @@ def _run(
     tracking_uri: str,
     asked: Target | None = None,
 ) -> dict[str, Any]:
+    return wait_for(
+        "MLflow's store", lambda: _run_once(model_uri, frame, days, tracking_uri, asked)
+    )  # the process is patient for seconds only
+
+
+def _run_once(
+    model_uri: str,
+    frame: pd.DataFrame,
+    days: tuple[pd.Timestamp, pd.Timestamp],
+    tracking_uri: str,
+    asked: Target | None,
+) -> dict[str, Any]:
     limit = TIMEOUT + TIMEOUT_OF_A_DAY * int(frame["date"].between(*days).sum())
     with TemporaryDirectory() as elsewhere:
         bars, answer = Path(elsewhere) / "bars.parquet", Path(elsewhere) / "answer.json"
@@ -156,6 +171,7 @@ def _run(
         except subprocess.TimeoutExpired as error:
             raise RecordError(f"packaged model {model_uri} must forecast within {limit:g} s, it did not") from error
         if done.returncode:
+            require_answered(done.stderr)
             said = done.stderr.strip().splitlines() or ["no output"]
             raise RecordError(
                 f"packaged model {model_uri} must load and forecast in a fresh process, it says: {said[-1]}"

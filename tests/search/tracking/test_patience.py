@@ -1,14 +1,33 @@
+import errno
+import os
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
 import psycopg
 import pytest
 import requests
 import sqlalchemy
+import torch
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, TEMPORARILY_UNAVAILABLE
 from optuna.exceptions import StorageInternalError
+from safetensors.torch import save_file
 
 import search.tracking.patience as patience
 from pipeline.exceptions import InputError, StoreLostError, TrainingError
-from search.tracking.patience import VARIABLE, as_lost, is_away, is_of_store, longest_wait, patient, wait_for
+from search.tracking.patience import (
+    VARIABLE,
+    as_lost,
+    is_away,
+    is_of_store,
+    longest_wait,
+    patient,
+    require_answered,
+    wait_for,
+)
+from tests.disk import mount, unmount
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +62,19 @@ def of_server(text, cause=None):
         return error
 
 
+def answered(state):
+    answer = requests.Response()
+    answer.status_code = state
+    return requests.HTTPError(f"{state}", response=answer)
+
+
+def answered_by_s3(state):
+    """What its client raises, which is not installed everywhere."""
+    error = type("ClientError", (Exception,), {"__module__": "botocore.exceptions"})("no")
+    error.response = {"ResponseMetadata": {"HTTPStatusCode": state}}
+    return error
+
+
 class Asked:
     """Answers after so many failures."""
 
@@ -69,6 +101,10 @@ class Asked:
         of_server("x", requests.exceptions.ReadTimeout("slow")),
         of_server("too many 503 error responses", OSError()),
         MlflowException("(psycopg.OperationalError) the server closed", TEMPORARILY_UNAVAILABLE),
+        of_server("Max retries exceeded with url: /api (Caused by ResponseError('too many 500 error responses'))"),
+        MlflowException("Failed to upload: HTTPError('500 Server Error: INTERNAL SERVER ERROR for url: x')"),
+        *(answered(state) for state in (408, 429, 500, 502, 503, 504, 507)),
+        answered_by_s3(503),
     ],
 )
 def test_who_does_not_answer_is_waited_for(error, waiting):
@@ -88,6 +124,9 @@ def test_who_does_not_answer_is_waited_for(error, waiting):
         wrapped(psycopg.errors.UniqueViolation("twice")),
         MlflowException("no such run", BAD_REQUEST),
         of_server("x", ValueError("y")),
+        *(answered(state) for state in (400, 401, 403, 404, 413, 501)),
+        answered_by_s3(403),
+        MlflowException("a run may hold 500 params", BAD_REQUEST),
         TrainingError("the loss is not finite"),
         KeyError("x"),
     ],
@@ -138,6 +177,57 @@ def test_what_may_have_arrived_is_asked_for_otherwise():
 
     assert wait_for("the store", first, lambda: asked.append("again") or 7) == 7
     assert asked == ["first", "again"]
+
+
+@pytest.mark.parametrize("number", ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES"])
+def test_a_disk_of_this_machine_stops_work_at_once_and_says_so(number, waiting):
+    error = OSError(getattr(errno, number), os.strerror(getattr(errno, number)), "/there/state.safetensors")
+    assert is_of_store(error) and not is_away(error)
+    with pytest.raises(OSError, match="state"):
+        wait_for("the store", Asked(1, error))
+    assert waiting == ([0.0], [])
+    assert re.search(r"files and stores, got .*state\.safetensors.*; free space or make them writ", str(as_lost(error)))
+    assert not is_of_store(FileNotFoundError(errno.ENOENT, "no such file"))
+
+
+@pytest.mark.parametrize("kind", ["weights", "table", "text", "copy"])
+def test_a_full_disk_is_one_whoever_writes_to_it(kind, tmp_path):
+    (tmp_path / "disk").mkdir()
+    place = mount(tmp_path / "disk", "size=64k")
+    source = tmp_path / "source"
+    source.write_bytes(bytes(100_000))
+    write = {
+        "weights": lambda path: save_file({"w": torch.zeros(50_000)}, path),
+        "table": lambda path: pd.DataFrame({"p": np.random.default_rng(0).random(50_000)}).to_parquet(path),
+        "text": lambda path: path.write_text("x" * 100_000),
+        "copy": lambda path: shutil.copy(source, path),
+    }[kind]
+    try:
+        with pytest.raises(Exception, match=r"No space left|os error 28") as caught:
+            write(place / "file")
+    finally:
+        unmount(place)
+    assert is_of_store(caught.value) and not is_away(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("HTTPConnectionPool(host='h', port=1): Max retries exceeded with url: /api/2.0 (Caused by ...)", True),
+        ("API request failed (Caused by ResponseError('too many 500 error responses'))", True),
+        ("(psycopg.OperationalError) connection failed: connection to server at h failed\n(Background on this)", True),
+        ('(psycopg.OperationalError) connection failed: password authentication failed for user "me"', False),
+        ("mlflow.exceptions.MlflowException: Model m not found", False),
+        ("ValueError: a window must hold 500 days", False),
+    ],
+)
+def test_another_process_that_was_not_answered_is_told_from_one_that_failed(said, told, waiting):
+    def ask():
+        if not waiting[1]:
+            require_answered(f"Traceback (most recent call last):\n{said}")
+        return "answer"
+
+    assert wait_for("the store", ask) == "answer" and len(waiting[1]) == 2 * told
 
 
 def test_an_embedded_store_that_fails_is_one_too():

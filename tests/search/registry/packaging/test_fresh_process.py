@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from packaging.utils import canonicalize_name
 
-from pipeline.exceptions import RecordError
+import search.tracking.patience as patience
+from pipeline.exceptions import RecordError, StoreLostError
 from search.registry.packaging import fresh_process
 from search.registry.packaging import mlflow_model as registry_package
 from search.registry.packaging.fresh_process import ask_fresh_process, check_in_fresh_process
 from search.registry.packaging.mlflow_model import REQUIREMENTS
+from tests.servers.supervised import free_port
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,6 +115,19 @@ def test_the_answer_comes_from_the_code_that_the_model_carries(logged, tmp_path)
     answer = ask_fresh_process(str(tmp_path / "form"), frame.tail(1700), uri)
     assert (answer.p == 0.125).all() and answer.p.index[-1] == frame["date"].iloc[-1]
     assert answer.facts.study == "S" and "model.serving.packaged" in answer.modules
+
+
+def test_a_store_that_does_not_answer_the_process_is_waited_for(monkeypatch):
+    """A port of this machine that nobody listens on; a model that is not there is none of that."""
+    days = pd.DataFrame({"date": pd.to_datetime(["2020-01-02"])})
+    told = []
+    monkeypatch.setattr(patience, "WAITING", patience._Waiting())
+    monkeypatch.setattr(patience.WAITING, "tell", told.append)
+    monkeypatch.setenv(patience.VARIABLE, "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StoreLostError, match=r"a store must answer .*(refused|Max retries)"):
+        ask_fresh_process("models:/m-nobodys", days, f"http://127.0.0.1:{free_port()}")
+    assert len(told) == 1 and "waiting for it until" in told[0]
 
 
 def test_a_process_that_takes_too_long_is_given_up(logged, monkeypatch):
