@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,6 +26,10 @@ ONCE = ("create_", "copy_", "log_model", "start_", "__")
 """Beginnings of calls that would do twice what arrived the first time, unless said otherwise here."""
 REPEATED = ("log_model_artifact", "log_model_artifacts")
 GONE = "RESOURCE_DOES_NOT_EXIST"
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+
+_lock = threading.Lock()
+"""Of that variable."""
 
 
 class PatientClient(MlflowClient):
@@ -47,7 +53,7 @@ class PatientClient(MlflowClient):
             mine = (run for run in found if run_name in (None, run.info.run_name) and _holds(run, tags or {}))
             return next(mine, None) or create(experiment_id, started, tags, run_name)
 
-        return wait_for(ABOUT, lambda: create(experiment_id, started, tags, run_name), again)
+        return wait_for(ABOUT, _unrepeated(lambda: create(experiment_id, started, tags, run_name)), _unrepeated(again))
 
     def create_experiment(self, name: str, *arguments: Any, **named: Any) -> str:
         """Make an experiment; one of this name is it, where no answer came."""
@@ -110,11 +116,28 @@ class PatientClient(MlflowClient):
             found = find()
             return create() if found is None else found
 
-        return wait_for(ABOUT, create, again)
+        return wait_for(ABOUT, _unrepeated(create), _unrepeated(again))
 
 
 def _holds(run: Run, tags: Mapping[str, Any]) -> bool:
     return all(run.data.tags.get(name) == str(value) for name, value in tags.items())
+
+
+def _unrepeated(ask: Callable[[], Any]) -> Callable[[], Any]:
+    """Let the library below send a request once: what it sends again by itself may have arrived before."""
+
+    def once() -> Any:
+        with _lock:
+            before = os.environ.get(RETRIES)
+            os.environ[RETRIES] = "0"
+            try:
+                return ask()
+            finally:
+                os.environ.pop(RETRIES, None)
+                if before is not None:
+                    os.environ[RETRIES] = before
+
+    return once
 
 
 def _unless_gone(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -129,14 +152,11 @@ def _unless_gone(function: Callable[..., Any], *arguments: Any, **named: Any) ->
 
 def _patient(function: Callable[..., Any]) -> Any:
     """Repeat a call; what is to be deleted and is gone by the second time was deleted by the first."""
-    repeat = partial(_unless_gone, function) if function.__name__.startswith("delete_") else function
+    deletes = function.__name__.startswith("delete_")
 
     def call(self: PatientClient, *arguments: Any, **named: Any) -> Any:
-        return wait_for(
-            ABOUT,
-            lambda: function(self, *arguments, **named),
-            lambda: repeat(self, *arguments, **named),
-        )
+        ask = partial(function, self, *arguments, **named)
+        return wait_for(ABOUT, _unrepeated(ask), partial(_unless_gone, ask)) if deletes else wait_for(ABOUT, ask)
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     return call

@@ -67,12 +67,43 @@ class Proxy:
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
 
+    def _passes(self, held: bytes, source: socket.socket, sink: socket.socket) -> bool:
+        """Whether a piece goes on; the connection is closed where it does not."""
+        return True
+
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
-            while held := source.recv(CHUNK):
+            while (held := source.recv(CHUNK)) and self._passes(held, source, sink):
                 time.sleep(self.delay)
                 self._flows.wait()
                 sink.sendall(held)
         for each in () if self._torn else (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+class LosingAnswers(Proxy):
+    """Loses the first answer to each of these requests, which the server has done by then.
+
+    Parameters
+    ----------
+    port : int
+        Of an HTTP server.
+    *requests : str
+        Parts of their first lines.
+    """
+
+    def __init__(self, port: int, *requests: str) -> None:
+        super().__init__(port)
+        self.left = list(requests)
+        self._deaf: set[socket.socket] = set()
+
+    def _passes(self, held: bytes, source: socket.socket, sink: socket.socket) -> bool:
+        if source in self._deaf:
+            return False
+        line = held.partition(b"\r\n")[0].decode("latin-1")
+        found = next((each for each in self.left if each in line), None) if source in self._near else None
+        if found is not None:
+            self.left.remove(found)
+            self._deaf.add(sink)
+        return True

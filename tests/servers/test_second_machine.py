@@ -16,6 +16,7 @@ from search.tracking.stores import Stores
 from search.tracking.tags import WALK_FORWARD_ROLE
 from search.walk_forward.runs import FIRST_YEAR, read_days
 from tests.servers.machine import Machine
+from tests.servers.proxy import LosingAnswers
 
 STUDY = "shared"
 SEARCH = ("hpo", "--budget", "5K", "--tier", "r25", "--max-epochs", "1", "--pruner", "none", "--workers", "2")
@@ -57,11 +58,36 @@ def trained(tmp_path_factory, postgres, tracking_server):
         each.close()
 
 
+MAKING = (
+    *("POST /api/2.0/mlflow/registered-models/create", "POST /api/2.0/mlflow/model-versions/create"),
+    *(
+        "POST /api/2.0/mlflow/logged-models ",
+        "PATCH /api/2.0/mlflow/logged-models/",
+        "POST /api/2.0/mlflow/runs/create",
+    ),
+    *("PUT /api/2.0/mlflow-artifacts/artifacts/", "/MLmodel", "/registered-models/alias"),
+)
+"""Requests of a registration that make something."""
+
+
 @pytest.fixture(scope="module")
-def version(trained):
-    """A version that a second machine registered as its trial stands."""
-    said = trained("registrar").run("register", STUDY, "--as-is")
-    return re.search(r"patchscale-\S+/\d+", said).group()
+def registered(trained, tracking_server):
+    """A version that a second machine registered as its trial stands, from a server whose answers got lost."""
+    machine = trained("registrar")
+    with LosingAnswers(tracking_server.port, *MAKING) as proxy:
+        said = machine.run(
+            "register",
+            STUDY,
+            "--as-is",
+            MLFLOW_TRACKING_URI=tracking_server.url.replace(str(tracking_server.port), str(proxy.port)),
+        )
+        assert proxy.left == []
+    return machine, said
+
+
+@pytest.fixture(scope="module")
+def version(registered):
+    return re.search(r"patchscale-\S+/\d+", registered[1]).group()
 
 
 def study_on(machine):
@@ -91,6 +117,24 @@ def other(trained, request):
 )
 def test_a_command_of_a_study_works_where_its_data_are_not(other, command, says):
     assert says in other.run(*command, code=1 if command[0] == "audit" else 0)
+
+
+@pytest.mark.lesson("L40")
+def test_a_registration_whose_answers_are_lost_waits_and_makes_everything_once(registered, version):
+    machine, said = registered
+    assert "answers again after" in said
+    client = study_on(machine).client
+    name, _, number = version.partition("/")
+    (made,) = [each for each in client.search_model_versions(f"name = '{name}'") if int(each.version) == int(number)]
+    of_run = client.search_model_versions(f"run_id = '{made.run_id}'")
+    assert [each.version for each in of_run] == [made.version] and made.tags["members.as_is"] == "true"
+    run = client.get_run(made.run_id)
+    assert run.info.status == "FINISHED"
+    experiment = [run.info.experiment_id]
+    runs = client.search_runs(experiment, f"attributes.run_name = '{run.info.run_name}'")
+    assert [each.info.status for each in runs if each.info.start_time == run.info.start_time] == ["FINISHED"]
+    logged = client.search_logged_models(experiment, f"source_run_id = '{made.run_id}'")
+    assert [(each.model_id, each.status) for each in logged] == [(made.tags["model.id"], "READY")]
 
 
 @pytest.mark.lesson("L39")
