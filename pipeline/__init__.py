@@ -2,5 +2,5 @@
 
 ``sources`` → ``snapshots`` → ``checks`` → ``indicators`` → ``tiers`` → ``datasets`` → ``splits``; the ground that all
 stand on: ``bars``, ``share_splits``,
-``calendars``, ``offsets``, ``trading_days``, ``accepted``, ``exceptions``.
+``calendars``, ``offsets``, ``trading_days``, ``accepted``, ``named_file``, ``exceptions``.
 """

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.bars import COLUMNS, content_hash
 from pipeline.exceptions import DataError
+from pipeline.named_file import child
 from pipeline.snapshots.snapshot import write_atomically
 
 DIGEST_LENGTH = 32
@@ -133,7 +134,7 @@ def read_declaration(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
 
 def dataset_path(root: Path, digest: str) -> Path:
     """File of a dataset version under a data directory."""
-    return root / "datasets" / f"{digest}.parquet"
+    return child(root / "datasets", f"{digest}.parquet", "dataset")
 
 
 def save_dataset(root: Path, dataset: DatasetVersion) -> None:

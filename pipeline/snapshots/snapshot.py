@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline.bars import content_hash
 from pipeline.exceptions import DataError
+from pipeline.named_file import child
 from pipeline.sources import Download
 
 
@@ -205,7 +206,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 def snapshot_path(root: Path, ticker: str, digest: str) -> Path:
     """Parquet file of a snapshot under a data directory."""
-    return root / "snapshots" / re.sub(r"[^A-Za-z0-9.=-]", "_", ticker) / f"{digest}.parquet"
+    folder = re.sub(r"[^A-Za-z0-9.=-]|^\.+$", "_", ticker)  # "." and ".." are directories of others
+    return child(child(root / "snapshots", folder, "ticker"), f"{digest}.parquet", "snapshot")
 
 
 def _read_metadata(path: Path) -> Snapshot:

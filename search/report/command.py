@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.exceptions import InputError
+from pipeline.named_file import child, is_file_name
 from search.report.inputs.admission import open_studies, require_comparable, require_trials
 from search.report.inputs.study_inputs import StudyInputs, read_study_inputs
 from search.report.inputs.walked_trial import walked_best
@@ -36,7 +37,7 @@ from search.tracking.lease import brief_lease, store_lease
 from search.tracking.stores import Stores
 from search.trial.baselines import log_baselines
 
-FOLDER, PAGE = "report", "report.html"
+FOLDER, PAGE, REPORTS = "report", "report.html", "reports"
 MIN_RESAMPLES = 100
 
 
@@ -49,7 +50,19 @@ class Report:
     tables: dict[str, pd.DataFrame]
 
     def write(self, directory: Path) -> Path:
-        """Write everything into a directory of this name, whole or not at all; return the page's path."""
+        """Write everything into a directory of ``reports``, in place of what it held, whole or not at all.
+
+        Returns
+        -------
+        Path
+            Of the page.
+
+        Raises
+        ------
+        InputError
+            If it is no directory of its own in ``reports``: whatever else it holds would be lost.
+        """
+        require_own(directory)
         part = directory.with_name(f".{directory.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
         try:
@@ -87,6 +100,8 @@ def write_report(
     if n_resamples < MIN_RESAMPLES:
         raise InputError(f"resamples must be at least {MIN_RESAMPLES}, got {n_resamples}; 2000 is usual")
     studies = open_studies(stores, names)
+    directory = child(stores.home / REPORTS, names[0], "a study with a report")
+    require_own(directory)
     say(f"reading {', '.join(names)}")
     all_inputs = [_read_own(stores, studies[0], say), *map(read_study_inputs, studies[1:])]
     for inputs in all_inputs:
@@ -94,11 +109,24 @@ def write_report(
     require_comparable(all_inputs)
     say(f"measuring, {n_resamples:,} resamples")
     report = make_report(all_inputs, n_resamples=n_resamples, scaling=_scaling(studies))
-    directory = stores.home / "reports" / names[0]
     with store_lease(stores, f"{names[0]}.{FOLDER}"):
         page = report.write(directory)
         replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
     return page
+
+
+def require_own(directory: Path) -> None:
+    """Refuse a directory that is not one of a study alone, below ``reports``.
+
+    Raises
+    ------
+    InputError
+        If it is ``reports`` itself, lies elsewhere, or is a link or a file.
+    """
+    if directory.parent.name != REPORTS or not is_file_name(directory.name):
+        raise InputError(f"a report must be written into a directory of its own in {REPORTS}, got {directory}")
+    if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+        raise InputError(f"a report must be written into a directory, got the file or link {directory}; move it away")
 
 
 def make_report(all_inputs: Sequence[StudyInputs], *, n_resamples: int, scaling: Scaling | str | None = None) -> Report:

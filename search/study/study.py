@@ -15,6 +15,7 @@ from model.spec.architecture import Architecture
 from model.spec.migrations import schema_of
 from pipeline.datasets.dataset import DatasetVersion, dataset_path, load_dataset
 from pipeline.exceptions import StoreError
+from pipeline.named_file import child
 from search.space.extremes import extremes
 from search.space.ranks import SearchSpace
 from search.study.life_cycle import find_or_create_experiment, lost_record, lost_schedule, require_record
@@ -69,7 +70,7 @@ class Study:
 
     def training_state(self, run_id: str) -> Path:
         """Where a trial keeps what it needs to go on after its last epoch, as long as it has not ended."""
-        return self.home / "training" / f"{run_id}.safetensors"
+        return child(self.home / "training", f"{run_id}.safetensors", "run")
 
     @property
     def data_root(self) -> Path:

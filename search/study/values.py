@@ -104,8 +104,11 @@ def study_name(name: str, text: str) -> str:
     >>> study_name("study", "SPY-h1-2M")
     'SPY-h1-2M'
     """
-    if text and not re.fullmatch(rf"[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", text):
-        raise InputError(f"{name} must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, got {text!r}")
+    if text and not re.fullmatch(rf"(?!\.+$)[{NAME_LETTERS}]{{1,{NAME_LENGTH}}}", text):
+        raise InputError(
+            f"{name} must be up to {NAME_LENGTH} letters, digits and . _ ^ = + -, not dots alone, got {text!r}; for "
+            "instance --study SPY-h1-2M"
+        )
     return text
 
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def make_database(database: Path, make: Callable[[str], None]) -> None:
     The caller holds its lock: what an interrupted one left is taken away.  So the disk is waited for once, at the end,
     and not after each of the many steps of a schema.
     """
-    for left in database.parent.glob(f".{database.name}.*.part*"):
+    for left in database.parent.glob(f".{escape(database.name)}.*.part*"):
         left.unlink(missing_ok=True)
     part = database.with_name(f".{database.name}.{os.getpid()}.part")
     try:
@@ -120,7 +121,7 @@ def make_database(database: Path, make: Callable[[str], None]) -> None:
             os.fsync(whole.fileno())
         os.replace(part, database)
     finally:
-        for left in database.parent.glob(f"{part.name}*"):
+        for left in database.parent.glob(f"{escape(part.name)}*"):
             left.unlink(missing_ok=True)
 
 

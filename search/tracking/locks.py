@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from pipeline.file_lock import file_lock, open_lock, try_lock
+from pipeline.named_file import own_file
 from search.tracking.database import database_of
 from search.tracking.holder import BRIEF as BRIEF
 from search.tracking.holder import POLL_SECONDS as POLL_SECONDS
@@ -27,12 +28,12 @@ LONGEST_NOTE = 512
 def lock_path(stores: Stores, study_name: str) -> Path:
     """File whose lock a working command holds: beside the schedule, so that every command that opens it sees it."""
     database = database_of(stores.storage_uri)
-    return (stores.home if database is None else database.parent) / "locks" / f"{study_name}.lock"
+    return own_file((stores.home if database is None else database.parent) / "locks", study_name, ".lock")
 
 
 def registry_path(stores: Stores, model: str) -> Path:
     """File whose lock holds a model's aliases, beside the record."""
-    return stores.home / "locks" / f"{model}.registry.lock"
+    return own_file(stores.home / "locks", model, ".registry.lock")
 
 
 def study_lock(stores: Stores, study_name: str, *, wait: float = 0.0) -> AbstractContextManager[int]:
@@ -67,7 +68,7 @@ def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> AbstractC
 
 def store_lock(stores: Stores, what: str = "store") -> AbstractContextManager[int]:
     """Hold what all studies of a store share, for a moment: others wait."""
-    return file_lock(stores.home / "locks" / f"{what}.lock")
+    return file_lock(own_file(stores.home / "locks", what, ".lock"))
 
 
 @contextmanager

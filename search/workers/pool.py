@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from pipeline.named_file import own_file
 from search.tracking.lease import Lease
 from search.tracking.stores import Stores
 
@@ -192,7 +193,7 @@ class WorkerPool(Pool):
         stores = workforce.stores
         self._command = [sys.executable, "-m", module, study_name, workforce.device]
         self._addresses = [stores.tracking_uri, stores.storage_uri, str(stores.home)]
-        self.log_path = stores.home / "logs" / log_name
+        self.log_path = own_file(stores.home / "logs", log_name.removesuffix(".log"), ".log")
         super().__init__(workforce)
 
     def start(self) -> WorkerProcess:

@@ -1,4 +1,5 @@
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from model.baselines import BASELINES
 from pipeline.exceptions import InputError
 from search.report import make_report, write_report
+from search.report.command import Report
 from search.tracking.locks import is_locked
 from tests.forking_commands import run
 
@@ -82,3 +84,57 @@ def test_baselines_are_not_read_while_another_command_logs_them(study, stores, m
     monkeypatch.setattr("search.report.command.read_study_inputs", read)
     with pytest.raises(InputError, match="enough"):
         write_report(stores, [study.plan.study], n_resamples=100)
+
+
+@pytest.mark.parametrize("name", [".", "..", "../other", ""])
+def test_a_report_replaces_nothing_but_a_report(tmp_path, name):
+    (tmp_path / "reports" / "other").mkdir(parents=True)
+    for file in ("mlflow.db", "reports/other/report.html"):
+        (tmp_path / file).write_text("kept")
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="a directory of its own in reports"):
+        Report(html="", pictures={}, tables={}).write(Path(os.path.normpath(tmp_path / "reports" / name)))
+    assert files(tmp_path) == before
+
+
+def test_a_report_goes_through_no_link(tmp_path):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "record").mkdir()
+    (tmp_path / "reports" / "study").symlink_to(tmp_path / "record")
+    with pytest.raises(InputError, match="got the file or link"):
+        Report(html="", pictures={}, tables={}).write(tmp_path / "reports" / "study")
+
+
+def rename(home, old, new):
+    """Give a study a name that older code let through, in both stores."""
+    statements = {
+        "optuna.db": (
+            "UPDATE studies SET study_name = ?2 WHERE study_name = ?1",
+            "UPDATE study_user_attributes SET value_json = replace(value_json, ?1, ?2)",
+        ),
+        "mlflow.db": tuple(f"UPDATE {kind} SET value = ?2 WHERE value = ?1" for kind in ("params", "tags")),
+    }
+    for name, several in statements.items():
+        with sqlite3.connect(home / "mlruns" / name) as connection:
+            for statement in several:
+                connection.execute(statement, (old, new))
+        connection.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_study_of_older_code_named_like_a_directory_is_read_and_loses_nothing(make_trained, home, command, name):
+    rename(home, make_trained(1, 1).plan.study, name)
+    (home / "mlruns" / "reports" / "other").mkdir(parents=True)
+    (home / "mlruns" / "reports" / "other" / "report.html").write_text("kept")
+    kept = set(files(home))
+    code, out, error = command("audit", name)
+    assert (code, error) == (1, ""), "it lacks trials, and is read"
+    assert name in out
+    code, _, error = command("report", name, "--resamples", "200")
+    assert code == 2
+    assert f"neither . nor .., got '{name}'; choose another name" in error
+    code, _, error = command("hpo", "--study", name)
+    assert code == 2
+    assert "not dots alone" in error
+    assert kept <= set(files(home))

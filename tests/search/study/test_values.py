@@ -1,5 +1,7 @@
 """Values as users type them."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,7 @@ def test_what_obeys_the_rule_is_read(read, text, value):
         (values.tickers, "SPY,", "tickers, each once, separated by commas, got 'SPY,'"),
         (values.process_count, "²", "auto or a whole number, at least 1, got '²'"),
         (values.study_name, "a/b", "up to 120 letters"),
+        *((values.study_name, "." * count, "not dots alone") for count in (1, 2, 3)),
         (values.one_of("a", "b"), "c", "one of a, b, got 'c'"),
         (values.reason, " ", "say why, got nothing"),
     ],
@@ -57,3 +60,12 @@ def test_a_duration_never_says_less_than_it_is_and_at_most_one_of_its_smaller_un
 def test_durations_have_units_that_fit():
     expected = ["1 s", "59 s", "1 min", "1 h 30 min", "1 d 0 h"]
     assert [values.duration_text(seconds) for seconds in (0.4, 59, 60, 5400, 86_400)] == expected
+
+
+@given(st.text(alphabet="./~ a-", max_size=6))
+def test_a_study_is_never_named_like_another_directory(name):
+    try:
+        read = values.study_name("study", name)
+    except InputError:
+        return
+    assert read == "" or os.path.normpath(f"reports/{read}") == f"reports/{read}"

@@ -116,7 +116,7 @@ def written(make_inputs, walked_inputs, tmp_path_factory):
     """A page of 50 trials, of two budgets and a walk-forward, as a file."""
     inputs, other = make_inputs(), make_inputs(budget="2K", n_trials=6)
     report = make_report([replace(inputs, walked=walked_inputs.walked), other], n_resamples=200)
-    return report.write(tmp_path_factory.mktemp("page") / "report")
+    return report.write(tmp_path_factory.mktemp("page") / "reports" / "report")
 
 
 @pytest.mark.slow
