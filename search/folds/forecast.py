@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.baselines import Baseline, fit_baseline
 from model.spec.spec import Spec
 from model.training.execution import choose_execution
 from model.training.refit import refit
@@ -19,6 +18,9 @@ from pipeline.datasets.dataset import DatasetVersion
 from pipeline.exceptions import TrainingError
 from pipeline.splits.splits import SplitRows
 from search.folds.folds import YearFold
+
+if TYPE_CHECKING:
+    from model.baselines import Baseline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +151,8 @@ class BaselineForecaster:
 
     def run(self, job: Job) -> Outcome:
         """Fit to all rows before the year, and forecast it."""
+        from model.baselines import fit_baseline  # half a second that a worker of trials need not spend
+
         started = time.perf_counter()
         fold, (own, *pooled) = fold_of(self.folds, job), self.datasets
         known = replace(self.windows, train_rows=fold.train)
