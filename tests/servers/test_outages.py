@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+from contextlib import contextmanager
 
 import optuna
 import psycopg
@@ -14,7 +15,7 @@ import search.tracking.address as address
 import search.tracking.answering as answering
 import search.tracking.patience as patience
 from search.tracking.lease import study_lease
-from search.tracking.stores import open_storage, resolve_stores
+from search.tracking.stores import open_storage, open_tracking, resolve_stores
 from tests.disk import filled, mount, unmount
 from tests.servers.proxy import Proxy
 
@@ -159,6 +160,78 @@ def test_a_study_waits_while_the_disk_of_its_database_is_full(machine, postgres,
     ended = states(postgres, storage.rpartition("/")[2])
     assert [state for state, _ in ended] == ["COMPLETE"] * 3, ended
     assert run_statuses(tracking_server, "cramped") == ["FINISHED"] * 3
+
+
+@contextmanager
+def broken(tracking_server):
+    """Inside, no artifact can be written or read: the server answers with HTTP 500."""
+    artifacts = tracking_server.directory / "artifacts"
+    artifacts.rename(artifacts.with_name("away"))
+    artifacts.touch()
+    try:
+        yield
+    finally:
+        artifacts.unlink()
+        artifacts.with_name("away").rename(artifacts)
+
+
+@pytest.mark.lesson("L29")
+def test_a_study_waits_while_artifacts_can_not_be_kept_and_ends_by_one_line_if_that_stays(
+    machine, postgres, tracking_server, storage_url
+):
+    here, database = machine("here"), storage_url.rpartition("/")[2]
+    search = (*SEARCH[:-1], "1", "--study", "unkept", "--trials", "1")
+
+    def run(until, **variables):
+        """Break the artifacts before the trial, until a line says this."""
+        process = here.start(*search, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", **variables)
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Watch"):
+                with broken(tracking_server):
+                    for line in process.stdout:
+                        said.append(line)
+                        if until in line:
+                            break
+        return process.wait(), "".join(said)
+
+    code, said = run("error: ", PATCHSCALE_STORE_WAIT="1")
+    assert code == 2 and "Traceback" not in said and not re.search(r"trial \d+ failed", said), said
+    assert len(re.findall("^error: ", said, re.M)) == 1 and "it answers with HTTP 500" in said.splitlines()[-1], said
+    assert [state for state, _ in states(postgres, database)] in (["RUNNING"], ["FAIL"])
+    code, said = run("waiting for it until")
+    assert code == 0 and "answers again" in said and not re.search(r"trial \d+ failed", said), said
+    ended = states(postgres, database)
+    assert [state for state, _ in ended].count("COMPLETE") == 1 and "RUNNING" not in dict(ended), ended
+    assert {end for state, end in ended if state == "FAIL"} <= {'"interrupted"'}, ended
+    assert run_statuses(tracking_server, "unkept").count("FINISHED") == 1
+
+
+@pytest.mark.lesson("L40")
+def test_an_upload_waits_while_the_disk_of_the_artifacts_is_full(tracking_server, tmp_path, monkeypatch):
+    told, waits = [], threading.Event()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(patience.WAITING, "tell", lambda line: (told.append(line), waits.set()))
+    client = open_tracking(resolve_stores(tracking_server.url))
+    experiment = client.create_experiment("cramped disk")
+    run_id = client.create_run(experiment).info.run_id
+    (tmp_path / "weights").write_bytes(bytes(100_000))
+    place = tracking_server.directory / "artifacts" / experiment
+    place.mkdir(parents=True)
+    mount(place, "size=1m", "mode=777")
+    try:
+        with filled(place):
+            upload = threading.Thread(target=client.log_artifact, args=(run_id, str(tmp_path / "weights")))
+            upload.start()
+            assert waits.wait(1500)
+        upload.join()
+        assert [(each.path, each.file_size) for each in client.list_artifacts(run_id)] == [("weights", 100_000)]
+    finally:
+        unmount(place)
+    first, last = told
+    assert "it answers with HTTP 500" in first and "answers again" in last
 
 
 @pytest.mark.lesson("L29")

@@ -6,6 +6,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.utils.file_utils import local_file_uri_to_path
 from optuna.trial import TrialState
 
 from model.metrics import evaluate
@@ -14,12 +15,13 @@ from model.spec.spec import Spec
 from model.training import host_memory
 from model.training.trainer import predict_rows
 from model.windows import make_windows
-from pipeline.exceptions import TrainingError
+from pipeline.exceptions import StoreLostError, TrainingError
 from search.results.trials_table import trials_table
 from search.study.reconcile import reconcile
 from search.study.study import open_or_create_study
 from search.trial.runner import TrialRunner
 from tests.apple_double import NAME, apple
+from tests.disk import filled, mount, unmount
 
 BLOCK = 2**28
 
@@ -38,6 +40,31 @@ def events():
 @pytest.fixture
 def runner(study, planned, events):
     return TrialRunner(study, planned[1], device="cpu", report=events.append, should_stop=lambda: False)
+
+
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize("full", ["training state", "artifacts"])
+def test_a_trial_that_meets_a_full_disk_is_interrupted_and_goes_on_when_there_is_room(study, runner, events, full):
+    artifacts = Path(local_file_uri_to_path(study.client.get_experiment(study.experiment_id).artifact_location))
+    place = {"training state": study.training_state("any").parent, "artifacts": artifacts}[full]
+    place.mkdir(parents=True, exist_ok=True)
+    mount(place, "size=8k")
+    try:
+        with filled(place), pytest.raises(StoreLostError, match=r"(No space left|os error 28).*; free space"):
+            runner.run_next()
+    finally:
+        unmount(place)
+    (trial,) = study.schedule.get_trials(states=[TrialState.RUNNING])
+    assert study.training_state(trial.user_attrs["run_id"]).exists() == (full == "artifacts")
+    reconcile(study)
+    runner.run_next()
+    (done,) = study.finished()
+    assert done.user_attrs["run_id"] == trial.user_attrs["run_id"], "the same run goes on"
+    assert "failed" not in [each["event"] for each in events]
+    ended = [each.user_attrs["end"] for each in study.schedule.get_trials(states=[TrialState.FAIL])]
+    assert ended == ["interrupted"]
+    resumed = study.client.get_run(done.user_attrs["run_id"]).data.tags.get("resume.after_epoch")
+    assert resumed == ("1" if full == "artifacts" else None)
 
 
 @pytest.mark.lesson("L35")
