@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         where = getattr(error, "filename", None)
         _end(
-            f"a command must be able to read and write its files and stores, got {describe_error(error)}"
+            f"a command must be able to read and write its files and stores, got {describe_error(_first_cause(error))}"
             + (f" at {where}" if where and str(where) not in str(error) else "")
             + "; free space or make them writable, and see patchscale verify",
             2,
@@ -127,6 +127,11 @@ def _is_of_the_machine(error: BaseException | None) -> bool:
         return True
     module = type(error).__module__ + "."
     return module.startswith(DEFECTS) or _is_of_the_machine(error.__cause__)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return what a database said, below what libraries made of it."""
+    return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
 def _end(message: str, code: int) -> NoReturn:

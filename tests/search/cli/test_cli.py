@@ -1,7 +1,9 @@
+import sqlite3
 import subprocess
 import sys
 
 import pytest
+from optuna.exceptions import StorageInternalError
 
 from pipeline.exceptions import InputError, RecordError
 from search.cli import cli
@@ -54,6 +56,18 @@ def test_help_answers_in_under_a_second_because_it_imports_nothing_slow():
     probe = "import sys, search.cli; print([m for m in ('torch', 'mlflow', 'optuna', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_full_disk_below_a_store_is_said_as_the_database_says_it(command, monkeypatch):
+    def fails(**how):
+        try:
+            raise sqlite3.OperationalError("database or disk is full")
+        except sqlite3.OperationalError as error:
+            raise StorageInternalError("This typically happens due to invalid data in the commit") from error
+
+    monkeypatch.setattr(cli, "main", fails)
+    code, _, error = command("status")
+    assert code == 2 and error.count("\n") == 1 and "got OperationalError: database or disk is full; free spa" in error
 
 
 def test_no_command_shows_the_help(command):

@@ -113,6 +113,14 @@ def test_a_hand_that_is_lost_loses_no_trial_and_the_others_are_left_alone(make, 
     assert sum("interrupted" in t.user_attrs.get("end", "") for t in study.schedule.trials) == 1
 
 
+@pytest.mark.lesson("L29")
+def test_the_last_trial_runs_all_the_same_when_its_hand_is_lost_and_the_others_were_let_go(make, study):
+    lost = make(lose=[2], n_workers=3, until=3)
+    assert lost.run() and lost.engine.told.count("start") == 4
+    assert len(study.finished()) == 3 and states(study)[2] == TrialState.FAIL
+    assert [t.state for t in study.schedule.trials if t.user_attrs.get("retry_of") == 2] == [TrialState.COMPLETE]
+
+
 @pytest.mark.parametrize("n_workers", [1, 3, pytest.param(8, marks=SLOW), pytest.param(20, marks=SLOW)])
 def test_no_more_trials_run_than_are_missing(make, study, n_workers):
     worked = make(n_workers=n_workers)
