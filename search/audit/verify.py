@@ -17,6 +17,7 @@ from pipeline.exceptions import PatchscaleError
 from pipeline.redaction import redacted
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
 from search.tracking.database import database_of
+from search.tracking.schema import require_database
 from search.tracking.stores import Stores, open_storage, open_tracking
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _store(name: str, uri: str, connect: Callable[[], object]) -> Finding:
         return True, f"{name}: {shown} not made yet"
     try:
         if path is not None:
+            require_database(name, path)
             with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as connection:
                 answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
             connection.close()

@@ -12,6 +12,7 @@ from pipeline.exceptions import StoreError
 from pipeline.redaction import secrets_of
 
 POSTGRESQL = "postgresql"
+PORT = "5432"
 PSYCOPG = "psycopg"
 INSTALL = "pip install 'patchscale[postgres]'"
 READ_OTHERWISE = "/?#[]@ "
@@ -93,6 +94,23 @@ def as_given(uri: str) -> str:
     'postgresql://me@host/db'
     """
     return uri.replace(f"{POSTGRESQL}+{PSYCOPG}://", f"{POSTGRESQL}://", 1)
+
+
+def place_of(uri: str) -> tuple[str | None, ...]:
+    """Say what tells one database of a server from another, as far as its address does.
+
+    Examples
+    --------
+    >>> place_of("postgresql://me@host/db") == place_of("postgresql+psycopg://me:secret@HOST:5432/db")
+    True
+    >>> place_of("postgresql://me@host/db?options=-csearch_path%3Da") == place_of("postgresql://me@host/db")
+    False
+    """
+    parts = urlsplit(uri)
+    port = parts.netloc.rpartition("@")[2].partition(":")[2]
+    kind = parts.scheme.partition("+")[0]
+    default = PORT if kind == POSTGRESQL else ""
+    return kind, parts.hostname, port or default, parts.username, parts.path, parts.query
 
 
 def for_optuna(uri: str) -> str:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.exceptions import LostLeaseError, StoreError, describe_error
 from search.tracking.address import POSTGRESQL as POSTGRESQL
 from search.tracking.address import as_given, connect_options, require_driver, with_driver
-from search.tracking.database import TABLE_OF_REVISIONS
 from search.tracking.holder import BRIEF, Holder, acquire
 from search.tracking.patience import WAITING, longest_wait
+from search.tracking.schema import TABLE_OF_REVISIONS, TOOLS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -243,7 +243,13 @@ def connect(uri: str, option: str = "storage") -> Connection:
 
 @contextmanager
 def first_use(option: str, uri: str) -> Iterator[None]:
-    """Let one process of all machines make what a tool keeps in a database, if nothing is there yet; others wait."""
+    """Let one process of all machines make what a tool keeps in a database, if nothing is there yet; others wait.
+
+    Raises
+    ------
+    StoreError
+        If something else keeps its tables there.
+    """
     if not uri.startswith(POSTGRESQL):
         yield
         return
@@ -251,9 +257,21 @@ def first_use(option: str, uri: str) -> Iterator[None]:
     try:
         while not _is_made(connection) and not _try(connection, MAKING):
             time.sleep(POLL_SECONDS)
+        _require_own(connection, option, uri)
         yield
     finally:
         _close(connection)
+
+
+def _require_own(connection: Connection, option: str, uri: str) -> None:
+    """Refuse a database whose one table of revisions is not this tool's: it would read the other's as its own."""
+    found = _ask(connection, f"SELECT version_num FROM {TABLE_OF_REVISIONS}") if _is_made(connection) else []
+    tool = TOOLS[option]
+    if found and not tool.owns_revision(found[0][0]):
+        raise StoreError(
+            f"{option} must be a database in which only {tool.name} keeps a schema, got {as_given(uri)}, in whose "
+            f"{TABLE_OF_REVISIONS} stands {found[0][0]}, of something else; name a database of its own"
+        )
 
 
 def _is_made(connection: Connection) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from glob import escape
 from importlib.metadata import version
@@ -14,14 +14,11 @@ from urllib.parse import quote, unquote
 
 from pipeline.exceptions import StoreError
 from pipeline.file_lock import file_lock
+from search.tracking.schema import HALF_CHANGED, MLFLOW, OPTUNA, TABLE_OF_REVISIONS, Tool
 
 SQLITE = "sqlite:///"
 READ_OTHERWISE = "%?#"
 """Letters of a path that mean something else in an address."""
-TABLE_OF_REVISIONS = "alembic_version"
-TRACKED = {"runs": "true", "registered_models": "true", "experiments": "experiment_id != 0"}
-SCHEDULED = {"studies": "true"}
-"""Tables whose rows somebody made, and which of them."""
 
 
 def database_of(uri: str) -> Path | None:
@@ -74,10 +71,11 @@ def prepare_tracking(database: Path, *, migrate: bool) -> None:
     head = utils._get_latest_schema_revision()
     if wanted <= tables(database) and revision(database) == head:
         return
+    is_left_half_made(database, MLFLOW, wanted)  # before a lock lies beside what is somebody else's
     with file_lock(lock_of(database)):
         if wanted <= tables(database) and revision(database) == head:
             return
-        if _holds_nothing(database, TRACKED):
+        if is_left_half_made(database, MLFLOW, wanted):
             make_database(database, lambda uri: _make_tracking(uri, database.parent))
             return
         _require_older(database, utils)
@@ -97,20 +95,33 @@ def prepare_tracking(database: Path, *, migrate: bool) -> None:
 
 def prepare_storage(database: Path) -> None:
     """Make Optuna's database where there is none."""
-    wanted = {"studies", "trials", "version_info", TABLE_OF_REVISIONS}
-    if wanted <= tables(database) and revision(database) is not None:
+    if _is_schedule(database):
         return
+    from optuna.storages._rdb.models import BaseModel
+
+    wanted = set(BaseModel.metadata.tables)
+    is_left_half_made(database, OPTUNA, wanted)
     with file_lock(lock_of(database)):
-        if not (wanted <= tables(database) and revision(database) is not None) and _holds_nothing(database, SCHEDULED):
+        if not _is_schedule(database) and is_left_half_made(database, OPTUNA, wanted):
             make_database(database, _make_storage)
+
+
+def _is_schedule(database: Path) -> bool:
+    return OPTUNA.core | {TABLE_OF_REVISIONS} <= tables(database) and OPTUNA.owns_revision(revision(database))
 
 
 def make_database(database: Path, make: Callable[[str], None]) -> None:
     """Make a database under another name, and give it its own when it is whole.
 
-    The caller holds its lock: what an interrupted one left is taken away.  So the disk is waited for once, at the end,
-    and not after each of the many steps of a schema.
+    The caller holds its lock: what an interrupted one left is taken away, of its tables a copy is kept.  So the disk is
+    waited for once, at the end, and not after each of the many steps of a schema.
+
+    Raises
+    ------
+    StoreError
+        If another program writes to it meanwhile.
     """
+    before = _state(database)
     for left in database.parent.glob(f".{escape(database.name)}.*.part*"):
         left.unlink(missing_ok=True)
     part = database.with_name(f".{database.name}.{os.getpid()}.part")
@@ -119,10 +130,22 @@ def make_database(database: Path, make: Callable[[str], None]) -> None:
             make(uri_of(part))
         with part.open("rb") as whole:
             os.fsync(whole.fileno())
+        if _state(database) != before:
+            raise StoreError(f"a store is made by one program at a time, got {database} written to; repeat the command")
+        if tables(database):
+            _keep_copy(database)
         os.replace(part, database)
     finally:
         for left in database.parent.glob(f"{escape(part.name)}*"):
             left.unlink(missing_ok=True)
+
+
+def _state(database: Path) -> tuple[int, int, int] | None:
+    """Say what differs in a file once somebody wrote to it."""
+    if not database.exists():
+        return None
+    found = database.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @contextmanager
@@ -171,12 +194,36 @@ def is_writable(database: Path) -> bool:
     return os.access(database, os.W_OK) and os.access(database.parent, os.W_OK)
 
 
-def _holds_nothing(database: Path, kinds: Mapping[str, str]) -> bool:
-    """Whether nothing is lost with a database: there is none, or an interrupted first use left it half made."""
-    found = tables(database)
-    return not any(
-        rows(database, f"SELECT 1 FROM {kind} WHERE {which} LIMIT 1") for kind, which in kinds.items() if kind in found
-    )
+def is_left_half_made(database: Path, tool: Tool, schema: set[str]) -> bool:
+    """Whether nothing is lost with a database: there is none, or an interrupted first use left tables without rows.
+
+    Parameters
+    ----------
+    database : Path
+        Which one.
+    tool : Tool
+        Whose it must be.
+    schema : set of str
+        Every table of that tool's.
+
+    Raises
+    ------
+    StoreError
+        If it is somebody else's.
+    """
+    asked = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite#_%' ESCAPE '#'"
+    found = {str(name): str(name).removeprefix(HALF_CHANGED) for (name,) in rows(database, asked)}
+    others = set(found.values()) - schema - {TABLE_OF_REVISIONS}
+    made = (f'SELECT 1 FROM "{name}" WHERE {tool.made.get(kind, "true")} LIMIT 1' for name, kind in found.items())
+    if not others and not any(rows(database, each) for each in made):
+        return True
+    if not tool.core <= set(found.values()) or not tool.owns_revision(revision(database)):
+        named = sorted(others or found)
+        raise StoreError(
+            f"{tool.option} must be a database of {tool.name}'s own, or none yet, got {database}, which has tables of "
+            f"something else ({', '.join(named[:3])}{', …' if len(named) > 3 else ''}); name another one"
+        )
+    return False
 
 
 def _make_tracking(uri: str, home: Path) -> None:
@@ -209,7 +256,7 @@ def _require_older(database: Path, utils: Any) -> None:
 
 def _keep_copy(database: Path) -> None:
     """Keep a database as it is, beside it, before it is changed for good."""
-    copy = database.with_name(f"{database.name}.before-{revision(database)}")
+    copy = database.with_name(f"{database.name}.before-{revision(database) or 'first-use'}")
     part = copy.with_name(f".{copy.name}.part")
     try:
         with closing(sqlite3.connect(database)) as here, closing(sqlite3.connect(part)) as there:

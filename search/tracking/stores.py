@@ -17,6 +17,7 @@ from search.tracking.address import (
     STORAGE_VARIABLE,
     connect_options,
     for_optuna,
+    place_of,
     reach,
     require_driver,
     require_readable,
@@ -27,6 +28,7 @@ from search.tracking.database import SQLITE as SQLITE
 from search.tracking.database import database_of, prepare_storage, prepare_tracking, remove_misread, uri_of
 from search.tracking.location import ARTIFACTS, follow_database
 from search.tracking.patience import wait_for
+from search.tracking.schema import require_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,7 +85,7 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     Raises
     ------
     StoreError
-        If one is no store that every process of this project can open.
+        If one is no store that every process of this project can open, or both are one.
     """
     default = uri_of(Path.cwd() / RECORD_DIRECTORY / TRACKING_FILE)
     tracking_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "") or default
@@ -95,7 +97,23 @@ def resolve_stores(tracking_uri: str = "", storage: str = "") -> Stores:
     storage = storage or os.environ.get(STORAGE_VARIABLE, "") or uri_of(home / STORAGE_FILE)
     _require_shared("storage", storage, SERVERS)
     database = database_of(storage)
-    return Stores(tracking_uri=tracking_uri, storage_uri=uri_of(database) if database else storage, home=home)
+    stores = Stores(tracking_uri=tracking_uri, storage_uri=uri_of(database) if database else storage, home=home)
+    _require_two(stores)
+    return stores
+
+
+def _require_two(stores: Stores) -> None:
+    """Refuse one database for both: each tool writes its schema's revision into a table of one name, and reads it."""
+    first, second = database_of(stores.tracking_uri), database_of(stores.storage_uri)
+    if first is None or second is None:
+        is_one = first is second and place_of(stores.tracking_uri) == place_of(stores.storage_uri)
+    else:
+        is_one = first == second or (first.exists() and second.exists() and first.samefile(second))
+    if is_one:
+        raise StoreError(
+            f"tracking_uri and storage must be two databases, for MLflow and Optuna each keep a schema of their own, "
+            f"got {stores.storage_uri} for both; name another one, or leave --storage out"
+        )
 
 
 def prepare_home(stores: Stores) -> None:
@@ -253,7 +271,7 @@ def _require_shared(option: str, uri: str, schemes: Sequence[str]) -> None:
 
 
 def _require_directory(option: str, uri: str) -> Path | None:
-    """Make the directory of an embedded store where only that is missing; give the store's file."""
+    """Make the directory of an embedded store where only that is missing; give its file, if that can be a database."""
     database = database_of(uri)
     if database is not None:
         parent = database.parent
@@ -261,6 +279,7 @@ def _require_directory(option: str, uri: str) -> Path | None:
             raise StoreError(f"{option} must lie in a directory that exists, got {uri}; make {parent} first")
         try:
             parent.mkdir(exist_ok=True)
+            require_database(option, database)
         except OSError as error:
             raise StoreError(_unreachable(option, uri, error)) from error
     return database

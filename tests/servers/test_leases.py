@@ -23,7 +23,7 @@ from search.tracking.lease import (
     store_lease,
     study_lease,
 )
-from search.tracking.stores import resolve_stores
+from search.tracking.stores import open_storage, open_tracking, resolve_stores
 from tests.servers.proxy import Proxy
 
 HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none"]
@@ -31,7 +31,7 @@ HPO += ["--split", "2004-12-31/2006-12-31/2008-12-31", "--study"]
 HOLD = """
 import sys
 from search.tracking.lease import study_lease
-from search.tracking.stores import resolve_stores
+from search.tracking.stores import open_storage, open_tracking, resolve_stores
 with study_lease(resolve_stores(), sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read() or __import__("time").sleep(1500)
@@ -194,3 +194,19 @@ def test_four_machines_that_are_the_first_in_empty_databases_make_them_together(
     started = [each.start_program([sys.executable, "-c", FIRST], interpreter=False) for each in machines]
     said = [process.communicate(timeout=1500)[0] for process in started]
     assert [process.returncode for process in started] == [0] * 4, said
+
+
+@pytest.mark.parametrize("connects", [(open_tracking, open_storage), (open_storage, open_tracking)])
+def test_what_keeps_another_schema_in_a_database_is_left_alone(postgres, tmp_path, monkeypatch, connects):
+    monkeypatch.chdir(tmp_path)
+    uri = postgres.url(postgres.create())
+    with pytest.raises(StoreError, match="tracking_uri and storage must be two databases"):
+        resolve_stores(uri, uri.replace("postgresql:", "postgresql+psycopg:"))
+    both = resolve_stores(uri, uri.replace("127.0.0.1", "localhost"))
+    first, second = connects
+    first(both)
+    query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    (made,) = postgres.ask(query, database=uri.rpartition("/")[2])
+    with pytest.raises(StoreError, match=r"only (MLflow|Optuna) keeps a schema, .*; name a database of its own"):
+        second(both)
+    assert postgres.ask(query, database=uri.rpartition("/")[2]) == [made]

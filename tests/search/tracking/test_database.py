@@ -179,3 +179,16 @@ def test_a_study_lives_in_a_folder_of_any_name(tmp_path, monkeypatch, command, t
     assert (place / "mlruns" / "optuna.db").exists() and "[1/1]" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
     assert command("verify")[0] == 0
+
+
+def test_a_database_that_somebody_writes_to_meanwhile_is_not_replaced(tmp_path):
+    path = tmp_path / "x.db"
+
+    def make(uri):
+        for each in (path, Path(uri.removeprefix(SQLITE))):
+            with closing(sqlite3.connect(each)) as connection, connection:
+                connection.execute(f"CREATE TABLE {'theirs' if each == path else 'ours'} (x)")
+
+    with pytest.raises(StoreError, match=r"written to; repeat the command$"):
+        make_database(path, make)
+    assert tables(path) == {"theirs"} and list(tmp_path.iterdir()) == [path]

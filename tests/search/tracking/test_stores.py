@@ -36,9 +36,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.db").write_text("not a database" * 100)
     uri = f"sqlite:///{tmp_path}/broken.db"
-    for option, connect in (("tracking_uri", open_tracking), ("storage", open_storage)):
+    for option, connect, uris in (("tracking_uri", open_tracking, (uri,)), ("storage", open_storage, ("", uri))):
         with pytest.raises(StoreError, match=option):
-            connect(resolve_stores(uri, uri))
+            connect(resolve_stores(*uris))
 
 
 @pytest.mark.parametrize(
