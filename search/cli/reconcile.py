@@ -28,6 +28,7 @@ def reconcile(stores: Stores, study: str) -> None:
     from search.tracking.stores import open_tracking
 
     client = open_tracking(stores, migrate=True)
+    load_study(stores, study, client=client, repair=True)  # a name that is no study's makes no lock
     with brief_lease(stores, study):
         opened, done = restore(load_study(stores, study, client=client, repair=True))
         done += [*close_stale_launchers(opened.client), *repair(opened)]

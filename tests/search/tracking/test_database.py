@@ -142,16 +142,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_made(disk, monkeypatch,
 
 
 @pytest.mark.slow
-def test_a_store_on_a_read_only_disk_is_read_and_what_would_write_says_so(disk, template, monkeypatch, command):
-    place = disk("size=8m")
-    shutil.copytree(template, place / "mlruns")
+def test_a_store_on_a_read_only_disk_is_read_and_what_would_write_says_so(disk, home, make_study, monkeypatch, command):
+    study, place = make_study(1), disk("size=8m")
+    shutil.copytree(home / "mlruns", place / "mlruns", ignore=shutil.ignore_patterns("locks"))
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
     monkeypatch.chdir(place)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert command("status")[0] == 0
     code, _, err = command("hpo", "--budget", "5K", "--trials", "1")
     assert (code, err.count("\n")) == (2, 1) and "Read-only file system" in err
-    code, _, err = command("reconcile", "none")
+    code, _, err = command("reconcile", study.plan.study)
     assert (code, err.count("\n")) == (2, 1) and "Read-only file system" in err
 
 
