@@ -27,10 +27,10 @@ from search.cli import main
 main(sys.argv[1:])
 """
 
-# Before one of the calls of a class's methods: by its number, 0 is the first, or by something that it is given.
+# Before one of the calls of some methods: by its number, 0 is the first, or by something that it is given.
 KILLED_BEFORE = """
-import os, signal, sys
-from {module} import {owner}
+import importlib, os, signal, sys
+from search.cli import main
 
 before, made = {before!r}, []
 
@@ -42,37 +42,43 @@ def counted(function):
         return function(*arguments, **named)
     return call
 
-for name in {names}:
-    setattr({owner}, name, counted(getattr({owner}, name)))
-from search.cli import main
-main(sys.argv[1:])
+for method in {methods}:
+    place, owner, name = method.rsplit(".", 2)
+    owner = getattr(importlib.import_module(place), owner)
+    setattr(owner, name, counted(getattr(owner, name)))
+{then}
 """
+COMMAND = "main(sys.argv[1:])"
 
 
 def run_killed(
-    directory: Path,
-    arguments: Sequence[str],
-    before: int | str,
-    names: Sequence[str],
-    owner: str = "mlflow.MlflowClient",
+    directory: Path, arguments: Sequence[str], before: int | str, methods: Sequence[str], then: str = COMMAND
 ) -> bool:
-    """Run a command that is killed before a call; whether it was, and did not end before it."""
-    module, _, owner = owner.rpartition(".")
-    script = KILLED_BEFORE.format(before=before, names=list(names), module=module, owner=owner)
+    """Run a command, or what else is done ``then``, that is killed before a call; whether it did not end before it.
+
+    Parameters
+    ----------
+    directory, arguments
+        Where it runs, and what it is given.
+    before : int or str
+        Which call: its number, or something that it is given.
+    methods : sequence of str
+        Whose calls count, as in ``mlflow.MlflowClient.create_run``.
+    then : str
+        What it does.
+    """
+    script = KILLED_BEFORE.format(before=before, methods=list(methods), then=then)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     environment = {**kept, "PYTHONPATH": str(PROJECT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    done = run(
-        [sys.executable, "-c", script, *arguments], cwd=directory, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode in (-signal.SIGKILL, 0, 1), done.stderr
-    return done.returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", script, *arguments]
+    done = run(command, cwd=directory, env=environment, capture_output=True, text=True)
+    assert done.returncode in (-signal.SIGKILL, 0, 1) and "Traceback" not in done.stderr, done.stderr
+    return bool(done.returncode == -signal.SIGKILL)
 
 
-def kills(
-    directory: Path, arguments: Sequence[str], names: Sequence[str], owner: str = "mlflow.MlflowClient"
-) -> Iterator[int]:
-    """Kill a command before its first, its second, … call, until one ends by itself; the caller undoes each."""
+def kills(directory: Path, arguments: Sequence[str], methods: Sequence[str], then: str = COMMAND) -> Iterator[int]:
+    """Kill a command before its first, its second, … call, until one ends by itself."""
     number = 0
-    while run_killed(directory, arguments, number, names, owner):
+    while run_killed(directory, arguments, number, methods, then):
         yield number
         number += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.exceptions import StoreError
@@ -90,9 +91,14 @@ def _create_experiment(client: MlflowClient, stores: Stores, name: str) -> str:
         return str(made.experiment_id)
 
 
+def whole_runs(runs: Sequence[Run]) -> list[Run]:
+    """Leave those of the studies' runs that say a plan: one whose making was killed before that is of no study."""
+    return [run for run in runs if run.data.params]
+
+
 def recorded_studies(client: MlflowClient) -> dict[str, Run]:
     """Run of every study that the record holds, by name: also of those whose schedule was lost."""
-    runs = find_runs(client, find_experiments(client), matching({ROLE: STUDY_ROLE}))
+    runs = whole_runs(find_runs(client, find_experiments(client), matching({ROLE: STUDY_ROLE})))
     return {run.data.tags[STUDY]: run for run in reversed(runs) if STUDY in run.data.tags}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from search.study.half_made import PLAN
+from search.study.life_cycle import whole_runs
 from search.study.plan_record import read_plan
-from search.study.study import PLAN
 from search.tracking.database import database_of
 from search.tracking.reader import find_experiments, find_runs, matching
 from search.tracking.stores import Stores, open_storage, open_tracking
@@ -35,7 +36,7 @@ def stored_plan(stores: Stores, name: str) -> Plan | None:
             )
     if _is_there(stores.tracking_uri):
         client = open_tracking(stores)
-        runs = find_runs(client, find_experiments(client), matching({ROLE: STUDY_ROLE, STUDY: name}))
+        runs = whole_runs(find_runs(client, find_experiments(client), matching({ROLE: STUDY_ROLE, STUDY: name})))
         return read_plan(runs[0].data.params) if runs else None
     return None
 

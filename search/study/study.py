@@ -18,7 +18,16 @@ from pipeline.exceptions import StoreError
 from pipeline.named_file import child
 from search.space.extremes import extremes
 from search.space.ranks import SearchSpace
-from search.study.life_cycle import find_or_create_experiment, lost_record, lost_schedule, require_record
+from search.study.half_made import PLAN as PLAN
+from search.study.half_made import RUN_ID as RUN_ID
+from search.study.half_made import is_half_made, parent_runs, remove_half_made
+from search.study.life_cycle import (
+    find_or_create_experiment,
+    lost_record,
+    lost_schedule,
+    require_record,
+    whole_runs,
+)
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.plan_record import plan_params, plan_suffix, read_plan
 from search.study.pruner import PRUNERS, make_pruner
@@ -29,13 +38,13 @@ from search.tracking.data_place import bring_data, is_shared
 from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, open_tracking
-from search.tracking.tags import PARENT, ROLE, RUNNING, STUDY, STUDY_ROLE
+from search.tracking.tags import ROLE, STUDY, STUDY_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-PLAN, RUN_ID, EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "plan", "run_id", "experiment_id", "data_root", "target_trials"
+EXPERIMENT_ID, DATA_ROOT, TARGET_TRIALS = "experiment_id", "data_root", "target_trials"
 SAMPLER, PRUNER, STOPPED, WORKED = "sampler", "pruner", "stopped", "worked_seconds"
 KEEP, ALL, STANDARD_KEEP = "keep", "all", "5"
 BARE = "bare"
@@ -185,9 +194,9 @@ def open_or_create_study(
         If the study exists with another plan; the message names each difference.
     """
     client, storage = open_tracking(stores), open_storage(stores)
-    existing = {summary.study_name: summary.user_attrs for summary in optuna.get_all_study_summaries(storage)}
-    if PLAN in existing.get(plan.study, {}) and RUN_ID not in existing[plan.study]:
-        _remove_half_made(client, storage, plan)
+    existing = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage)}
+    if plan.study in existing and is_half_made(storage, existing[plan.study]):
+        remove_half_made(client, storage, plan)
         del existing[plan.study]
     if plan.study in existing:
         study = load_study(stores, plan.study, client=client, storage=storage, repair=True)
@@ -243,6 +252,8 @@ def load_study(
             home=stores.home,
         )
     except KeyError as error:
+        if PLAN in attributes or not (attributes or schedule.get_trials(deepcopy=False)):
+            raise StoreError(f"study {name} must be finished being made, got no {error}; repeat its hpo") from error
         raise StoreError(
             f"study must be one that patchscale made, got {name!r} (no {error}); see patchscale status"
         ) from error
@@ -268,7 +279,7 @@ def find_parent_run(client: MlflowClient, plan: Plan, named: Collection[str] = (
     StoreError
         If the run is of another plan; the message names each difference.
     """
-    runs = _parent_runs(client, plan)
+    runs = whole_runs(parent_runs(client, plan))
     if not runs:
         return None
     stored = read_plan(runs[0].data.params)
@@ -311,20 +322,6 @@ def queue_architectures(
     for architecture in architectures:
         params = {**space.encode(architecture), **space.usual_training()}
         schedule.enqueue_trial(params, user_attrs={"forced": forced})
-
-
-def _remove_half_made(client: MlflowClient, storage: Any, plan: Plan) -> None:
-    """Remove what a crash left of a study that was being made: no trial of it has run."""
-    optuna.delete_study(study_name=plan.study, storage=storage)
-    for run in _parent_runs(client, plan, status=RUNNING):
-        if not find_runs(client, [run.info.experiment_id], matching({PARENT: run.info.run_id})):
-            client.delete_run(run.info.run_id)
-
-
-def _parent_runs(client: MlflowClient, plan: Plan, status: str = "") -> list[Run]:
-    experiment = client.get_experiment_by_name(plan.experiment)
-    query = matching({ROLE: STUDY_ROLE, STUDY: plan.study}, status=status)
-    return find_runs(client, [experiment.experiment_id] if experiment else [], query)
 
 
 def make_parent_run(client: MlflowClient, experiment_id: str, plan: Plan) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from search.tracking.patience import is_away, wait_for
 
 ABOUT = "the scheduling store"
 REPEATED = (
-    *("create_new_study", "delete_study", "set_study_user_attr", "set_study_system_attr", "get_study_id_from_name"),
+    *("set_study_user_attr", "set_study_system_attr", "get_study_id_from_name"),
     *("get_study_name_from_id", "get_study_directions", "get_study_user_attrs", "get_study_system_attrs"),
     *("get_all_studies", "_create_new_trial", "_set_trial_param", "get_trial_id_from_study_id_trial_number"),
     *("_get_best_trial_id", "set_trial_intermediate_value", "set_trial_user_attr", "set_trial_system_attr"),
@@ -23,6 +26,31 @@ REPEATED = (
 
 class PatientStorage(RDBStorage):
     """Optuna's storage that asks again where a server did not answer."""
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """Make a study; one that was made although no answer came is found by its name, empty as it was made."""
+        create = super().create_new_study
+
+        def again() -> int:
+            try:
+                return create(directions, study_name)
+            except DuplicatedStudyError:
+                made = RDBStorage.get_study_id_from_name(self, str(study_name))
+                if RDBStorage.get_study_user_attrs(self, made) or RDBStorage.get_all_trials(self, made):
+                    raise
+                return made
+
+        return int(wait_for(ABOUT, lambda: create(directions, study_name), again))
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete a study; one that was deleted although no answer came is not there to be deleted twice."""
+        delete = super().delete_study
+
+        def again() -> None:
+            with suppress(KeyError):
+                delete(study_id)
+
+        wait_for(ABOUT, lambda: delete(study_id), again)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """Set the state of a trial; one that was set although no answer came is not set twice."""

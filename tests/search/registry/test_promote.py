@@ -19,6 +19,7 @@ from search.tracking.stores import open_storage
 from tests.killed_between import run_killed
 
 MODEL = "patchscale-^GSPC-h1"
+WRITES_TAG = "mlflow.MlflowClient.set_model_version_tag"
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_a_promotion_that_is_killed_between_its_tags_is_finished_by_the_same_com
 ):
     before = client.get_run(by_hand).to_dictionary(), [each.path for each in client.list_artifacts(by_hand)]
     for tag in ("members.seeds", "gate"):
-        assert run_killed(tmp_path, ["promote", f"{MODEL}/3"], tag, ["set_model_version_tag"])
+        assert run_killed(tmp_path, ["promote", f"{MODEL}/3"], tag, [WRITES_TAG])
         held = client.get_model_version(MODEL, "3").tags
         assert held and tag not in held and is_by_hand(find_version(client, f"{MODEL}/3"))
     code, out, _ = command("promote", f"{MODEL}/3")

@@ -46,8 +46,9 @@ def test_every_call_that_optuna_makes_is_one_of_ours():
     import re
 
     called = set(re.findall(r"_backend\.(\w+)\(", inspect.getsource(_CachedStorage)))
-    local = {"get_heartbeat_interval", "get_heartbeat_stale_trial_callback", "create_new_study", "remove_session"}
-    assert called - {*REPEATED, *local} == {"set_trial_state_values", "record_heartbeat"}
+    local = {"get_heartbeat_interval", "get_heartbeat_stale_trial_callback", "remove_session"}
+    own = {"set_trial_state_values", "record_heartbeat", "create_new_study", "delete_study"}
+    assert called - {*REPEATED, *local} == own <= vars(PatientStorage).keys()
 
 
 @pytest.mark.lesson("L29")
@@ -75,3 +76,22 @@ def test_a_sign_of_life_that_does_not_arrive_is_not_waited_for(storage, monkeypa
     trial = optuna.create_study(storage=storage).ask()
     monkeypatch.setattr(RDBStorage, "record_heartbeat", lambda self, trial_id: away())
     storage.record_heartbeat(trial._trial_id)
+
+
+@pytest.mark.lesson("L29")
+@pytest.mark.parametrize("arrives", [False, True])
+@pytest.mark.parametrize("name", ["create_new_study", "delete_study"])
+def test_a_study_is_made_and_deleted_once_whether_or_not_that_had_arrived(storage, monkeypatch, name, arrives):
+    break_once(monkeypatch, name, arrives=arrives)
+    study = optuna.create_study(study_name="s", storage=storage)
+    assert [(each.study_name, each._study_id) for each in storage.get_all_studies()] == [("s", study._study_id)]
+    optuna.delete_study(study_name="s", storage=storage)
+    assert storage.get_all_studies() == []
+
+
+@pytest.mark.parametrize("fill", [lambda study: study.ask(), lambda study: study.set_user_attr("a", 1)])
+def test_a_study_that_another_filled_is_not_taken_for_the_one_whose_answer_was_lost(storage, monkeypatch, fill):
+    fill(optuna.create_study(study_name="s", storage=storage))
+    break_once(monkeypatch, "create_new_study", arrives=False)
+    with pytest.raises(optuna.exceptions.DuplicatedStudyError):
+        optuna.create_study(study_name="s", storage=storage)

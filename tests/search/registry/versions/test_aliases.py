@@ -188,10 +188,13 @@ def test_a_page_that_is_full_says_which_moves_are_cut():
     assert with_move(described, move) == described, "said once"
 
 
-WRITES = (
-    *("set_registered_model_tag", "set_registered_model_alias", "set_model_version_tag", "update_model_version"),
-    "delete_registered_model_tag",
-)
+WRITES = [
+    f"mlflow.MlflowClient.{name}"
+    for name in (
+        *("set_registered_model_tag", "set_registered_model_alias", "set_model_version_tag", "update_model_version"),
+        "delete_registered_model_tag",
+    )
+]
 
 
 @pytest.mark.slow
