@@ -198,7 +198,10 @@ def test_a_study_waits_while_artifacts_can_not_be_kept_and_ends_by_one_line_if_t
 
     code, said = run("error: ", PATCHSCALE_STORE_WAIT="1")
     assert code == 2 and "Traceback" not in said and not re.search(r"trial \d+ failed", said), said
-    assert len(re.findall("^error: ", said, re.M)) == 1 and "it answers with HTTP 500" in said.splitlines()[-1], said
+    assert len(re.findall("^error: ", said, re.M)) == 1 and said.splitlines()[-1].startswith("error: a store must "), (
+        said
+    )
+    assert "it answers with HTTP 500" in said, said
     assert [state for state, _ in states(postgres, database)] in (["RUNNING"], ["FAIL"])
     code, said = run("waiting for it until")
     assert code == 0 and "answers again" in said and not re.search(r"trial \d+ failed", said), said
