@@ -35,7 +35,7 @@ from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
 from search.tracking.tags import NOTE, REGISTRATION_ROLE
-from search.tracking.widths import DESCRIPTION, cut
+from search.tracking.widths import DESCRIPTION, RUN_TAG, cut
 from search.trial.inputs import dataset_entities
 
 if TYPE_CHECKING:
@@ -213,6 +213,8 @@ def _change_links(study: Study, best: BestTrial, run_id: str, change: Callable[[
     for each in (run_id, best.trial.run_id, study.run_id):
         text = study.client.get_run(each).data.tags.get(REGISTERED, "")
         links = change(text.split(SEPARATOR) if text else [])
+        while len(SEPARATOR.join(links)) > RUN_TAG:
+            links = ["…", *links[2 if links[0] == "…" else 1 :]]
         if links:
             study.client.set_tag(each, REGISTERED, SEPARATOR.join(links))
         elif text:

@@ -39,6 +39,7 @@ from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, open_tracking
 from search.tracking.tags import ROLE, STUDY, STUDY_ROLE
+from search.tracking.widths import require_room
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -300,6 +301,7 @@ def _create(
     """Make a study; the run's id is written last, so a study without one was never finished being made."""
     earlier = find_parent_run(client, plan, named)
     plan = plan.with_settings(earlier[1].fixed_settings, named) if earlier else plan
+    require_room(plan_params(plan))
     space = plan.space()
     experiment_id = find_or_create_experiment(client, stores, plan.experiment)
     schedule = optuna.create_study(study_name=plan.study, storage=storage, direction="minimize")

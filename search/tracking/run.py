@@ -29,6 +29,7 @@ from search.tracking.tags import (
     STUDY,
     VALID,
 )
+from search.tracking.widths import RUN_NAME, RUN_TAG, cut
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,12 +91,13 @@ class RunWriter:
         whose = {name: value for name, value in ((PARENT, parent), (STUDY, study)) if value}
         made_by = {**code_tags(), **library_tags()} if versions is None else versions
         said = {ROLE: role, **whose, **user_tags(), **made_by, **(tags or {})}
-        run = client.create_run(experiment_id, start_time=start_time, run_name=name, tags=said)
+        said = {name: cut(str(value), RUN_TAG) for name, value in said.items()}
+        run = client.create_run(experiment_id, start_time=start_time, run_name=cut(name, RUN_NAME), tags=said)
         return cls(client, str(run.info.run_id))
 
     def resume(self, name: str | None = None, tags: Mapping[str, Any] | None = None) -> None:
         """Open the run again, perhaps under another name."""
-        self.client.update_run(self.run_id, status=RUNNING, name=name)
+        self.client.update_run(self.run_id, status=RUNNING, name=name and cut(name, RUN_NAME))
         self.set_tags({**(tags or {}), REASON: "resumed"})
 
     def log_params(self, params: Mapping[str, str], values: Mapping[str, float] | None = None) -> dict[str, str]:
@@ -145,7 +147,7 @@ class RunWriter:
             self.run_id,
             metrics=[Metric(name, value, now, step) for name, value in values.items() if math.isfinite(value)],
             params=[Param(name, value) for name, value in (params or {}).items()],
-            tags=[RunTag(name, redacted(str(value))) for name, value in (tags or {}).items()],
+            tags=[RunTag(name, cut(redacted(str(value)), RUN_TAG)) for name, value in (tags or {}).items()],
         )
 
     def log_curves(self, curves: Mapping[str, Mapping[int, float]]) -> None:

@@ -33,6 +33,7 @@ from search.tracking.reader import matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_tracking, prepare_home
 from search.tracking.tags import LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE, NOTE, PARENT, ROLE
+from search.tracking.widths import EXPERIMENT_NAME, cut
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,7 +86,8 @@ def import_files(
 def experiment_name(trial: LegacyTrial, source: SourceFile) -> str:
     """Name the experiment: losses compare within a horizon of the earlier study, and within somebody else's study."""
     if trial.form in FOREIGN:
-        return f"{FOREIGN_EXPERIMENT}{trial.study or f'{source.folder}/{source.name}'}"
+        name = f"{FOREIGN_EXPERIMENT}{trial.study or f'{source.folder}/{source.name}'}"
+        return name if len(name) <= EXPERIMENT_NAME else cut(name, EXPERIMENT_NAME - 9) + f" {digest(name)[:8]}"
     return f"{EXPERIMENT}{'unknown-horizon' if trial.horizon is None else f'h{trial.horizon}'}"
 
 

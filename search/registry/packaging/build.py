@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from mlflow.entities import LoggedModelStatus
+
 from model.serving.package_info import PackageFacts, package_facts
 from model.serving.packaged import write_package
 from pipeline.datasets.raw_bars import raw_bars
@@ -73,8 +75,12 @@ def package_members(study: Study, best: BestTrial, members: Members, run_id: str
         facts = write_members(study, best, members, made)
         uri = log_package(study.client, run_id, made)
     bars = raw_bars(study.data_root, dataset)
-    difference = check_in_fresh_process(uri, bars, members.expected, study.client.tracking_uri)
     model_id = uri.rpartition("/")[2]
+    try:
+        difference = check_in_fresh_process(uri, bars, members.expected, study.client.tracking_uri)
+    except BaseException:
+        study.client.finalize_logged_model(model_id, LoggedModelStatus.FAILED)  # the Models tab offers it no more
+        raise
     return Packaged(
         source=study.client.get_logged_model(model_id).artifact_location,
         model_id=model_id,

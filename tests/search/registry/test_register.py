@@ -1,6 +1,7 @@
 import json
 import re
 from io import StringIO
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from search.registry.versions.aliases import CHALLENGER, champion_of, held_alias
 from search.registry.versions.versions import find_version, versions_of
 from search.tracking.artifacts import fetch_artifact
 from search.tracking.locks import registry_lock
+from search.tracking.widths import RUN_TAG
 
 MODEL = "patchscale-^GSPC-h1"
 
@@ -110,6 +112,9 @@ def test_a_version_whose_forecasts_do_not_match_is_refused_and_leaves_no_version
     assert [int(v.version) for v in versions_of(study.client, MODEL)] == [1, 2]
     failed = runs(study, "registration")[0]
     assert failed.info.status == "FAILED" and "RecordError" in failed.data.tags["status.reason"]
+    models = study.client.search_logged_models([study.experiment_id])
+    (refused,) = (each for each in models if each.source_run_id == failed.info.run_id)
+    assert str(refused.status) == "FAILED", "the Models tab offers none that said something else"
     assert int(find_version(study.client, f"{MODEL}@{CHALLENGER}").version) == 2
 
 
@@ -188,3 +193,15 @@ def test_mistakes_are_one_line_exit_2_and_leave_nothing(shop, study, command, ar
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
     assert len(versions_of(study.client, MODEL)) == 2 and len(runs(study, "registration")) == before
+
+
+def test_a_study_of_many_versions_names_the_latest(shelf):
+    run_id = shelf.create_run("0").info.run_id
+    study, best = SimpleNamespace(client=shelf, run_id=run_id), SimpleNamespace(trial=SimpleNamespace(run_id=run_id))
+    names = [f"patchscale-SPY-h1/{number}" for number in range(100, 447)]
+    shelf.set_tag(run_id, "registered.as", ", ".join(names))
+    for number in (447, 448):
+        registration._change_links(study, best, run_id, lambda links, n=number: [*links, f"patchscale-SPY-h1/{n}"])
+        said = shelf.get_run(run_id).data.tags["registered.as"].split(", ")
+        assert said[0] == "…" and said[1] in names and said[-1] == f"patchscale-SPY-h1/{number}"
+        assert RUN_TAG - 50 < len(", ".join(said)) <= RUN_TAG
