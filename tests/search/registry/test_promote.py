@@ -52,6 +52,22 @@ def test_force_moves_the_champion_and_is_recorded(client, command):
     assert "is champion already; nothing was changed" in out
 
 
+def test_a_promotion_that_was_killed_after_it_moved_the_champion_is_completed(client, command, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("search.registry.versions.aliases._record_on_version", killed)
+        command("promote", f"{MODEL}/1", "--force", "a drill")
+    assert "champion.force" not in find_version(client, f"{MODEL}@{CHAMPION}").tags
+    for done in ("its record was completed", "nothing was changed"):
+        code, out, _ = command("promote", f"{MODEL}/1")
+        assert (code, out) == (0, f"{MODEL}/1 is champion already; {done}\n")
+    version = find_version(client, f"{MODEL}@{CHAMPION}")
+    assert json.loads(version.tags["champion.force"])["reason"] == "a drill" and "a drill" in version.description
+    assert [move.how for move in moves_of(client, MODEL)] == ["force"]
+
+
 def test_a_challenger_is_held_against_the_champion_on_common_days_and_rollback_undoes(client, command):
     command("promote", f"{MODEL}/1", "--force", "first")
     code, out, _ = command("promote", f"{MODEL}/2")
