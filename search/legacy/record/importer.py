@@ -44,6 +44,8 @@ LOCK = "legacy-import"
 BOARD = "legacy"
 EXPERIMENT, FOREIGN_EXPERIMENT = "patchscale-legacy-", "patchscale-imported-"
 MAX_PARAMS = 100
+LONGEST_NAME = EXPERIMENT_NAME - 1
+"""Of an experiment: on disk its artifacts lie in a folder of this name, which is of 255 letters at most."""
 ABOUT = (
     "Imported from an earlier study's files; what they do not say is absent. There are no predictions, so nothing here "
     "is evidence. Of the public scaling study of 2025-26 it is known that weight decay and warm-up never reached its "
@@ -87,7 +89,7 @@ def experiment_name(trial: LegacyTrial, source: SourceFile) -> str:
     """Name the experiment: losses compare within a horizon of the earlier study, and within somebody else's study."""
     if trial.form in FOREIGN:
         name = f"{FOREIGN_EXPERIMENT}{trial.study or f'{source.folder}/{source.name}'}"
-        return name if len(name) <= EXPERIMENT_NAME else cut(name, EXPERIMENT_NAME - 9) + f" {digest(name)[:8]}"
+        return name if len(name) <= LONGEST_NAME else cut(name, LONGEST_NAME - 9) + f" {digest(name)[:8]}"
     return f"{EXPERIMENT}{'unknown-horizon' if trial.horizon is None else f'h{trial.horizon}'}"
 
 

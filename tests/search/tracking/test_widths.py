@@ -42,7 +42,7 @@ def test_what_somebody_wrote_is_cut_to_what_a_real_database_holds(tracking_serve
     trial = SimpleNamespace(form="wandb", study=long)
     name = experiment_name(trial, None)
     other = experiment_name(SimpleNamespace(form="wandb", study=f"{long}b"), None)
-    assert len(name) == len(other) == widths.EXPERIMENT_NAME and name != other
+    assert len(name) == len(other) == 255 < widths.EXPERIMENT_NAME and name != other, "a folder has room for 255"
     experiment = client.create_experiment(name)
     writer = RunWriter.create(client, experiment, long, role="launcher", tags={"made": long})
     writer.resume(long, {"set": long})
