@@ -7,9 +7,12 @@ are assertions.
 
 from __future__ import annotations
 
+import re
+
 from pipeline.redaction import redacted
 
 LONGEST = 500
+LONG_WORD = re.compile(r"\S{400,}")
 
 
 class PatchscaleError(Exception):
@@ -82,3 +85,14 @@ def shortened(text: str, most: int) -> str:
             break
         kept.append(word)
     return " ".join([*kept, "…"])
+
+
+def with_short_words(text: str) -> str:
+    """Show of a word of hundreds of letters, which somebody typed, its two ends.
+
+    Examples
+    --------
+    >>> len(with_short_words("9" * 10_000)), with_short_words("trials must be a whole number")
+    (101, 'trials must be a whole number')
+    """
+    return LONG_WORD.sub(lambda word: f"{word[0][:80]}…{word[0][-20:]}", text)

@@ -10,6 +10,8 @@ from pipeline.exceptions import InputError
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 DEFAULT_TOLERANCE = 0.25
+LARGEST, LONGEST = 10**15, 40
+"""Most parameters, and most letters, of a budget."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,9 +36,11 @@ class Budget:
     tolerance: float = DEFAULT_TOLERANCE
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?[KMB]?", self.text) or self.n_params < 1:
+        written = len(self.text) <= LONGEST and re.fullmatch(r"[0-9]+(\.[0-9]+)?[KMB]?", self.text)
+        if not written or not 1 <= self.n_params <= LARGEST:
             raise InputError(
-                f"budget must be a number with K, M or B behind it (2M, 20M, 200M, 2B, 350K, 1.5B), got {self.text!r}"
+                "budget must be a number with K, M or B behind it (2M, 20M, 200M, 2B, 350K, 1.5B), at most 1000000B, "
+                f"got {self.text!r}"
             )
         if not 0 < self.tolerance < 1:
             raise InputError(f"tolerance must be between 0 and 1 (0.25 is ±25 %), got {self.tolerance!r}")

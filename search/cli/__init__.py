@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from pipeline.exceptions import PatchscaleError, StoreError, describe_error
+from pipeline.exceptions import PatchscaleError, StoreError, describe_error, with_short_words
 from pipeline.redaction import holds_secret, redact_tracebacks, redacted
 from search.cli.audit import audit
 from search.cli.baselines import baselines
@@ -39,7 +39,10 @@ from search.tracking.environment import leave_out_foreign, settle_streams, settl
 DEFECTS = ("mlflow.", "optuna.", "sqlalchemy.", "sqlite3", "pyarrow.")
 """Libraries whose errors tell of a store or a file, not of a fault in this code."""
 LAUNCHED = ("hpo", "campaign")
+REMEDY = "; free space or make them writable, and see patchscale verify"
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO, errno.EMFILE)
+MISPLACED = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP)
+"""What a path says that can't be what is asked of it: a file where a directory is to be, a link that leads nowhere."""
 
 
 @click.group(cls=SectionedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -75,14 +78,19 @@ def main(arguments: list[str] | None = None) -> None:
         _refuse(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _end("interrupted", 130)
+    except UnicodeEncodeError as error:
+        if not any(map(_is_no_text, arguments or sys.argv)):
+            raise
+        _end(f"options and arguments must be text in UTF-8, got {error.object!r}; type it anew", 2)
     except Exception as error:
         if not _is_of_the_machine(error):
             raise
         where = getattr(error, "filename", None)
+        misplaced = isinstance(error, OSError) and error.errno in MISPLACED
         _end(
             f"a command must be able to read and write its files and stores, got {describe_error(_first_cause(error))}"
             + (f" at {where}" if where and str(where) not in str(error) else "")
-            + "; free space or make them writable, and see patchscale verify",
+            + ("; move what is in its place away, or give another path" if misplaced else REMEDY),
             2,
         )
 
@@ -123,7 +131,7 @@ def _is_of_the_machine(error: BaseException | None) -> bool:
     """Whether a full disk, a missing right, or a store behind a library stopped a command, and no fault of the code."""
     if error is None:
         return False
-    if isinstance(error, OSError) and error.errno in FAULTS:
+    if isinstance(error, OSError) and error.errno in (*FAULTS, *MISPLACED):
         return True
     module = type(error).__module__ + "."
     return module.startswith(DEFECTS) or _is_of_the_machine(error.__cause__)
@@ -134,6 +142,10 @@ def _first_cause(error: BaseException) -> BaseException:
     return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
+def _is_no_text(word: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
 def _end(message: str, code: int) -> NoReturn:
-    click.echo(f"error: {redacted(message)}", err=True)
+    click.echo(f"error: {with_short_words(redacted(message))}", err=True)
     sys.exit(code)

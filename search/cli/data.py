@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pipeline.exceptions import InputError
+from pipeline.exceptions import InputError, with_short_words
 from search.cli.options import store_options
 from search.study.values import whole_number
 from search.tracking.stores import Stores
@@ -199,7 +199,7 @@ def export(
 
 
 def _stop(message: str, exit_code: int) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {with_short_words(message)}", err=True)
     click.get_current_context().exit(exit_code)
 
 

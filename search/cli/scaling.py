@@ -7,7 +7,7 @@ import json
 import click
 
 from search.cli.options import request_options, store_options
-from search.study.values import whole_number
+from search.study.values import require_resamples, whole_number
 from search.tracking.stores import Stores
 
 
@@ -24,6 +24,7 @@ def scaling(stores: Stores, studies: tuple[str, ...], resamples: str, seed: int,
     same target on the same days. Of every budget the first trials enter, as many as the least searched one has.
     """
     n_resamples = whole_number("resamples", resamples, 200)
+    require_resamples(n_resamples)
     from search.results.holdout import holdout_in_words
     from search.scaling import scaling_of
     from search.scaling.text import lines_below, scaling_tables, scaling_to_dict

@@ -32,6 +32,7 @@ from search.report.sections.walk_forward import walk_forward_section
 from search.report.statistics.measure import measure
 from search.scaling import Scaling, scaling_of
 from search.study.study import Study
+from search.study.values import require_resamples
 from search.tracking.artifacts import replace_artifacts
 from search.tracking.lease import brief_lease, store_lease
 from search.tracking.stores import Stores
@@ -99,6 +100,7 @@ def write_report(
     """
     if n_resamples < MIN_RESAMPLES:
         raise InputError(f"resamples must be at least {MIN_RESAMPLES}, got {n_resamples}; 2000 is usual")
+    require_resamples(n_resamples)
     studies = open_studies(stores, names)
     directory = child(stores.home / REPORTS, names[0], "a study with a report")
     require_own(directory)

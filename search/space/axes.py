@@ -8,6 +8,7 @@ from typing import Any
 
 from model.spec.budget import Budget
 from pipeline.exceptions import InputError
+from search.space.counts import LARGEST
 
 WIDTHS = (64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 DEPTHS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 180, 192, 256)
@@ -127,9 +128,10 @@ def read_axis(name: str, text: str) -> tuple[int, ...]:
         values = tuple(map(int, text.split(","))) if text.strip() else ()
     except ValueError:
         values = (0,)
-    if not all(map(_is_positive, values)):
+    if not all(_is_positive(each) and each <= LARGEST for each in values):
+        most = f", at most {LARGEST:,}" if any(each > LARGEST for each in values) else ""
         raise InputError(
-            f"{name} must be whole numbers, at least 1, separated by commas, got {text!r}; for instance "
+            f"{name} must be whole numbers, at least 1, separated by commas{most}, got {text!r}; for instance "
             f"--{name.replace('_', '-')} {EXAMPLES[name]}"
         )
     return values

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from pipeline.exceptions import InputError
+from search.space.counts import LARGEST
 
 AUTO = "auto"
 LOG = "log"
@@ -141,6 +142,8 @@ def _number(name: str, text: str, part: str) -> Number:
         value: Number = int(part) if name in WHOLE else float(part) + 0.0
     except ValueError:
         raise _refused(name, _FORMS if name not in WHOLE else f"{_FORMS} of whole numbers", text) from None
+    if name in WHOLE and value > LARGEST:
+        raise _refused(name, f"must be at most {LARGEST:,}", text)
     if not LIMITS[name].holds(value):
         raise _refused(name, f"must be {LIMITS[name].words}", text)
     return value

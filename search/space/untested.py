@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from model.spec.architecture import Architecture
 from pipeline.exceptions import InputError
+from search.space.counts import plain_count
 from search.space.extremes import extreme_axes, extremes, nearest_to_middle
 from search.space.grid import DIMENSIONS, Grid
 
@@ -89,11 +90,11 @@ def read_where(text: str) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for part in text.split(","):
         axis, _, value = (each.strip() for each in part.partition("="))
-        if axis not in DIMENSIONS or axis in wanted or not (value.isascii() and value.isdecimal()):
+        if axis not in DIMENSIONS or axis in wanted or (number := plain_count(value)) is None:
             raise InputError(
                 f"where must be axis=value with an axis of {', '.join(DIMENSIONS)}, each once, got {text!r}"
             )
-        wanted[axis] = int(value)
+        wanted[axis] = number
     return wanted
 
 

@@ -38,6 +38,7 @@ MEDIAN, WILCOXON, NO_PRUNER = "median", "wilcoxon", "none"
 USUAL_PATIENCE = 2
 Reader = Callable[[str, str], Any]
 counted: Reader = partial(whole_number, least=1)
+days_ahead: Reader = partial(whole_number, least=1, largest=10**24)  # the series says how many there can be
 
 
 def split_text(name: str, text: str) -> str:
@@ -105,7 +106,7 @@ class HpoRequest:
         DEFAULT_TOLERANCE, "Allowed deviation from the budget, a fraction: 0.25 is ±25 %.", fraction
     )
     trials: int = option(50, "Finished trials that make the study complete; more extends it.", counted)
-    horizon: int = option(1, "Days ahead.", counted)
+    horizon: int = option(1, "Days ahead.", days_ahead)
     threshold: float = option(0.01, "Rise to be reached, a fraction: 0.01 is 1 %, 0 is direction alone.", rise)
     source: str = option(
         "sample",

@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable
 
 from pipeline.exceptions import InputError
+from search.space.counts import DIGITS, LARGEST, plain_count
 
 NAME_LETTERS = r"A-Za-z0-9._^=+-"
 NAME_LENGTH = 120
+LONGEST_DAYS = 36_500
+MOST_RESAMPLES = 100_000
+"""So many know a p value of 0.05 to 0.0007, and each holds every day in memory; more would show no more."""
 
 
 def any_text(name: str, text: str) -> str:
@@ -56,7 +60,7 @@ def process_count(name: str, text: str) -> str:
     >>> process_count("workers", "auto"), process_count("workers", "3")
     ('auto', '3')
     """
-    if text != "auto" and (not (text.isdecimal() and text.isascii()) or int(text) < 1):
+    if text != "auto" and not plain_count(text):
         raise InputError(f"{name} must be auto or a whole number, at least 1, got {text!r}")
     return text
 
@@ -71,12 +75,13 @@ def kept_trials(name: str, text: str) -> str:
     """
     if text in ("auto", "all"):
         return text
-    if not (text.isdecimal() and text.isascii()) or int(text) < 1:
+    number = plain_count(text)
+    if not number:
         raise InputError(
             f"keep must be auto, all, or a whole number, at least 1: the best checkpoint is what a study is for, got "
             f"{text!r}"
         )
-    return str(int(text))
+    return str(number)
 
 
 def gpu_share(name: str, text: str) -> float:
@@ -112,24 +117,41 @@ def study_name(name: str, text: str) -> str:
     return text
 
 
-def whole_number(name: str, text: str, least: int, most: int | None = None) -> int:
-    """Read a whole number within limits.
+def whole_number(name: str, text: str, least: int, most: int | None = None, *, largest: int = LARGEST) -> int:
+    """Read a whole number within limits; without an upper one what is larger than any answer.
 
     Examples
     --------
     >>> whole_number("trials", "50", 1)
     50
     """
+    limit = largest if most is None else most
     try:
         value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least or (most is not None and value > most):
+    except ValueError:  # also of more digits than Python reads
+        value = limit + 1 if re.fullmatch(r"\s*\+?[0-9]+\s*", text) else least - 1
+    if not least <= value <= limit:
         allowed = f", at least {least}" if most is None else f" from {least} to {most}"
+        allowed += f" and at most {largest:,}" if most is None and value > limit else ""
         raise InputError(
             f"{name} must be a whole number{allowed}, got {text!r}; for instance --{name.replace('_', '-')} {least}"
         )
     return value
+
+
+def require_resamples(n_resamples: int) -> None:
+    """Refuse more resamples than :data:`MOST_RESAMPLES`, and say why.
+
+    Raises
+    ------
+    InputError
+        If there are more.
+    """
+    if n_resamples > MOST_RESAMPLES:
+        raise InputError(
+            f"resamples must be at most {MOST_RESAMPLES:,}, which tell p = 0.05 from 0.052 and hold every day in "
+            f"memory each, got {n_resamples}; 2000 is usual"
+        )
 
 
 def optional_whole_number(name: str, text: str) -> int | None:
@@ -187,11 +209,14 @@ def duration(name: str, text: str) -> float | None:
     """
     if not text:
         return None
-    found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text, re.ASCII)
+    count = rf"0*(\d{{1,{DIGITS}}})"
+    found = re.fullmatch(rf"(?:{count}d)?(?:{count}h)?(?:{count}m)?(?:{count}s)?", text, re.ASCII)
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
     total = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-    if total <= 0:
-        raise InputError(f"{name} must be a length of time as in 90s, 30m, 8h or 1h30m, got {text!r}")
+    if not 0 < total <= LONGEST_DAYS * 86_400:
+        raise InputError(
+            f"{name} must be a length of time as in 90s, 30m, 8h or 1h30m, at most {LONGEST_DAYS}d, got {text!r}"
+        )
     return total
 
 

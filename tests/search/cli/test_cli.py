@@ -6,6 +6,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 
 from pipeline.exceptions import InputError, RecordError
+from pipeline.snapshots.snapshot import write_atomically
 from search.cli import cli
 
 TRAINED = (
@@ -101,3 +102,38 @@ def test_our_own_mistakes_are_not_hidden(command, monkeypatch):
     monkeypatch.setattr("search.evidence.power.plan_power", fail)
     with pytest.raises(AssertionError, match="ours"):
         command("power")
+
+
+def occupied(home):
+    (home / "data").touch()
+
+
+def dangling(home):
+    (home / "data").symlink_to(home / "not-mounted" / "data")
+
+
+def in_a_circle(home):
+    (home / "data").symlink_to(home / "data")
+
+
+@pytest.mark.parametrize("place", [occupied, dangling, in_a_circle])
+@pytest.mark.parametrize("words", ["hpo --budget 5K --trials 1", "data pull --source sample"])
+def test_what_is_in_the_place_of_a_directory_is_named_in_one_line(home, command, place, words):
+    place(home)
+    code, _, error = command(*words.split())
+    assert code == 2
+    assert error.count("error: ") == 1
+    assert "data" in error.splitlines()[-1]
+    assert "Traceback" not in error
+
+
+def test_a_file_is_not_written_over_a_directory(command, monkeypatch, home):
+    def write(*arguments, **named):
+        write_atomically(home, lambda part: part.write_text("x"))
+
+    monkeypatch.setattr("search.evidence.power.plan_power", write)
+    code, _, error = command("power")
+    assert code == 2
+    assert f"at {home}" in error or str(home) in error
+    assert error.rstrip().endswith("move what is in its place away, or give another path")
+    assert list(home.parent.glob(".*.part")) == []

@@ -7,6 +7,7 @@ import sys
 import click
 import pytest
 
+from pipeline.exceptions import DataError
 from search.cli import cli
 
 SLOW = ("torch", "mlflow", "optuna", "pandas", "scipy", "sklearn")
@@ -120,3 +121,120 @@ def test_a_mistake_that_needs_no_data_is_answered_before_anything_slow_is_loaded
     for arguments, code, said, slow in found:
         assert (arguments, code, slow) == (arguments, 2, []), said
         assert said.startswith("error: ") and said.count("\n") == 1
+
+
+RUBBISH = (
+    *(
+        "9" * 400,
+        "9" * 5000,
+        "-1",
+        "nan",
+        "inf",
+        "1e400",
+        "",
+        "  ",
+        "\x07",
+        "äöü",
+        "x" * 300,
+        "x" * 10_000,
+        "..",
+        "a/b",
+    ),
+)
+NAMES = ("9" * 400, "", "\x07ä \udcff", "x" * 250, "../x")
+FITTING = {
+    "budget": (f"{'9' * 400}B", f"{'9' * 5000}B", f"0.{'9' * 400}B", "0.0000000001K"),
+    "timeout": (f"{'9' * 400}d", f"{'9' * 5000}s", "999999999d"),
+    "where": (f"n_layers={'9' * 400}", f"n_layers={'9' * 5000}"),
+    "batch_size": (f"1:{'9' * 400}", "64:128:1e-999999", "64:128:1e999999"),
+    "dropout": ("0:0.5:nan", "0:0.5:inf", "0:0.5:-1", "0:0.5:1e-400"),
+    "split": ("9999-12-31/9999-12-31/9999-12-31", f"{'9' * 400}-01-01/2020-01-01/2021-01-01"),
+    "model_version": (f"any/{'9' * 400}", "any@\x07"),
+    "blend": (f"boosting:{'9' * 400}", "boosting:nan"),
+    "source": ("csv:", "csv:.?adjusted=maybe", f"csv:{'x' * 300}?adjusted=yes", "csv:any?adjusted=yes&dates=\x07"),
+    "tracking_uri": (
+        "sqlite:///",
+        f"sqlite:///{'x' * 300}/a.db",
+        "sqlite:////dev/null/a.db",
+        "http://[",
+        "postgresql://",
+    ),
+    "storage": ("sqlite:///", f"sqlite:///{'x' * 300}/a.db", "postgresql://u:p@[/x"),
+    "columns": ("n_heads=", "=x", f"n_heads={'x' * 10_000}"),
+}
+"""What begins like a value of an option, by its name."""
+SHARED = {"tracking_uri": "status", "storage": "status", "workers": "hpo", "device": "hpo", "engine": "hpo"}
+SHARED |= {"address": "hpo", "gpus_per_trial": "hpo"}
+"""Options that several commands read alike, with the one that is tried."""
+NEEDED = {"budget": "5K", "study": "any", "studies": "any", "model_version": "any/1", "paths": "any"}
+
+
+def commands(group, *before):
+    for name, command in group.commands.items():
+        yield from (
+            commands(command, *before, name) if isinstance(command, click.Group) else [((*before, name), command)]
+        )
+
+
+def parameters():
+    """Name of a command, and one of its parameters that takes a text."""
+    for path, command in commands(cli):
+        for each in command.params:
+            read_elsewhere = SHARED.get(each.name, path[0]) != path[0] or (path[0] == "campaign" and each.name in TRIED)
+            if not getattr(each, "is_flag", False) and not read_elsewhere:
+                yield " ".join(path), each.name
+
+
+TRIED = {each.name for each in cli.commands["hpo"].params}
+
+
+def command_line(path, name, text):
+    """Words of a command with one parameter of this text, beside those that must be given."""
+    command = dict(commands(cli))[tuple(path.split())]
+    given = {each: NEEDED.get(each.name, "any") for each in command.params if each.required}
+    given |= {each: text for each in command.params if each.name == name}
+    options = [f"{each.opts[0]}={value}" for each, value in given.items() if isinstance(each, click.Option)]
+    return [
+        *path.split(),
+        *options,
+        "--",
+        *(value for each, value in given.items() if isinstance(each, click.Argument)),
+    ]
+
+
+def texts(path, name):
+    """What a parameter is given: one that only names something has no number to be."""
+    named = any(each.name == name for each in dict(commands(cli))[tuple(path.split())].params if is_name(each))
+    return (*(NAMES if named else RUBBISH), *FITTING.get(name, ()))
+
+
+def is_name(parameter):
+    return isinstance(parameter, click.Argument) and parameter.name != "budget"
+
+
+@pytest.fixture
+def still(record, monkeypatch):
+    """What would work for hours, serve or download is not begun."""
+    record("search.hpo.command.run_study", 0)
+    record("search.hpo.campaign.run_campaign", 0)
+    record("os.execvpe")
+
+    def refuse(source, ticker):
+        raise DataError("enough")
+
+    monkeypatch.setattr("pipeline.sources.yahoo.YahooSource.fetch", refuse)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted({path for path, _ in parameters()}))
+def test_rubbish_is_refused_in_one_line_or_answered(still, command, path):
+    asked = [name for each, name in parameters() if each == path]
+    for name, text in ((each, text) for each in asked for text in texts(path, each)):
+        code, _, error = command(*command_line(path, name, text))
+        shown = (path, name, text[:40], code, error[:300])
+        assert code in (0, 1, 2), shown
+        if code == 2:
+            last = error.rstrip("\n").splitlines()[-1]
+            assert last.startswith("error: "), shown
+            assert error.count("error: ") == 1, shown
+            assert len(last) < 2_000, shown

@@ -17,3 +17,8 @@ def test_studies_are_fitted_together_with_what_was_typed(record, command, monkey
     assert (code, out) == (0, '{\n  "finding": "falls"\n}\n')
     assert [arguments[1] for arguments, _ in opened] == ["A", "B"]
     assert fitted == [((["opened", "opened"],), {"n_resamples": 300, "seed": 7})]
+
+
+def test_more_resamples_than_memory_holds_are_refused(command):
+    code, _, error = command("scaling", "A", "--resamples", "100001")
+    assert (code, "resamples must be at most 100,000" in error) == (2, True)

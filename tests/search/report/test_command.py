@@ -138,3 +138,8 @@ def test_a_study_of_older_code_named_like_a_directory_is_read_and_loses_nothing(
     assert code == 2
     assert "not dots alone" in error
     assert kept <= set(files(home))
+
+
+def test_more_resamples_than_memory_holds_are_refused_with_the_reason(stores):
+    with pytest.raises(InputError, match=r"at most 100,000, which tell .* memory each, got 99999999999999"):
+        write_report(stores, ["any"], n_resamples=99_999_999_999_999)

@@ -1,5 +1,6 @@
 """Values as users type them."""
 
+import math
 import os
 
 import pytest
@@ -69,3 +70,27 @@ def test_a_study_is_never_named_like_another_directory(name):
     except InputError:
         return
     assert read == "" or os.path.normpath(f"reports/{read}") == f"reports/{read}"
+
+
+READERS = (
+    lambda name, text: values.whole_number(name, text, 0),
+    lambda name, text: values.whole_number(name, text, 0, 2**63 - 1),
+    values.duration,
+    values.kept_trials,
+    values.process_count,
+    values.gpu_share,
+    values.fraction,
+    values.rise,
+)
+
+
+@pytest.mark.parametrize("read", READERS)
+@given(st.integers(20, 6_000), st.sampled_from(["", "d", "s", ".5", "e400"]))
+def test_a_number_that_nothing_can_hold_is_refused_or_a_finite_float(read, digits, unit):
+    try:
+        value = read("option", "9" * digits + unit)
+    except InputError as refused:
+        assert "\n" not in str(refused)
+    else:
+        assert isinstance(value, float)
+        assert math.isfinite(value)
