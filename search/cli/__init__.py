@@ -34,7 +34,14 @@ from search.cli.status import status
 from search.cli.supplement import supplement
 from search.cli.versions import compare, promote, rollback
 from search.cli.walkforward import walkforward
-from search.tracking.environment import leave_out_foreign, settle_streams, settle_warnings
+from search.tracking.environment import (
+    leave_out_backend,
+    leave_out_foreign,
+    require_readable_settings,
+    settle_streams,
+    settle_warnings,
+)
+from search.tracking.patience import longest_wait
 
 DEFECTS = ("mlflow.", "optuna.", "sqlalchemy.", "sqlite3", "pyarrow.")
 """Libraries whose errors tell of a store or a file, not of a fault in this code."""
@@ -64,10 +71,13 @@ def main(arguments: list[str] | None = None) -> None:
     settle_warnings()
     redact_tracebacks()
     foreign = leave_out_foreign()
+    leave_out_backend()
     if foreign:
         click.echo(f"note: {', '.join(foreign)} of another project changes nothing here", err=True)
     try:
         _require_no_recorded_secret(sys.argv[1:] if arguments is None else arguments)
+        require_readable_settings()
+        longest_wait()
         sys.exit(cli.main(args=arguments, prog_name="patchscale", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())

@@ -9,6 +9,7 @@ a disk of this machine at once; the trials that ran then are interrupted, and th
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import sys
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 from pipeline.exceptions import InputError, StoreError, StoreLostError, describe_error, shortened
 from pipeline.redaction import redacted
 
-LONGEST_SECONDS = 600.0
+LONGEST_SECONDS, MOST_SECONDS = 600.0, 366 * 86_400.0
 VARIABLE = "PATCHSCALE_STORE_WAIT"
 """Variable that holds other seconds than those."""
 OVER_SECONDS = 10.0
@@ -140,9 +141,12 @@ def longest_wait() -> float:
     """Seconds that a store is waited for."""
     text = os.environ.get(VARIABLE, "")
     try:
-        return float(text or LONGEST_SECONDS)
-    except ValueError as error:
-        raise InputError(f"{VARIABLE} must be seconds, got {text!r}") from error
+        seconds = float(text or LONGEST_SECONDS)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise InputError(f"{VARIABLE} must be seconds, got {text!r}; take 0 to {MOST_SECONDS:.0f}")
+    return seconds
 
 
 def is_away(error: BaseException) -> bool:

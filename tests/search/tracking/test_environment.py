@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import warnings
@@ -5,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from search.tracking.environment import leave_out_foreign, settle_warnings
+from search.tracking.environment import (
+    BACKEND,
+    COUNTS,
+    FLAGS,
+    leave_out_foreign,
+    require_readable_settings,
+    settle_warnings,
+)
 
 PROJECT = Path(__file__).parents[3]
 
@@ -66,3 +74,32 @@ def test_help_is_printed_in_any_locale_and_with_warnings_as_errors(switches):
     )
     assert done.returncode == 0, done.stderr
     assert b"25 %" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("MLFLOW_LOGGING_LEVEL", text) for text in ("LOUD", "-1", "x" * 10_000)),
+        *((name, text) for name in FLAGS for text in ("maybe", "2")),
+        *((name, text) for name in COUNTS for text in ("many", "nan", "9" * 5000)),
+        *(("PATCHSCALE_STORE_WAIT", text) for text in ("nan", "inf", "-1", "1e300", "soon")),
+    ],
+)
+def test_what_can_not_be_read_is_refused_by_its_name(command, monkeypatch, name, text):
+    monkeypatch.setenv(name, text)
+    code, _, error = command("status")
+    assert code == 2
+    assert error.startswith(f"error: {name} must be ")
+    assert error.count("\n") == 1
+
+
+def test_what_can_be_read_is_left(monkeypatch):
+    good = {"MLFLOW_LOGGING_LEVEL": "debug", **dict.fromkeys(FLAGS, "True"), **dict.fromkeys(COUNTS, "7")}
+    require_readable_settings(good)
+    require_readable_settings({})
+
+
+def test_no_window_is_needed_for_a_page(command, monkeypatch):
+    monkeypatch.setenv(BACKEND, "foo")
+    command("power", "--days", "0")
+    assert BACKEND not in os.environ
