@@ -10,6 +10,7 @@ import click
 from search.cli.options import ENGINE, request_options, store_options
 from search.study.values import NAME_LENGTH, whole_number
 from search.tracking.lease import refuse_if_held
+from search.tracking.locks import part_of
 from search.tracking.stores import Stores
 
 
@@ -33,7 +34,7 @@ def walkforward(stores: Stores, trial: str, seeds: str, first_year: str, last_ye
     n_seeds, texts = whole_number("seeds", seeds, 1), {"first_year": first_year, "last_year": last_year}
     years = {name: whole_number(name, text, 1) if text else None for name, text in texts.items()}
     if len(name := asked["study"] or asked["what"]) <= NAME_LENGTH:
-        refuse_if_held(stores, f"{name}.walkforward")
+        refuse_if_held(stores, part_of(name, "walkforward"))
     from search.walk_forward.command import WalkForwardRequest, run_walk_forward
     from search.workers.progress import make_console
 

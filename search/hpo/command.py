@@ -17,6 +17,7 @@ from search.study.sampler import require_sampler
 from search.study.stored_plan import stored_plan
 from search.study.study import Study, open_or_create_study
 from search.tracking.lease import WAIT, refuse_if_held, study_lease
+from search.tracking.locks import require_free_name
 from search.tracking.patience import WAITING
 from search.tracking.stores import Stores, open_storage, open_tracking, prepare_home, resolve_stores
 from search.workers.engines import connected, make_workforce, require_engine
@@ -50,6 +51,8 @@ def run_study(request: HpoRequest) -> int:
     if request.study:
         refuse_if_held(stores, request.study)
         stored = stored_plan(stores, request.study)
+        if stored is None:
+            require_free_name(stores, request.study)
         asked = as_the_study_has_it(request, stored) if stored else request
     plan, _ = make_plan(asked, root=Path(DATA_DIRECTORY).absolute())
     refuse_if_held(stores, plan.study)

@@ -22,9 +22,12 @@ from search.space.drawn import contains
 from search.study.make_plan import make_plan
 from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
+from search.study.stored_plan import stored_plan
 from search.study.study import TARGET_TRIALS
 from search.study.values import NAME_LENGTH, NAME_LETTERS
 from search.tracking.lease import brief_lease
+from search.tracking.locks import require_free_name
+from search.tracking.stores import resolve_stores
 
 FORCED, SOURCE = "imported", "imported.trial"
 DIMENSIONS = ("d_model", "n_layers", "n_heads", "d_ff")
@@ -71,6 +74,9 @@ def plan_continuation(request: HpoRequest, trials: Sequence[LegacyTrial]) -> Con
         )
     name = re.sub(rf"[^{NAME_LETTERS}]", "_", str(studies.pop()))[:NAME_LENGTH]
     request = replace(request, study=request.study or name, head=BINARY)
+    stores = resolve_stores(request.tracking_uri, request.storage)
+    if stored_plan(stores, request.study) is None:
+        require_free_name(stores, request.study)
     plan, _ = make_plan(request, root=Path(DATA_DIRECTORY).absolute())
     by_dimensions = {tuple(getattr(a, each) for each in DIMENSIONS): a for a in plan.grid().architectures}
     found: dict[str, tuple[str, dict[str, Any]]] = {}

@@ -31,6 +31,7 @@ from search.study.reconcile import close_stale
 from search.study.study import Study
 from search.tracking.data_place import data_address
 from search.tracking.lease import WAIT, brief_lease, registry_lease
+from search.tracking.locks import part_of
 from search.tracking.provenance import code_tags, user_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
@@ -86,7 +87,7 @@ def register(stores: Stores, name: str, request: RegisterRequest, console: Conso
     tier_memory(study.plan.data.tier)
     best = choose_trial(study, number)
     choose_device(request.device)
-    with brief_lease(stores, f"{study.plan.study}.{REGISTRATION_ROLE}"):
+    with brief_lease(stores, part_of(study.plan.study, REGISTRATION_ROLE)):
         close_stale(study, REGISTRATION_ROLE)
         run_name = f"register {best.trial.number:03d} {best.spec.architecture.label}"
         with study.start_run(run_name, role=REGISTRATION_ROLE) as writer:

@@ -35,6 +35,7 @@ from search.study.study import Study
 from search.study.values import require_resamples
 from search.tracking.artifacts import replace_artifacts
 from search.tracking.lease import brief_lease, store_lease
+from search.tracking.locks import part_of
 from search.tracking.stores import Stores
 from search.trial.baselines import log_baselines
 
@@ -111,7 +112,7 @@ def write_report(
     require_comparable(all_inputs)
     say(f"measuring, {n_resamples:,} resamples")
     report = make_report(all_inputs, n_resamples=n_resamples, scaling=_scaling(studies))
-    with store_lease(stores, f"{names[0]}.{FOLDER}"):
+    with store_lease(stores, part_of(names[0], FOLDER)):
         page = report.write(directory)
         replace_artifacts(studies[0].client, studies[0].run_id, directory, FOLDER)
     return page
@@ -177,7 +178,7 @@ def _scaling(studies: Sequence[Study]) -> Scaling | str | None:
 
 def _read_own(stores: Stores, study: Study, say: Callable[[str], None]) -> StudyInputs:
     """Read the page's own study; baselines that are missing are logged first, as patchscale baselines would."""
-    with brief_lease(stores, f"{study.plan.study}.baselines"):
+    with brief_lease(stores, part_of(study.plan.study, "baselines")):
         inputs = read_study_inputs(study)
         require_trials(inputs)
         if not inputs.baselines.names:

@@ -16,6 +16,7 @@ from search.results.trial_runs import RecordedTrial, recorded_trials
 from search.study.study import Study
 from search.tracking.artifacts import DELETED, checkpoint_bytes, checkpoints_of, delete_checkpoint, is_kept
 from search.tracking.lease import brief_lease
+from search.tracking.locks import part_of
 from search.tracking.reader import every_page, find_run, is_active
 from search.tracking.stores import Stores
 from search.tracking.tags import FINISHED, REGISTRATION_ROLE, RESTORED, TRIAL_RUN
@@ -105,7 +106,7 @@ class WeightKeeper:
 
 def registration(study_name: str) -> str:
     """Name of the lease of whoever registers a trial of a study, and so may read its weights."""
-    return f"{study_name}.{REGISTRATION_ROLE}"
+    return part_of(study_name, REGISTRATION_ROLE)
 
 
 def losing(study: Study, recorded: Sequence[RecordedTrial], keep: int) -> list[RecordedTrial]:

@@ -15,10 +15,12 @@ from search.tracking.advisory import POSTGRESQL, AdvisoryLock, read_holders
 from search.tracking.holder import WAIT as WAIT
 from search.tracking.holder import Holder, in_campaign, in_use, owned
 from search.tracking.locks import (
+    STORE,
     brief_lock,
     campaign_lock,
     lock_path,
     locked_by,
+    part_of,
     registry_lock,
     store_lock,
     study_lock,
@@ -79,7 +81,7 @@ def brief_lease(stores: Stores, name: str, *, wait: float = WAIT) -> AbstractCon
 def registry_lease(stores: Stores, model: str, *, wait: float = 0.0) -> Iterator[Lease]:
     """Hold a model's aliases against a second command; its holders are brief."""
     uri = next((uri for uri in (stores.storage_uri, stores.tracking_uri) if uri.startswith(POSTGRESQL)), "")
-    name = f"{model}.registry"
+    name = part_of(model, "registry")
     with ExitStack() as stack:
         if uri:
             yield stack.enter_context(_on_server(uri, {name: owned(name)}, wait=wait, brief=True))
@@ -97,7 +99,7 @@ def campaign_lease(stores: Stores, study_names: Iterable[str]) -> Iterator[None]
         If another campaign has queued one of them and is still at work.
     """
     if is_seen_everywhere(stores):
-        names = {f"{name}.campaign": in_campaign(name) for name in study_names}
+        names = {part_of(name, "campaign"): in_campaign(name) for name in study_names}
         with _on_server(stores.storage_uri, names, wait=0.0, brief=False):
             yield
     else:
@@ -106,11 +108,11 @@ def campaign_lease(stores: Stores, study_names: Iterable[str]) -> Iterator[None]
 
 
 @contextmanager
-def store_lease(stores: Stores, what: str = "store") -> Iterator[None]:
+def store_lease(stores: Stores, what: str = STORE) -> Iterator[None]:
     """Hold what all studies of a store share, for a moment: others wait."""
     with ExitStack() as stack:
         if is_seen_everywhere(stores):
-            stack.enter_context(brief_lease(stores, f"{what}.store"))
+            stack.enter_context(brief_lease(stores, part_of(what, "store")))
         stack.enter_context(store_lock(stores, what))
         yield
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from pipeline.exceptions import InputError
 from pipeline.file_lock import file_lock, open_lock, try_lock
 from pipeline.named_file import own_file
 from search.tracking.database import database_of
@@ -23,6 +24,35 @@ from search.tracking.holder import WAIT, Holder, acquire, in_campaign, owned
 from search.tracking.stores import Stores
 
 LONGEST_NOTE = 512
+STORE, IMPORT = "store", "legacy-import"
+"""Locks of what all studies share: they lie where those of studies do, where older code looks for them."""
+PARTS = ("baselines", "registration", "walkforward", "report", "campaign", "registry", "store")
+"""Ends of the names of locks of a part of a study, or of what belongs to one."""
+
+
+def part_of(study_name: str, part: str) -> str:
+    """Name of the lock of a part of a study: no new study may have it, see :func:`require_free_name`."""
+    assert part in PARTS
+    return f"{study_name}.{part}"
+
+
+def require_free_name(stores: Stores, study_name: str) -> None:
+    """Refuse a new study whose lock would be that of something else, which it would wait for without end.
+
+    Raises
+    ------
+    InputError
+        If the name is that of a lock, or ends as those of parts of studies do.
+    """
+    databases = map(database_of, (stores.tracking_uri, stores.storage_uri))
+    shared = {STORE, IMPORT, *(each.name for each in databases if each is not None)}
+    _, dot, end = study_name.casefold().rpartition(".")
+    if study_name.casefold() in map(str.casefold, shared) or (dot and end in PARTS):
+        raise InputError(
+            f"study must have a name that no other lock of the store has, none of {', '.join(sorted(shared))} and none "
+            f"that ends in {', '.join(f'.{part}' for part in PARTS)}, got {study_name!r}; choose another, as "
+            f"{study_name.replace('.', '-')}-1"
+        )
 
 
 def lock_path(stores: Stores, study_name: str) -> Path:
@@ -63,10 +93,10 @@ def brief_lock(stores: Stores, name: str, *, wait: float = WAIT) -> AbstractCont
 
 def registry_lock(stores: Stores, model: str, *, wait: float = 0.0) -> AbstractContextManager[int]:
     """Hold a model's aliases against a second command on this machine; its holders are brief."""
-    return _lock(registry_path(stores, model), owned(f"{model}.registry"), wait, note=BRIEF)
+    return _lock(registry_path(stores, model), owned(part_of(model, "registry")), wait, note=BRIEF)
 
 
-def store_lock(stores: Stores, what: str = "store") -> AbstractContextManager[int]:
+def store_lock(stores: Stores, what: str = STORE) -> AbstractContextManager[int]:
     """Hold what all studies of a store share, for a moment: others wait."""
     return file_lock(own_file(stores.home / "locks", what, ".lock"))
 

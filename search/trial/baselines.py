@@ -27,6 +27,7 @@ from search.study.study import Study, load_study
 from search.study.trial_run import SCORES
 from search.tracking.artifacts import PREDICTIONS, is_kept
 from search.tracking.lease import brief_lease
+from search.tracking.locks import part_of
 from search.tracking.note import PREVIEW_DAYS, chosen_in_words, evaluation_note
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
@@ -80,7 +81,7 @@ def run_baselines(stores: Stores, name: str, console: Console) -> int:
         If there is no such study.
     """
     study = load_study(stores, name)
-    with brief_lease(stores, f"{name}.baselines"):
+    with brief_lease(stores, part_of(name, "baselines")):
         logged = log_baselines(study)
     n_reused = sum(each.reused for each in logged)
     for each in logged:

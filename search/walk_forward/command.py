@@ -11,6 +11,7 @@ from search.results.holdout import holdout_in_words
 from search.study.reconcile import close_stale
 from search.study.study import Study
 from search.tracking.lease import refuse_if_held, study_lease
+from search.tracking.locks import part_of
 from search.tracking.stores import Stores
 from search.tracking.tags import BASELINE_ROLE, WALK_FORWARD_ROLE
 from search.walk_forward.load import load_walk_forward
@@ -77,11 +78,11 @@ def run_walk_forward(stores: Stores, request: WalkForwardRequest, console: Conso
     """
     require_engine(request)
     study, subjects = read_subjects(stores, request.what, request.study, request.trial)
-    refuse_if_held(stores, f"{study.plan.study}.walkforward")
+    refuse_if_held(stores, part_of(study.plan.study, "walkforward"))
     device = request.device if works_here(request) and subjects[0].spec is not None else "cpu"
     data = load_walk_forward_data(study, subjects[0], request.first_year, request.last_year, device=device)
     n_failed = 0
-    held = study_lease(stores, f"{study.plan.study}.walkforward")
+    held = study_lease(stores, part_of(study.plan.study, "walkforward"))
     with Signals() as signals, held as lease, connected(request, stores):
         workforce = make_workforce(request, stores, lease)
         close_stale(study, WALK_FORWARD_ROLE)

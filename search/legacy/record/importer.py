@@ -28,6 +28,7 @@ from search.legacy.recover.trial import FOREIGN, SINGLE, LegacyTrial, digest
 from search.study.life_cycle import find_or_create_experiment
 from search.tracking.board import LOSS_METRIC, board_link, save_board
 from search.tracking.lease import brief_lease
+from search.tracking.locks import IMPORT
 from search.tracking.provenance import code_tags
 from search.tracking.reader import matching
 from search.tracking.run import RunWriter
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["import_files", "parse_files"]
 
-LOCK = "legacy-import"
 BOARD = "legacy"
 EXPERIMENT, FOREIGN_EXPERIMENT = "patchscale-legacy-", "patchscale-imported-"
 MAX_PARAMS = 100
@@ -78,7 +78,7 @@ def import_files(
     """
     prepare_home(stores)
     client = open_tracking(stores)
-    with brief_lease(stores, LOCK):
+    with brief_lease(stores, IMPORT):
         importer = _Importer(client, stores, look_up(client), advance)
         for number, (source, report) in enumerate(parsed, 1):
             importer.add(source, report, is_last=number == len(parsed))

@@ -20,6 +20,7 @@ from search.registry.versions.by_hand import EVIDENCE_RUN as EVIDENCE_RUN
 from search.registry.versions.versions import require_tag, version_name
 from search.tracking.artifacts import lost_in_words, read_artifact
 from search.tracking.lease import brief_lease
+from search.tracking.locks import part_of
 from search.tracking.reader import find_run
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores
@@ -182,7 +183,7 @@ def _walk_them(study: Study, walked: _Walked, missing: list[str]) -> str:
 
 def require_baselines(stores: Stores, study: Study, console: Console) -> None:
     """Log the baselines that the study lacks, and say which failed."""
-    with brief_lease(stores, f"{study.plan.study}.baselines"):
+    with brief_lease(stores, part_of(study.plan.study, "baselines")):
         failed = [each for each in log_baselines(study) if each.error]
     for each in failed:
         console.print(f"baseline failed, {each.name}: {each.error}", markup=False)

@@ -66,6 +66,15 @@ def test_settings_are_queued_best_first_and_once_and_no_result_is_taken_over(the
     assert len(queued(stores)) == 3
 
 
+def test_a_study_that_is_called_as_a_lock_is_not_continued_under_that_name(theirs, home, command):
+    theirs(2)
+    path = home / "theirs.log"
+    path.write_text(path.read_text().replace('"theirs"', '"store"'))
+    code, out, err = command("import", "theirs.log", "--continue-as", "5K")
+    assert (code, out, err.count("\n")) == (2, "", 1) and "got 'store'; choose another" in err
+    assert json.loads(command("status", "--json")[1]) == []
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -6,18 +6,25 @@ import threading
 
 import pytest
 
-from pipeline.exceptions import StoreError
+from pipeline.exceptions import InputError, StoreError
 from pipeline.file_lock import file_lock
 from search.tracking.locks import (
     BRIEF,
+    IMPORT,
+    PARTS,
     POLL_SECONDS,
     SAY_AFTER,
+    STORE,
     brief_lock,
     is_locked,
     lock_path,
+    part_of,
     registry_lock,
+    require_free_name,
+    store_lock,
     study_lock,
 )
+from search.tracking.stores import resolve_stores
 
 
 def test_one_command_at_a_time_and_the_lock_outlives_its_holder_in_workers(stores):
@@ -104,3 +111,47 @@ def test_who_only_looks_keeps_nobody_else_from_looking(stores):
     with lock_path(stores, "s").open() as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
         assert not is_locked(stores, "s")
+
+
+RESERVED = [STORE, IMPORT, "mlflow.db", "optuna.db", "Store", "X.Report", *(part_of("X", part) for part in PARTS)]
+
+
+@pytest.mark.lesson("L40")
+@pytest.mark.parametrize("name", RESERVED)
+def test_no_new_study_has_the_name_of_another_lock(home, command, name):
+    before = sorted(home.rglob("*"))
+    code, _, err = command("hpo", "--budget", "5K", "--tier", "r25", "--trials", "1", "--study", name)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("error: study must have a name that no other lock") and f"got {name!r}; choose another" in err
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["stores", "X.store-1", "baselines", ".", "mlflow.db-2", "X.reports", "SPY-h1-2M"])
+def test_a_name_that_only_resembles_one_is_free(stores, name):
+    require_free_name(stores, name)
+
+
+def test_the_databases_of_a_store_are_called_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stores = resolve_stores(f"sqlite:///{tmp_path}/record", f"sqlite:///{tmp_path}/schedule")
+    for name in ("record", "schedule"):
+        with pytest.raises(InputError, match=f"got '{name}'"):
+            require_free_name(stores, name)
+    require_free_name(stores, "mlflow.db")
+
+
+def test_a_study_that_older_code_gave_such_a_name_goes_on(make_study, command, monkeypatch):
+    name = make_study(1, study="X.report").plan.study
+    reached = []
+    monkeypatch.setattr("search.hpo.command.work_on", lambda *given, **more: reached.append(1) or pytest.fail("worked"))
+    with pytest.raises(pytest.fail.Exception, match="worked"):
+        command("hpo", "--budget", "5K", "--tier", "r25", "--trials", "1", "--study", name)
+    assert reached and command("status")[0] == 0
+
+
+def test_locks_lie_where_older_code_looks_for_them(stores):
+    locks = stores.home / "locks"
+    locks.mkdir(exist_ok=True)
+    before = set(locks.iterdir())
+    with study_lock(stores, "s"), brief_lock(stores, part_of("s", "baselines")), store_lock(stores):
+        assert {each.name for each in {*locks.iterdir()} - before} == {"s.lock", "s.baselines.lock", "store.lock"}
