@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -17,14 +17,22 @@ from pipeline.exceptions import PatchscaleError
 from pipeline.redaction import redacted
 from pipeline.snapshots.snapshot import list_snapshots, load_snapshot
 from search.tracking.database import database_of
+from search.tracking.holder import Holder
 from search.tracking.schema import require_database
 from search.tracking.stores import Stores, open_storage, open_tracking
+from search.tracking.tags import LAUNCHER_HOST, LAUNCHER_PID, LAUNCHER_ROLE, LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 Finding = tuple[bool, str]
 
+IMPORTED = (LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE)
+REMEDIES = {
+    **dict.fromkeys(IMPORTED, "repeat the import"),
+    LAUNCHER_ROLE: "patchscale reconcile of one of their studies closes them",
+}
 LOCKED_PARTS = (".baselines", ".registration", ".walkforward")
 """What of a study commands work on under locks of their own."""
 
@@ -90,21 +98,43 @@ def _stale_runs(stores: Stores) -> Finding:
         return True, "runs: none yet"
     from search.tracking.lease import holders
     from search.tracking.reader import find_experiments, find_runs, matching
-    from search.tracking.tags import RUNNING, STUDY
+    from search.tracking.tags import ROLE, RUNNING, STUDY
 
     try:
         client = open_tracking(stores)
         found = find_runs(client, find_experiments(client), matching({}, status=RUNNING))
-        running = [run for run in found if run.data.tags.get(STUDY)]
-        parts = {r.info.run_id: [r.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)] for r in running}
-        held = holders(stores, {name for names in parts.values() for name in names})
+        running = [run for run in found if run.data.tags.get(STUDY) or run.data.tags.get(ROLE) in IMPORTED]
+        names = {run.info.run_id: _locks_of(run) for run in running if run.data.tags.get(ROLE) != LAUNCHER_ROLE}
+        held = holders(stores, {name for each in names.values() for name in each})
     except PatchscaleError as error:
         return False, f"runs: {error}"
-    stale = [run_id[:8] for run_id, names in parts.items() if not any(name in held for name in names)]
+    stale: dict[str, list[str]] = {}
+    for run in running:
+        tags, run_id = run.data.tags, run.info.run_id
+        if not (any(name in held for name in names[run_id]) if run_id in names else _is_launching(tags)):
+            stale.setdefault(REMEDIES.get(tags.get(ROLE, ""), "repeat their hpo"), []).append(run_id[:8])
     if stale:
-        named = ", ".join(stale)
-        return False, f"runs: {len(stale)} say RUNNING though nobody works on them ({named}); repeat their hpo"
+        said = (
+            f"{len(ids)} say RUNNING though nobody works on them ({', '.join(ids)}); {remedy}"
+            for remedy, ids in stale.items()
+        )
+        return False, f"runs: {'; '.join(said)}"
     return True, f"runs: {len(running)} running, none stale"
+
+
+def _locks_of(run: Run) -> list[str]:
+    """Names of the locks of which one is held while somebody works on a run."""
+    from search.tracking.locks import IMPORT
+    from search.tracking.tags import ROLE, STUDY
+
+    if run.data.tags.get(ROLE) in IMPORTED:
+        return [IMPORT]
+    return [run.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)]
+
+
+def _is_launching(tags: Mapping[str, str]) -> bool:
+    """Whether the process that will end a launcher's run may be there: of another machine's nothing is known."""
+    return Holder(pid=tags.get(LAUNCHER_PID, ""), host=tags.get(LAUNCHER_HOST, "")).is_gone is False
 
 
 def _records(stores: Stores) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ REASON, RECORD_STATE, RESTORED = "status.reason", "record.state", "restored.from
 STUDY_ROLE, TRIAL_ROLE, BASELINE_ROLE, WALK_FORWARD_ROLE = "study", "trial", "baseline", "walkforward"
 REGISTRATION_ROLE, TEST_ROLE, LAUNCHER_ROLE = "registration", "test", "launcher"
 LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE = "legacy-study", "legacy-trial"
+LAUNCHER_PID, LAUNCHER_HOST = "launcher.pid", "launcher.host"
 
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 VALID, INVALID = "valid", "invalid"

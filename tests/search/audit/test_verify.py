@@ -1,11 +1,13 @@
+import os
 import shutil
+import socket
 
 import mlflow
 import pytest
 
 from search.audit.verify import LOCKED_PARTS, verify
 from search.tracking.location import local_path
-from search.tracking.locks import study_lock
+from search.tracking.locks import IMPORT, brief_lock, study_lock
 
 
 @pytest.fixture
@@ -77,3 +79,24 @@ def test_files_of_a_version_are_looked_for_also_where_mlflows_button_made_it(fou
     shutil.rmtree(local_path(model.artifact_location))
     whole, line = found()["model versions"]
     assert not whole and "the files of m/2, m/1 are gone" in line
+
+
+@pytest.mark.lesson("L29")
+def test_a_launcher_is_judged_by_its_process_and_an_import_by_its_lock(found, stores, home):
+    client = mlflow.MlflowClient(stores.tracking_uri)
+    tags = {"run.role": "launcher", "study.name": "A,B", "launcher.host": socket.gethostname()}
+    alive = {**tags, "launcher.pid": str(os.getpid())}
+    elsewhere = {**tags, "launcher.pid": "999999999", "launcher.host": "another"}
+    for each in (alive, elsewhere):
+        client.create_run("0", tags=each)
+    assert found()["runs"] == (True, "runs: 2 running, none stale")
+    gone = client.create_run("0", tags={**tags, "launcher.pid": "999999999"}).info.run_id
+    whole, line = found()["runs"]
+    assert not whole and f"1 say RUNNING though nobody works on them ({gone[:8]}); patchscale reconcile" in line
+    client.set_terminated(gone)
+    for role, study in (("legacy-study", ""), ("legacy-trial", "theirs")):
+        client.create_run("0", tags={"run.role": role, "study.name": study})
+    with brief_lock(stores, IMPORT):
+        assert found()["runs"] == (True, "runs: 4 running, none stale")
+    whole, line = found()["runs"]
+    assert not whole and "2 say RUNNING" in line and line.endswith("; repeat the import")
