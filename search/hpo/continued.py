@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from search.study.request import HpoRequest
 from search.study.stored_plan import stored_plan
 from search.study.study import TARGET_TRIALS
 from search.study.values import NAME_LENGTH, NAME_LETTERS
+from search.tracking.address import has_secret
 from search.tracking.lease import brief_lease
 from search.tracking.locks import require_free_name
 from search.tracking.stores import resolve_stores
@@ -125,9 +127,15 @@ def _options(request: HpoRequest) -> str:
     named = {"budget": request.budget, "horizon": request.horizon, "threshold": request.threshold}
     named |= {"source": request.source, "ticker": request.ticker, "tier": request.tier, "head": request.head}
     named |= {"split": request.split}
+    named |= {name: _without_secret(getattr(request, name)) for name in ("tracking_uri", "storage")}
     standard = HpoRequest()
     given = {name: value for name, value in named.items() if name == "budget" or value != getattr(standard, name)}
-    return " ".join(f"--{name} {value}" for name, value in given.items())
+    return " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given.items())
+
+
+def _without_secret(address: str) -> str:
+    """Address of a store as it may be shown; one with a password is left to the variables, as it should be typed."""
+    return "" if has_secret(address) else address
 
 
 def _rank(trial: LegacyTrial) -> tuple[bool, float, int]:

@@ -44,8 +44,15 @@ def is_metric(name: str) -> bool:
 
 
 def metric_name(name: str) -> str:
-    """Take a source's own name for MLflow, whose names have fewer letters."""
-    return re.sub(r"[^\w ./:-]", "_", printable(name, 100), flags=re.ASCII).strip(" ./:") or "unnamed"
+    """Take a source's own name for MLflow, whose names have fewer letters, and are paths without detours.
+
+    Examples
+    --------
+    >>> metric_name("a//b"), metric_name("a/../b"), metric_name("./a/./b/"), metric_name("//")
+    ('a/b', 'a/b', 'a/b', 'unnamed')
+    """
+    letters = re.sub(r"[^\w ./:-]", "_", printable(name, 100), flags=re.ASCII).strip(" ./:")
+    return "/".join(part for part in letters.split("/") if part not in ("", ".", "..")) or "unnamed"
 
 
 def further_metrics(results: Mapping[str, Any]) -> dict[str, float]:

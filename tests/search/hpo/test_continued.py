@@ -1,10 +1,15 @@
 import json
+import shlex
 import warnings
 
 import optuna
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from search.hpo.continued import _options
 from search.space.ranks import TRAINING
+from search.study.request import HpoRequest
 from search.study.study import load_study
 
 DIMENSIONS = ("d_model", "n_layers", "n_heads", "d_ff")
@@ -115,3 +120,21 @@ def test_a_trial_of_another_window_is_not_queued_and_one_of_the_grid_s_is(theirs
     code, out, _ = command("import", "theirs.log", "--continue-as", "5K")
     assert code == 0 and "not queued, context_length is not that of the grid, 60: 1 trials" in out
     assert [params["learning_rate"] for params in queued(stores)] == [2e-3, 1e-3]
+
+
+@given(st.text(min_size=1), st.text(alphabet="ab &;'\"$?", min_size=1))
+def test_the_command_that_goes_on_is_pasted_as_it_stands(ticker, folder):
+    stores = {"tracking_uri": f"sqlite:////{folder}/mlflow.db", "storage": f"sqlite:////{folder}/optuna.db"}
+    words = shlex.split(_options(HpoRequest(ticker=ticker, **stores)))
+    assert dict(zip(words[::2], words[1::2], strict=True)) == {
+        "--budget": "2M",
+        "--ticker": ticker,
+        "--tracking-uri": stores["tracking_uri"],
+        "--storage": stores["storage"],
+    }
+
+
+def test_the_command_that_goes_on_shows_no_password():
+    said = _options(HpoRequest(storage="postgresql://me:secret@db/optuna"))
+    assert "secret" not in said
+    assert "--storage" not in said

@@ -38,3 +38,13 @@ def test_steps_that_are_not_said_count_from_zero_and_said_ones_are_kept():
     assert read_curves({"history": [{"val_loss": 0.5}, {"val_loss": 0.4}]}) == {"val/loss": {0: 0.5, 1: 0.4}}
     assert read_curves({"history": {"epoch": [5, 10], "val_f1": [0.5, 0.4]}}) == {"val_f1": {5: 0.5, 10: 0.4}}
     assert read_curves({"x": [{"step": 3, "train_loss": 0.5}]}) == {"train/loss": {3: 0.5}}
+
+
+@given(st.text(alphabet="ab./ :ä", max_size=8))
+def test_no_path_in_a_name_stops_an_import(name):
+    from mlflow.utils.validation import _validate_metric_name, _validate_param_name, _validate_tag_name
+
+    for made in (metric_name(name), f"attr.{metric_name(name)}", f"setting.{metric_name(name)}"):
+        _validate_metric_name(made)
+        _validate_param_name(made)
+        _validate_tag_name(made)
