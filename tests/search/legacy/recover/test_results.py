@@ -40,7 +40,7 @@ def test_steps_that_are_not_said_count_from_zero_and_said_ones_are_kept():
     assert read_curves({"x": [{"step": 3, "train_loss": 0.5}]}) == {"train/loss": {3: 0.5}}
 
 
-@given(st.text(alphabet="ab./ :ä", max_size=8))
+@given(st.lists(st.sampled_from(["", ".", "..", "a", " ", ".a", "ä", "a:"]), max_size=6).map("/".join))
 def test_no_path_in_a_name_stops_an_import(name):
     from mlflow.utils.validation import _validate_metric_name, _validate_param_name, _validate_tag_name
 
