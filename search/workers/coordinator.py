@@ -117,6 +117,9 @@ class Coordinator:
         self.workforce.require_lease()
         for line in reconcile(self.study, alive=self._at_work(), gone=gone):
             self.progress.say(line)
+        self._count_finished()
+
+    def _count_finished(self) -> None:
         self.finished = self.progress.finished = len(self.study.finished())
 
     def _at_work(self) -> Collection[int]:
@@ -143,6 +146,8 @@ class Coordinator:
             self._hosts[hand] = self._ready[hand] = event["host"]
         if kind in (*DONE, "interrupted"):
             self._busy.pop(hand, None)
+        if kind == "closed":
+            self._count_finished()  # somebody else closed it, who may have finished others
         if kind == "finished":
             self.finished += 1
             self._errors.clear()

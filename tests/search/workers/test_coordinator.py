@@ -121,6 +121,25 @@ def test_the_last_trial_runs_all_the_same_when_its_hand_is_lost_and_the_others_w
     assert [t.state for t in study.schedule.trials if t.user_attrs.get("retry_of") == 2] == [TrialState.COMPLETE]
 
 
+@pytest.mark.lesson("L29")
+def test_what_another_command_finished_while_this_one_was_cut_off_is_not_run_again(make, study):
+    cut_off, other = make(n_workers=1, until=3), make(n_workers=1, until=3)
+
+    def events(timeout):
+        if cut_off.engine.running and not cut_off.engine.said:
+            ((hand, trial),) = cut_off.engine.running.items()
+            cut_off.engine.running.clear()
+            assert other.run(), "it takes the study over, finishes it and leaves"
+            number = study.schedule._storage.get_trial(trial).number
+            cut_off.engine.said.append((hand, {"event": "closed", "number": number}))
+        return [cut_off.engine.said.popleft()] if cut_off.engine.said else []
+
+    cut_off.engine.events = events
+    assert cut_off.run()
+    assert len(study.finished()) == 3
+    assert sum(told not in ("start", "stop", "kill") for told in cut_off.engine.told) == 1
+
+
 @pytest.mark.parametrize("n_workers", [1, 3, pytest.param(8, marks=SLOW), pytest.param(20, marks=SLOW)])
 def test_no_more_trials_run_than_are_missing(make, study, n_workers):
     worked = make(n_workers=n_workers)
