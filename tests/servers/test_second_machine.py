@@ -5,6 +5,7 @@ import re
 import sys
 
 import pytest
+from mlflow import MlflowClient
 
 from pipeline.datasets.dataset import load_dataset
 from search.folds.kept import FOLDS
@@ -74,6 +75,9 @@ MAKING = (
 def registered(trained, tracking_server):
     """A version that a second machine registered as its trial stands, from a server whose answers got lost."""
     machine = trained("registrar")
+    client = MlflowClient(tracking_server.url)
+    for made_by_others in client.search_registered_models():
+        client.delete_registered_model(made_by_others.name)
     with LosingAnswers(tracking_server.port, *MAKING) as proxy:
         said = machine.run(
             "register",
