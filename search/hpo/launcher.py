@@ -14,14 +14,13 @@ from search.tracking.holder import is_alive
 from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.run import RunWriter, forget_params
 from search.tracking.stores import open_tracking, resolve_stores
-from search.tracking.tags import LAUNCHER_ROLE, NOTE, ROLE, RUNNING, STUDY
+from search.tracking.tags import LAUNCHER_HOST, LAUNCHER_PID, LAUNCHER_ROLE, NOTE, ROLE, RUNNING, STUDY
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from search.study.study import Study
 
-PID, HOST = "launcher.pid", "launcher.host"
 PROJECT, ENTRY_POINT = "mlflow.project.", "mlflow.project.entryPoint"
 ENTRY_POINTS = ("hpo", "campaign")
 LONGEST_NAME = 200
@@ -67,7 +66,9 @@ class Launcher:
         """Tag the run with what it launched, and with the process that will end it."""
         names, run_ids = (",".join(each) for each in zip(*((s.plan.study, s.run_id) for s in studies), strict=True))
         tags = {ROLE: LAUNCHER_ROLE, STUDY: names, "study.run_id": run_ids}
-        RunWriter(self.client, self.run_id).set_tags({**tags, PID: os.getppid(), HOST: socket.gethostname()})
+        RunWriter(self.client, self.run_id).set_tags(
+            {**tags, LAUNCHER_PID: os.getppid(), LAUNCHER_HOST: socket.gethostname()}
+        )
         self.client.update_run(self.run_id, name=f"mlflow run: {names}"[:LONGEST_NAME])
 
     def refuse(self, command: str, message: str) -> None:
@@ -130,9 +131,9 @@ def refuse_recorded_secret(command: str) -> None:
 def close_stale_launchers(client: MlflowClient) -> list[str]:
     """Close runs of ``mlflow run`` on this host whose process is gone."""
     done = []
-    query = matching({ROLE: LAUNCHER_ROLE, HOST: socket.gethostname()}, status=RUNNING)
+    query = matching({ROLE: LAUNCHER_ROLE, LAUNCHER_HOST: socket.gethostname()}, status=RUNNING)
     for run in find_runs(client, find_experiments(client), query):
-        if not is_alive(run.data.tags.get(PID, "")):
+        if not is_alive(run.data.tags.get(LAUNCHER_PID, "")):
             RunWriter(client, run.info.run_id).interrupt()
             done.append(f"closed launcher run {run.info.run_id[:8]}, whose process is gone")
     return done

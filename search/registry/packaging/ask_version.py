@@ -44,7 +44,7 @@ def ask_version(
     bars : DataFrame
         Raw bars, see :func:`pipeline.datasets.raw_bars.raw_bars`.
     span : (Timestamp, Timestamp), optional
-        First and last day to forecast; every day of the bars if not given, which takes a large model hours.
+        First and last day to forecast; every day of the bars if not given.
     asked : Target, optional
         What is asked; the study's own if not given.
 

@@ -4,7 +4,8 @@ import socket
 import pytest
 
 from pipeline.exceptions import StoreError
-from search.hpo.launcher import HOST, PID, Launcher, close_stale_launchers
+from search.hpo.launcher import Launcher, close_stale_launchers
+from search.tracking.tags import LAUNCHER_HOST, LAUNCHER_PID
 
 PROJECT = {"mlflow.project.entryPoint": "hpo", "mlflow.project.env": "local"}
 
@@ -42,7 +43,7 @@ def test_it_names_what_it_launched_and_ends_as_that_ended(launched, study, make_
     tags = study.client.get_run(launched).data.tags
     assert tags["study.name"] == f"{study.plan.study},other"
     assert tags["study.run_id"] == f"{study.run_id},{other.run_id}"
-    assert (tags[PID], tags[HOST]) == (str(os.getppid()), socket.gethostname())
+    assert (tags[LAUNCHER_PID], tags[LAUNCHER_HOST]) == (str(os.getppid()), socket.gethostname())
     assert study.client.get_run(launched).info.run_name == f"mlflow run: {study.plan.study},other"
     launcher.end("KILLED", "interrupted")
     run = study.client.get_run(launched)
