@@ -45,7 +45,10 @@ class RayCluster:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
         self._process = subprocess.Popen(
             [sys.executable, __file__, str(self.directory)],
-            env={**kept, "PYTHONPATH": str(PROJECT), "RAY_USAGE_STATS_ENABLED": "0"},
+            env={
+                **kept,
+                **{"PYTHONPATH": str(PROJECT), "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(self.directory)},
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -109,13 +112,10 @@ def actors_of(pid: int) -> list[psutil.Process]:
 def run(directory: str) -> None:
     """Be the cluster."""
     import ray
-    from ray._private.utils import get_ray_address_file
     from ray.cluster_utils import Cluster
 
-    named = Path(get_ray_address_file(None))
-    before = named.read_bytes() if named.exists() else None
+    Path(directory, "ray").mkdir()  # where it writes its address for whoever names none, as RAY_TMPDIR says
     cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "temp_dir": directory})
-    named.unlink(missing_ok=True) if before is None else named.write_bytes(before)
     second: Any = cluster.add_node(**SMALL, temp_dir=directory)
     print(f"> {cluster.address}", flush=True)
     for line in sys.stdin:
