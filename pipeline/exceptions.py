@@ -46,7 +46,7 @@ class StoreLostError(StoreError):
     """A store that was reached does not answer any more: what was done is interrupted, and goes on another time."""
 
 
-class LostLeaseError(StoreError):
+class LostLeaseError(StoreLostError):
     """Another command took over what this one worked on: it stops, and writes nothing more."""
 
 

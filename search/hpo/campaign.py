@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from model.spec.budget import Budget
-from pipeline.exceptions import InputError, PatchscaleError, StoreLostError, describe_error
+from pipeline.exceptions import InputError, LostLeaseError, PatchscaleError, StoreLostError, describe_error
 from pipeline.redaction import redacted_traceback
 from search.audit.status import study_states
 from search.audit.status_table import figure_text
@@ -26,6 +26,7 @@ from search.study.plan import DATA_DIRECTORY, Plan
 from search.study.request import HpoRequest
 from search.study.restore import restore
 from search.study.study import Study
+from search.tracking.held import require_held
 from search.tracking.lease import brief_lease, campaign_lease, refuse_if_held
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_storage, resolve_stores
@@ -205,9 +206,11 @@ class Campaign:
         self._say(f"{place}: study {name}")
         try:
             ending = work_on(self.stores, cell.request, cell.plan, launched=self._parent is not None)
-        except StoreLostError:
-            raise  # the studies that follow are in the same store
         except Exception as error:
+            if isinstance(error, LostLeaseError):
+                require_held()  # of the campaign itself: who took over one study leaves it the others
+            elif isinstance(error, StoreLostError):
+                raise  # the studies that follow are in the same store
             self.failures[name] = f"failed: {describe_error(error)}"
             self._say(f"study {name} {self.failures[name]}; the campaign goes on")
             if not isinstance(error, PatchscaleError):

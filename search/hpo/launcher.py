@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.exceptions import StoreError, describe_error
 from pipeline.redaction import HIDDEN, holds_secret, redacted
 from search.tracking.address import PASSWORD_FILE, STORAGE_VARIABLE
+from search.tracking.held import of_nobody_else
 from search.tracking.holder import is_alive
 from search.tracking.reader import find_experiments, find_run, find_runs, is_active, matching
 from search.tracking.run import RunWriter, forget_params
@@ -108,7 +109,8 @@ class Launcher:
 
     def end(self, status: str, state: str) -> None:
         """End the run as the study ended."""
-        RunWriter(self.client, self.run_id).end(status, state)
+        with of_nobody_else():
+            RunWriter(self.client, self.run_id).end(status, state)
 
 
 def refuse_recorded_secret(command: str) -> None:

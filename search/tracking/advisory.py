@@ -1,8 +1,11 @@
 """Locks of a PostgreSQL server: held by a session of its own, seen from every machine, and freed with it.
 
 Who holds one stands in the session's ``application_name``, which every role may read in ``pg_stat_activity`` and which
-goes with the session: a table of holders would outlive them, and would have to be made by somebody who may.  The server
-is told to ask for signs of life of the connection, so that a power cut frees the lock within a minute.
+goes with the session: a table of holders would outlive them.
+
+A session that ends while its holder works, as when the server restarts, is made again by a thread as soon as that is
+possible.  A table counts how often each lock was taken, so that a holder that was cut off knows of others that came and
+have left.
 """
 
 from __future__ import annotations
@@ -11,19 +14,20 @@ import hashlib
 import os
 import re
 import socket
-import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.exceptions import LostLeaseError, StoreError, describe_error
+from pipeline.exceptions import LostLeaseError, StoreError
 from search.tracking.address import POSTGRESQL as POSTGRESQL
-from search.tracking.address import as_given, connect_options, require_driver, with_driver
+from search.tracking.address import as_given
 from search.tracking.holder import BRIEF, Holder, acquire
-from search.tracking.patience import WAITING, longest_wait
+from search.tracking.patience import as_lost, wait_for
 from search.tracking.schema import TABLE_OF_REVISIONS, TOOLS
+from search.tracking.session import answers, ask, close, connect, has_table, open_session
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,22 +35,20 @@ if TYPE_CHECKING:
 LONGEST_NAME = 63
 """Letters of a name that PostgreSQL keeps."""
 LONG, MAKING = "long", "making of tables"
-RECONNECT_SECONDS, POLL_SECONDS = 1.0, 0.1
+WATCH_SECONDS, POLL_SECONDS = 1.0, 0.1
+"""How often the session is looked at, and what is waited for."""
+FREE_SECONDS = 1.0
+"""How long the end waits for a look that takes its time: the session ends with it."""
+ABOUT = "the server that holds the lease"
 ENDED_AFTER_SECONDS = 30.0
 """How long a session that was told to end may take."""
 NAMED = re.compile(rf"patchscale (\d+)@(\S*) ([0-9a-f]+) ({BRIEF}|{LONG})")
-SETTINGS = {
-    "tcp_keepalives_idle": "20",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "50000",
-    "idle_session_timeout": "0",
-    "statement_timeout": "0",
-}
-"""Of the session: a holder whose machine is gone is noticed after 50 seconds, one that waits is not thrown out."""
-SETTLE = f"""
-SELECT set_config(name, value, false) FROM (VALUES {", ".join(map(str, SETTINGS.items()))}) AS wanted (name, value)
-WHERE EXISTS (SELECT FROM pg_settings WHERE pg_settings.name = wanted.name)
+COUNTS = "patchscale_leases"
+"""Table of how often each name was taken, beside the tables of the tool whose database it is."""
+MAKE_COUNTS = f"CREATE TABLE IF NOT EXISTS {COUNTS} (name text PRIMARY KEY, takes bigint NOT NULL)"
+COUNT = f"""
+INSERT INTO {COUNTS} AS counts VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET takes = counts.takes + 1
+RETURNING takes
 """
 HOLDERS = """
 SELECT (held.classid::bigint << 32) | held.objid::bigint, session.application_name
@@ -74,59 +76,94 @@ class AdvisoryLock:
         self._connection: Connection | None = None
         self._session: tuple[int, str] | None = None
         """Process id on the server, and name, of the last connection."""
-        self._lost: StoreError | None = None
+        self._takes: dict[str, int | None] = {}
+        """How often each name had been taken when this took it; None where nobody counts."""
+        self._lost: LostLeaseError | None = None
+        self._freed = threading.Event()
+        self._mutex = threading.RLock()
+        """Of all that is above: the thread that watches uses it too."""
 
     def take(self, wait: float) -> None:
-        """Take every name, as soon as brief holders are done.
+        """Take every name, as soon as brief holders are done, and watch over them from then on.
 
         Raises
         ------
         StoreError
             If one is held for long, or the server can't be reached.
         """
+        from sqlalchemy.exc import SQLAlchemyError
+
         self._connection = connect(self._uri)
-        self._introduce()
-        for name, what in self._names.items():
-            acquire(partial(self._try, name), partial(self._holder, name), what, wait)
+        try:
+            self._introduce()
+            for name, what in self._names.items():
+                acquire(partial(self._try, name), partial(self._holder, name), what, wait)
+                self._takes[name] = count_take(self._connection, name)
+        except SQLAlchemyError as error:
+            raise as_lost(error) from error
+        threading.Thread(target=self._watch, name="lease", daemon=True).start()
 
     def require(self) -> None:
-        """Make sure that the names are still held; where the server ended the session, take them again.
+        """Make sure that the names are still held; where the session has ended, take them again.
 
         Raises
         ------
         LostLeaseError
             If somebody else took one meanwhile.
-        StoreError
+        StoreLostError
             If the server can't be reached for ten minutes.
         """
-        if self._lost is not None:
-            raise self._lost
-        if self._connection is not None and _answers(self._connection):
-            return
-        self.free()
+        from sqlalchemy.exc import SQLAlchemyError
+
         try:
-            self._retake()
-        except StoreError as error:
-            self._lost = error
-            raise
+            wait_for(ABOUT, self._keep)
+        except SQLAlchemyError as error:
+            raise as_lost(error) from error
+
+    def free(self) -> None:
+        """Give the names up, with the session."""
+        self._freed.set()
+        if self._mutex.acquire(timeout=FREE_SECONDS):
+            self._drop()
+            self._mutex.release()
+
+    def _watch(self) -> None:
+        """Make the session again as soon as it can be: whoever comes first holds the names."""
+        while not self._freed.wait(WATCH_SECONDS):
+            with suppress(Exception):
+                self._keep()
+
+    def _keep(self) -> None:
+        with self._mutex:
+            if self._lost is not None:
+                raise self._lost
+            if self._connection is not None and answers(self._connection):
+                return
+            self._drop()
+            try:
+                self._retake()
+            except BaseException as error:
+                self._drop()
+                self._lost = error if isinstance(error, LostLeaseError) else None
+                raise
+            if self._freed.is_set():
+                self._drop()
 
     def _retake(self) -> None:
         before = self._session
-        self._connection = _reconnect(self._uri)
+        self._connection = open_session(self._uri)
         if before is not None:
             self._end(*before)
         self._introduce()
         for name, what in self._names.items():
             if not self._try(name):
-                raise LostLeaseError(
-                    f"a study is worked on by one command at a time, got {what} {self._holder(name)}, which took it "
-                    "over while this one had no connection; this command stops and leaves it alone"
-                )
+                raise _lost(f"{what} {self._holder(name)}, which took it over while this one had no connection")
+            if (takes := self._takes[name]) is not None and takes != takes_of(self._connection, name):
+                raise _lost(f"{what} unknown, which took it over while this one had no connection, and has ended")
 
-    def free(self) -> None:
-        """Give the names up, with the session."""
+    def _drop(self) -> None:
         if self._connection is not None:
-            _close(self._connection)
+            close(self._connection)
             self._connection = None
 
     def _introduce(self) -> None:
@@ -154,7 +191,7 @@ class AdvisoryLock:
 
     def _ask(self, query: str, **values: Any) -> Sequence[Any]:
         assert self._connection is not None
-        return _ask(self._connection, query, **values)
+        return ask(self._connection, query, **values)
 
 
 def read_holders(uri: str, names: Iterable[str]) -> dict[str, Holder]:
@@ -169,13 +206,40 @@ def read_holders(uri: str, names: Iterable[str]) -> dict[str, Holder]:
     try:
         return holders_on(connection, names)
     finally:
-        _close(connection)
+        close(connection)
 
 
 def holders_on(connection: Connection, names: Iterable[str]) -> dict[str, Holder]:
     """Say the same, asked by a session that is there."""
-    held = {int(key): read_name(name or "") for key, name in _ask(connection, HOLDERS)}
+    held = {int(key): read_name(name or "") for key, name in ask(connection, HOLDERS)}
     return {name: held[key_of(name)] for name in names if key_of(name) in held}
+
+
+def count_take(connection: Connection, name: str) -> int | None:
+    """Count that a name was taken, by whoever holds it.
+
+    Returns
+    -------
+    int or None
+        How often by now; None where a role may not write that down, or the tool whose database it is has no tables yet.
+    """
+    from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+
+    if not _is_made(connection):
+        return None
+    if not has_table(connection, COUNTS):
+        with suppress(SQLAlchemyError):  # another makes it at this moment, or the role may not
+            ask(connection, MAKE_COUNTS)
+    try:
+        return int(ask(connection, COUNT, name=name)[0][0])
+    except ProgrammingError:
+        return None
+
+
+def takes_of(connection: Connection, name: str) -> int | None:
+    """How often a name was taken; None where nobody counts."""
+    found = ask(connection, f"SELECT takes FROM {COUNTS} WHERE name = :name", name=name)
+    return int(found[0][0]) if found else None
 
 
 def key_of(name: str) -> int:
@@ -216,31 +280,6 @@ def read_name(name: str) -> Holder:
     return Holder(pid=pid, host=host, since=int(since, 16), brief=kind == BRIEF)
 
 
-def connect(uri: str, option: str = "storage") -> Connection:
-    """Open a session of its own, that the server gives up once this machine is gone.
-
-    Raises
-    ------
-    StoreError
-        If the server can't be reached.
-    """
-    from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
-    from sqlalchemy.pool import NullPool
-
-    require_driver(option, uri)
-    options = {"connect_args": connect_options(uri)["connect_args"], "isolation_level": "AUTOCOMMIT"}
-    try:
-        connection = create_engine(with_driver(uri), poolclass=NullPool, **options).connect()
-        _ask(connection, SETTLE)
-        return connection
-    except (SQLAlchemyError, ImportError) as error:
-        cause = describe_error(getattr(error, "orig", None) or error)
-        raise StoreError(
-            f"{option} must be a store that can be reached, got {as_given(uri)} ({cause}); check it"
-        ) from None
-
-
 @contextmanager
 def first_use(option: str, uri: str) -> Iterator[None]:
     """Let one process of all machines make what a tool keeps in a database, if nothing is there yet; others wait.
@@ -260,12 +299,12 @@ def first_use(option: str, uri: str) -> Iterator[None]:
         _require_own(connection, option, uri)
         yield
     finally:
-        _close(connection)
+        close(connection)
 
 
 def _require_own(connection: Connection, option: str, uri: str) -> None:
     """Refuse a database whose one table of revisions is not this tool's: it would read the other's as its own."""
-    found = _ask(connection, f"SELECT version_num FROM {TABLE_OF_REVISIONS}") if _is_made(connection) else []
+    found = ask(connection, f"SELECT version_num FROM {TABLE_OF_REVISIONS}") if _is_made(connection) else []
     tool = TOOLS[option]
     if found and not tool.owns_revision(found[0][0]):
         raise StoreError(
@@ -276,48 +315,14 @@ def _require_own(connection: Connection, option: str, uri: str) -> None:
 
 def _is_made(connection: Connection) -> bool:
     """Whether the table is there that MLflow and Optuna make last."""
-    return _ask(connection, "SELECT to_regclass(:table)", table=TABLE_OF_REVISIONS)[0][0] is not None
+    return has_table(connection, TABLE_OF_REVISIONS)
 
 
 def _try(connection: Connection, name: str) -> bool:
-    return bool(_ask(connection, "SELECT pg_try_advisory_lock(:key)", key=key_of(name))[0][0])
+    return bool(ask(connection, "SELECT pg_try_advisory_lock(:key)", key=key_of(name))[0][0])
 
 
-def _reconnect(uri: str) -> Connection:
-    """Open the session again, as soon as the server is there."""
-    return _patiently(lambda: connect(uri))
-
-
-def _patiently(open_it: Callable[[], Connection]) -> Connection:
-    started, said = time.monotonic(), False
-    while True:
-        try:
-            return open_it()
-        except StoreError as error:
-            if WAITING.given_up or time.monotonic() - started > longest_wait():
-                raise
-            if not said:
-                print(f"note: {error}; waiting for it {longest_wait():.0f} s at most", file=sys.stderr, flush=True)
-                said = True
-            time.sleep(RECONNECT_SECONDS)
-
-
-def _answers(connection: Connection) -> bool:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        _ask(connection, "SELECT 1")
-    except SQLAlchemyError:
-        return False
-    return True
-
-
-def _ask(connection: Connection, query: str, **values: Any) -> Sequence[Any]:
-    from sqlalchemy import text
-
-    return connection.execute(text(query), values).all()
-
-
-def _close(connection: Connection) -> None:
-    connection.invalidate()
-    connection.close()
+def _lost(holder: str) -> LostLeaseError:
+    return LostLeaseError(
+        f"a study is worked on by one command at a time, got {holder}; this command stops and leaves it alone"
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.exceptions import StoreError, StoreLostError, describe_error
 from search.tracking.database import database_of
+from search.tracking.held import require_held
 from search.tracking.location import beside
 from search.tracking.patience import wait_for
 
@@ -75,10 +76,12 @@ def delete_checkpoint(client: MlflowClient, run: Run) -> None:
         kept = {each.path for each in client.list_artifacts(run.info.run_id)}
         for path in checkpoints_of(run):
             if path in kept:
-                _repository(client, run).delete_artifacts(path)
+                delete_artifact(client, run, path)
         if checkpoint_bytes(client, run) is None:
             return
         reason = "it is still there"
+    except StoreLostError:
+        raise
     except Exception as error:
         reason = describe_error(error)
     raise StoreError(
@@ -166,6 +169,7 @@ def is_served(run: Run) -> bool:
 
 def delete_artifact(client: MlflowClient, run: Run, path: str) -> None:
     """Delete a file or a folder of a run, whatever store it lies in."""
+    require_held()
     _repository(client, run).delete_artifacts(path)
 
 
@@ -184,7 +188,7 @@ def replace_artifacts(client: MlflowClient, run_id: str, directory: Path, path: 
     """Log a directory as this path of a run, in place of what was there; a store that can't delete keeps both."""
     if any(each.path == path for each in client.list_artifacts(run_id)):
         with suppress(Exception):
-            _repository(client, client.get_run(run_id)).delete_artifacts(path)
+            delete_artifact(client, client.get_run(run_id), path)
     client.log_artifacts(run_id, str(directory), path)
 
 

@@ -1,8 +1,9 @@
 """The lease: who works on a study, seen from every machine that can open its schedule.
 
 Where the schedule is SQLite it is the lock of a file beside it, which workers inherit; where it is a PostgreSQL server,
-a lock of that server, which every machine sees and which is free as soon as its holder is gone.  On other servers it is
-a file of this machine.  It is taken before a study is looked at.
+a lock of that server, which every machine sees and which is free as soon as its holder is gone: its holder asks before
+each write whether it is still its own.  On other servers it is a file of this machine.  It is taken before a study is
+looked at.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 from search.tracking.advisory import POSTGRESQL, AdvisoryLock, read_holders
+from search.tracking.held import held
 from search.tracking.holder import WAIT as WAIT
 from search.tracking.holder import Holder, in_campaign, in_use, owned
 from search.tracking.locks import (
@@ -169,6 +171,7 @@ def _on_server(uri: str, names: Mapping[str, str], *, wait: float, brief: bool) 
     server = AdvisoryLock(uri, names, brief=brief)
     try:
         server.take(wait)
-        yield Lease(server=server)
+        with held(server.require):
+            yield Lease(server=server)
     finally:
         server.free()

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 
+from search.tracking.guarded_client import GuardedClient
 from search.tracking.patience import wait_for
 from search.tracking.reader import every_page, quoted
 
@@ -32,7 +33,7 @@ _lock = threading.Lock()
 """Of that variable."""
 
 
-class PatientClient(MlflowClient):
+class PatientClient(GuardedClient):
     """Client that asks again where the server did not answer."""
 
     def create_run(
@@ -162,6 +163,6 @@ def _patient(function: Callable[..., Any]) -> Any:
     return call
 
 
-for _name, _function in inspect.getmembers(MlflowClient, inspect.isfunction):
+for _name, _function in inspect.getmembers(GuardedClient, inspect.isfunction):
     if _name in REPEATED or not _name.startswith((*ONCE, "_")):
         setattr(PatientClient, _name, _patient(_function))

@@ -11,6 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from search.tracking.held import guarded
 from search.tracking.patience import is_away, wait_for
 
 ABOUT = "the scheduling store"
@@ -22,9 +23,22 @@ REPEATED = (
     *("get_trial", "_get_trials", "_get_stale_trial_ids"),
 )
 """Calls that may be made again: what arrived the first time is found, written over, or left to be reconciled."""
+WRITES = (
+    *("create_new_study", "delete_study", "set_study_user_attr", "set_study_system_attr", "_create_new_trial"),
+    *("_set_trial_param", "set_trial_intermediate_value", "set_trial_user_attr", "set_trial_system_attr"),
+    *("set_trial_state_values",),
+)
 
 
-class PatientStorage(RDBStorage):
+class GuardedStorage(RDBStorage):
+    """Optuna's storage, whose writes ask first whether the leases of this process are still its own."""
+
+
+for _name in WRITES:
+    setattr(GuardedStorage, _name, guarded(RDBStorage, _name))
+
+
+class PatientStorage(GuardedStorage):
     """Optuna's storage that asks again where a server did not answer."""
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
@@ -59,7 +73,7 @@ class PatientStorage(RDBStorage):
             held = RDBStorage.get_trial(self, trial_id)
             if state.is_finished() and held.state == state and (values is None or held.values == list(values)):
                 return True
-            return RDBStorage.set_trial_state_values(self, trial_id, state, values)
+            return GuardedStorage.set_trial_state_values(self, trial_id, state, values)
 
         set_it = super().set_trial_state_values
         return bool(wait_for(ABOUT, lambda: set_it(trial_id, state, values), again))
@@ -74,7 +88,7 @@ class PatientStorage(RDBStorage):
 
 
 def _patient(name: str) -> Any:
-    function = getattr(RDBStorage, name)
+    function = getattr(GuardedStorage, name)
 
     def call(self: PatientStorage, *arguments: Any, **named: Any) -> Any:
         return wait_for(ABOUT, lambda: function(self, *arguments, **named))

@@ -14,6 +14,7 @@ from model.evaluation import Evaluation, undefined_reasons
 from pipeline.exceptions import RecordError, describe_error
 from pipeline.redaction import HIDDEN, redacted, redacted_traceback
 from search.tracking.artifacts import digest_tags
+from search.tracking.held import of_nobody_else
 from search.tracking.provenance import code_tags, library_tags, user_tags
 from search.tracking.tags import (
     FAILED,
@@ -226,7 +227,8 @@ class RunWriter:
         if error is None:
             self.end(FINISHED, "complete")
         else:
-            self.stop(error)
+            with of_nobody_else():
+                self.stop(error)
 
 
 def forget_params(client: MlflowClient, run_id: str, names: Sequence[str]) -> None:

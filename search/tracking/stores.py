@@ -217,7 +217,9 @@ def _make_client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     if uri.startswith(SQLITE):
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        from search.tracking.guarded_client import GuardedClient
+
+        client = GuardedClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         return client
     from search.tracking.patient_client import PatientClient

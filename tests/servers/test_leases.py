@@ -6,10 +6,13 @@ import signal
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import optuna
 import pytest
 
+import search.tracking.advisory as advisory
 from pipeline.exceptions import LostLeaseError, StoreError
 from search.study.heartbeat import alive_elsewhere
 from search.study.study import load_study
@@ -23,6 +26,7 @@ from search.tracking.lease import (
     store_lease,
     study_lease,
 )
+from search.tracking.session import ask, connect
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
 from tests.servers.proxy import Proxy
 
@@ -90,7 +94,13 @@ def test_campaign_registry_and_what_studies_share_are_held_likewise(stores):
         assert [each.brief for each in holders(stores, ["s.campaign", "m.registry"]).values()] == [False, True]
 
 
-def test_a_database_that_restarts_does_not_free_a_study_for_good_and_a_takeover_is_noticed(stores, postgres):
+@pytest.fixture
+def unwatched(monkeypatch):
+    """Nobody looks at a lease but who writes."""
+    monkeypatch.setattr(advisory, "WATCH_SECONDS", 1500)
+
+
+def test_a_database_that_restarts_does_not_free_a_study_for_good_and_a_takeover_is_noticed(stores, postgres, unwatched):
     with study_lease(stores, "s") as lease:
         postgres.restart()
         lease.require()
@@ -100,6 +110,70 @@ def test_a_database_that_restarts_does_not_free_a_study_for_good_and_a_takeover_
         with study_lease(stores, "s"):
             with pytest.raises(LostLeaseError, match=f"in use by process {os.getpid()} on .*took it over"):
                 lease.require()
+        with pytest.raises(LostLeaseError, match="took it over"):
+            lease.require()
+
+
+def test_a_lease_is_held_again_before_anything_is_written_and_a_second_command_is_refused(
+    stores, postgres, monkeypatch
+):
+    monkeypatch.setattr(advisory, "WATCH_SECONDS", 0.05)
+    database = stores.storage_uri.rpartition("/")[2]
+    with study_lease(stores, "s.walkforward"), registry_lease(stores, "m"), campaign_lease(stores, ["s"]):
+        names = ["s.walkforward", "m.registry", "s.campaign"]
+        for end in (postgres.restart, lambda: postgres.terminate(database)):
+            end()
+            wait_until(lambda: holders(stores, names).keys() == set(names))
+            with pytest.raises(StoreError, match=f"in use by process {os.getpid()}"):
+                with study_lease(stores, "s.walkforward"):
+                    pass
+    assert not holders(stores, names)
+    time.sleep(0.2)
+    assert not holders(stores, names), "what was freed is not taken again"
+
+
+def test_who_was_cut_off_writes_nothing_after_a_visitor_even_one_that_has_left(stores, postgres, unwatched):
+    database = stores.storage_uri.rpartition("/")[2]
+    storage = open_storage(stores)
+    study = optuna.create_study(study_name="s", storage=storage)
+    with study_lease(stores, "s") as lease, brief_lease(stores, "s.registration"):
+        study.set_user_attr("a", 1)
+        postgres.terminate(database)
+        study.set_user_attr("a", 2)
+        postgres.terminate(database)
+        with brief_lease(stores, "s.registration"):
+            pass
+        with pytest.raises(LostLeaseError, match=r"study s\.registration in use by process unknown, .*has ended"):
+            study.set_user_attr("a", 3)
+        lease.require()
+        assert study.user_attrs == {"a": 2}
+    with study_lease(stores, "s"):
+        study.set_user_attr("a", 4)
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def test_takes_are_counted_by_all_at_once_and_not_by_a_role_that_may_not(stores, postgres):
+    def count(name):
+        connection = connect(stores.storage_uri)
+        try:
+            return advisory.count_take(connection, name)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as threads:
+        assert sorted(threads.map(count, ["s"] * 12)) == list(range(1, 13)), "the first of them made the table"
+    assert count("t") == 1
+    postgres.ask("CREATE ROLE reader LOGIN")
+    for uri in (stores.storage_uri, postgres.url(postgres.create("optuna"))):
+        as_reader = replace(stores, storage_uri=uri.replace("patchscale@", "reader@"))
+        with study_lease(as_reader, "s") as lease:
+            postgres.terminate(uri.rpartition("/")[2])
+            lease.require()
+    bare = postgres.url(postgres.create())
+    with study_lease(replace(stores, storage_uri=bare), "s"):
+        tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        assert postgres.ask(tables, database=bare.rpartition("/")[2]) == [(0,)], "a lease makes no database its own"
 
 
 def test_a_connection_that_only_this_side_knows_to_be_lost_does_not_hold_the_study_against_itself(stores, postgres):
@@ -134,11 +208,9 @@ def test_a_server_gives_up_a_session_whose_machine_is_gone_and_none_that_only_wa
     with study_lease(stores, "s"):
         shown = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'patchscale %%'"
         assert postgres.ask(shown), "every role reads who holds what"
-    from search.tracking.advisory import _ask, connect
-
     connection = connect(stores.storage_uri)
     query = "SELECT name, setting::int FROM pg_settings WHERE name LIKE 'tcp_keep%' OR name = 'idle_session_timeout'"
-    told = dict(tuple(row) for row in _ask(connection, query))
+    told = dict(tuple(row) for row in ask(connection, query))
     connection.close()
     silent = told["tcp_keepalives_idle"] + told["tcp_keepalives_interval"] * told["tcp_keepalives_count"]
     assert 0 < silent <= 60 and told["idle_session_timeout"] == 0

@@ -12,9 +12,10 @@ from search.folds.kept import FOLDS
 from search.registry.packaging.kept_models import keep_best_models, trial_models
 from search.registry.versions.by_hand import BY_HAND
 from search.study.study import load_study
+from search.tracking.advisory import AdvisoryLock
 from search.tracking.data_place import FOLDER
 from search.tracking.stores import Stores
-from search.tracking.tags import WALK_FORWARD_ROLE
+from search.tracking.tags import BASELINE_ROLE, WALK_FORWARD_ROLE
 from search.walk_forward.runs import FIRST_YEAR, read_days
 from tests.servers.machine import Machine
 from tests.servers.proxy import LosingAnswers
@@ -39,6 +40,26 @@ from search.cli import main
 main(sys.argv[1:])
 """
 """A walk-forward whose machine dies when two of its parts are kept."""
+CUT_OFF = """
+import os, sys, time
+from search.tracking import advisory, held
+
+advisory.WATCH_SECONDS = 1500
+require, names = held.require_held, []
+
+def cut_off():
+    if held._held and not names:
+        names.extend(name for each in held._held for name in each.__self__._names)
+        print("holds", *names, flush=True)
+        while not os.path.exists("go on"):
+            time.sleep(0.02)
+    require()
+
+held.require_held = cut_off
+from search.cli import main
+main(sys.argv[1:])
+"""
+"""A command that waits for a file before the first that it writes under a lease, and looks at none by itself."""
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +225,46 @@ def test_a_walk_forward_goes_on_on_another_machine_where_a_dead_one_stood_to_the
     of_both = ({name: value for name, value in each.data.metrics.items() if "loss" in name} for each in (again, ended))
     losses, expected = of_both
     assert losses == expected != {}
+
+
+def rows(postgres, databases):
+    """Everything that databases hold, a line a row, without the dumps' own keys."""
+    lines = "".join(postgres.dump(database) for database in databases).splitlines()
+    return [line for line in lines if not line.startswith("\\")]
+
+
+@pytest.mark.lesson("L40")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("hpo", *SEARCH[1:], "--study", STUDY, "--trials", "3"),
+        ("supplement", STUDY),
+        ("walkforward", "baselines", "--study", STUDY, "--first-year", "2012", "--last-year", "2012"),
+        ("baselines", STUDY),
+        ("register", STUDY, "--as-is"),
+        ("promote", "VERSION", "--force", "tried"),
+        ("evaluate", "VERSION", "--again"),
+        ("gc", STUDY, "--keep", "1"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_who_was_cut_off_while_another_came_and_left_writes_nothing(other, version, postgres, tracking_server, command):
+    storage = other.environment["PATCHSCALE_STORAGE"]
+    databases = storage.rpartition("/")[2], tracking_server.database
+    arguments = [version if each == "VERSION" else each for each in command]
+    if command[0] == "baselines":
+        study = study_on(other)
+        study.client.delete_run(study.runs(BASELINE_ROLE)[0].info.run_id)  # else all are there
+    process = other.start_program([sys.executable, "-c", CUT_OFF, *arguments], interpreter=False)
+    names = next(line.split()[1:] for line in process.stdout if line.startswith("holds "))
+    postgres.terminate(databases[0])
+    visitor = AdvisoryLock(storage, dict.fromkeys(names, ""), brief=False)
+    visitor.take(0.0)
+    visitor.free()
+    before = rows(postgres, databases)
+    (other.directory / "go on").touch()
+    said = process.stdout.read()
+    assert process.wait() == 2 and "Traceback" not in said, said
+    assert re.search(r"^error: .* unknown, which took it over while this one had no connection", said, re.M), said
+    assert said.count("error: ") == 1
+    assert rows(postgres, databases) == before

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from optuna.trial import TrialState
 
-from pipeline.exceptions import InputError, StoreError, StoreLostError
+from pipeline.exceptions import InputError, LostLeaseError, StoreError, StoreLostError
 from search.audit.status import study_states
 from search.hpo import campaign as module
 from search.hpo.campaign import plan_campaign, queue, run_campaign
@@ -15,6 +15,7 @@ from search.hpo.command import work_on
 from search.hpo.execute import Ending
 from search.space.extremes import extremes
 from search.study.study import load_study
+from search.tracking.held import held
 from search.tracking.locks import campaign_lock, study_lock
 from search.tracking.patience import WAITING
 from search.tracking.stores import open_storage, open_tracking
@@ -176,6 +177,7 @@ def test_one_study_after_the_other_until_a_signal_comes(request_, worked):
     [
         (Ending(complete=False, timed_out=True, signal=None), "stopped by timeout"),
         (StoreError("a study is worked on by one command at a time"), "failed: StoreError: a study is worked on"),
+        (LostLeaseError("another took it over"), "failed: LostLeaseError: another took it over"),
         (RuntimeError("database is locked"), "failed: RuntimeError: database is locked"),
     ],
 )
@@ -196,6 +198,20 @@ def test_a_store_that_was_waited_for_in_vain_ends_the_campaign(request_, worked)
     with pytest.raises(StoreLostError):
         run_campaign(request_, ["5K", "6K"], [1])
     assert len(done) == 1, "the others are in the same store"
+
+
+@pytest.mark.lesson("L40")
+def test_a_campaign_that_another_took_over_ends(request_, worked):
+    done, endings = worked
+    endings[1] = LostLeaseError("another took over this study")
+
+    def require():
+        if done:
+            raise LostLeaseError("another took over the campaign")
+
+    with held(require), pytest.raises(LostLeaseError, match="the campaign"):
+        run_campaign(request_, ["5K", "6K"], [1])
+    assert len(done) == 1
 
 
 @pytest.mark.slow

@@ -3,8 +3,9 @@ import socket
 
 import pytest
 
-from pipeline.exceptions import StoreError
+from pipeline.exceptions import LostLeaseError, StoreError
 from search.hpo.launcher import Launcher, close_stale_launchers
+from search.tracking.held import held
 from search.tracking.tags import LAUNCHER_HOST, LAUNCHER_PID
 
 PROJECT = {"mlflow.project.entryPoint": "hpo", "mlflow.project.env": "local"}
@@ -48,6 +49,20 @@ def test_it_names_what_it_launched_and_ends_as_that_ended(launched, study, make_
     launcher.end("KILLED", "interrupted")
     run = study.client.get_run(launched)
     assert (run.info.status, run.data.tags["status.reason"]) == ("KILLED", "interrupted")
+
+
+@pytest.mark.lesson("L40")
+def test_it_ends_although_another_command_took_over_what_it_launched(launched, study):
+    launcher = Launcher.from_environment()
+
+    def lost():
+        raise LostLeaseError("taken over")
+
+    with held(lost):
+        with pytest.raises(LostLeaseError):
+            launcher.link(study)
+        launcher.end("KILLED", "taken over")
+    assert study.client.get_run(launched).info.status == "KILLED"
 
 
 @pytest.mark.lesson("L41")

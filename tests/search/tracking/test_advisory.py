@@ -5,8 +5,7 @@ import socket
 
 import pytest
 
-from pipeline.exceptions import StoreError
-from search.tracking.advisory import LONGEST_NAME, application_name, connect, key_of, read_name
+from search.tracking.advisory import LONGEST_NAME, application_name, key_of, read_name
 
 
 @pytest.mark.lesson("L40")
@@ -28,10 +27,3 @@ def test_who_says_nothing_is_unknown(name):
 def test_names_have_keys_of_their_own_that_fit():
     keys = {key_of(f"study-{i}{part}") for i in range(1000) for part in ("", ".walkforward", ".campaign")}
     assert len(keys) == 3000 and all(-(2**63) <= key < 2**63 for key in keys)
-
-
-@pytest.mark.lesson("L41")
-def test_a_server_that_is_not_there_is_said_without_a_password():
-    with pytest.raises(StoreError) as error:
-        connect("postgresql://someone:s3cret@127.0.0.1:1/nothing")
-    assert "can be reached" in str(error.value) and "s3cret" not in str(error.value)

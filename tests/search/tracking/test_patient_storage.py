@@ -7,7 +7,9 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
 import search.tracking.patience as patience
-from search.tracking.patient_storage import REPEATED, PatientStorage
+from pipeline.exceptions import LostLeaseError
+from search.tracking.held import held
+from search.tracking.patient_storage import REPEATED, WRITES, PatientStorage
 
 
 def away():
@@ -95,3 +97,35 @@ def test_a_study_that_another_filled_is_not_taken_for_the_one_whose_answer_was_l
     break_once(monkeypatch, "create_new_study", arrives=False)
     with pytest.raises(optuna.exceptions.DuplicatedStudyError):
         optuna.create_study(study_name="s", storage=storage)
+
+
+@pytest.mark.lesson("L40")
+def test_who_lost_a_lease_writes_nothing_and_reads_on(storage):
+    study = optuna.create_study(storage=storage, study_name="s")
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    held_before = storage.get_all_trials(1)
+
+    def lost():
+        raise LostLeaseError("taken over")
+
+    writes = [
+        lambda: optuna.create_study(storage=storage, study_name="t"),
+        lambda: optuna.delete_study(storage=storage, study_name="s"),
+        lambda: study.set_user_attr("a", 1),
+        lambda: study._storage.set_study_system_attr(1, "a", 1),
+        study.ask,
+        lambda: trial.suggest_float("y", 0, 1),
+        lambda: trial.report(0.5, 1),
+        lambda: trial.set_user_attr("a", 1),
+        lambda: study._storage.set_trial_system_attr(trial._trial_id, "a", 1),
+        lambda: study.tell(trial, 0.5),
+    ]
+    assert len(writes) == len(WRITES)
+    with held(lost):
+        for write in writes:
+            with pytest.raises(LostLeaseError):
+                write()
+        assert storage.get_all_trials(1) == held_before
+        assert [each.study_name for each in storage.get_all_studies()] == ["s"]
+        assert storage.get_study_user_attrs(1) == {}
+    study.tell(trial, 0.5)

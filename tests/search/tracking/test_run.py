@@ -1,7 +1,8 @@
 import pytest
 from mlflow.entities import Param
 
-from pipeline.exceptions import RecordError
+from pipeline.exceptions import LostLeaseError, RecordError
+from search.tracking.held import held as held_by
 from search.tracking.provenance import code_tags, library_tags
 from search.tracking.run import RunWriter
 from search.tracking.stores import open_tracking
@@ -92,3 +93,17 @@ def test_an_undefined_metric_is_left_out_not_replaced(client, start):
     metrics = client.get_run(trial.run_id).data.metrics
     assert "b" in metrics
     assert not {"a", "c"} & set(metrics)
+
+
+@pytest.mark.lesson("L40")
+def test_a_run_of_nobody_else_s_ends_although_its_lease_was_lost(client, start):
+    def lost():
+        raise LostLeaseError("taken over")
+
+    own, passed_on = start(), start()
+    with pytest.raises(LostLeaseError), held_by(lost), own:
+        own.set_tags({"more": "1"})
+    assert ended(own)[:2] == ("FAILED", "LostLeaseError: taken over")
+    with held_by(lost), pytest.raises(LostLeaseError):
+        passed_on.stop(LostLeaseError("taken over"))
+    assert client.get_run(passed_on.run_id).info.status == "RUNNING", "whoever took it over goes on with it"
