@@ -21,7 +21,8 @@ HIDDEN = "***"
 SHORTEST = 4
 """Letters of a secret that is looked for by itself; a shorter one would be found in any text."""
 SECRET_NAMES = r"(?:\w*password|\w*passwd|passphrase|token|secret|sslkey)"
-IN_ADDRESS = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^\s/:@?#]*:)[^\s]*(?=@)")
+IN_ADDRESS = re.compile(r"(?<=://)(?P<before>[^\s/:@?#]*:)[^\s]*(?=@)")
+"""After a scheme, which is not matched: a search for where it begins takes the square of a long word's letters."""
 IN_QUERY = re.compile(rf"(?P<before>[?&;\s]{SECRET_NAMES}=)[^&;\s'\"]+", re.IGNORECASE)
 VARIABLES = ("PGPASSWORD", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 

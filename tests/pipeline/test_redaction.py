@@ -2,6 +2,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pipeline.redaction as redaction
 from pipeline.exceptions import PatchscaleError, StoreError, describe_error
@@ -45,6 +47,15 @@ def test_what_stands_in_the_place_of_a_password_is_left_out_of_any_text(address)
     for password in ("geheim-7", "ab", "p@s%2Fs"):
         text = f"got '{address.format(password)}' there"
         assert redacted(text) == f"got '{address.format('***')}' there"
+
+
+@pytest.mark.lesson("L41")
+@given(
+    st.text(st.characters(exclude_characters="@")), st.from_regex(r"[a-zA-Z][a-z+.-]*", fullmatch=True), st.integers()
+)
+def test_a_password_is_left_out_whatever_stands_before_its_address(before, scheme, number):
+    text = redacted(f"{before}{scheme}://me:geheim{number}@host")
+    assert text.endswith("@host") and f"geheim{number}" not in text
 
 
 def test_what_is_no_secret_stays():
