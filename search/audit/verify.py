@@ -20,7 +20,18 @@ from search.tracking.database import database_of
 from search.tracking.holder import Holder
 from search.tracking.schema import require_database
 from search.tracking.stores import Stores, open_storage, open_tracking
-from search.tracking.tags import LAUNCHER_HOST, LAUNCHER_PID, LAUNCHER_ROLE, LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE
+from search.tracking.tags import (
+    BASELINE_ROLE,
+    EVALUATED,
+    LAUNCHER_HOST,
+    LAUNCHER_PID,
+    LAUNCHER_ROLE,
+    LEGACY_STUDY_ROLE,
+    LEGACY_TRIAL_ROLE,
+    REGISTRATION_ROLE,
+    TEST_ROLE,
+    WALK_FORWARD_ROLE,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +43,10 @@ IMPORTED = (LEGACY_STUDY_ROLE, LEGACY_TRIAL_ROLE)
 REMEDIES = {
     **dict.fromkeys(IMPORTED, "repeat the import"),
     LAUNCHER_ROLE: "patchscale reconcile of one of their studies closes them",
+    BASELINE_ROLE: "repeat their baselines",
+    WALK_FORWARD_ROLE: "repeat their walkforward",
+    REGISTRATION_ROLE: "repeat their register or promote",
+    TEST_ROLE: "repeat their evaluate",
 }
 LOCKED_PARTS = (".baselines", ".registration", ".walkforward")
 """What of a study commands work on under locks of their own."""
@@ -124,12 +139,14 @@ def _stale_runs(stores: Stores) -> Finding:
 
 def _locks_of(run: Run) -> list[str]:
     """Names of the locks of which one is held while somebody works on a run."""
-    from search.tracking.locks import IMPORT
+    from search.tracking.locks import IMPORT, part_of
     from search.tracking.tags import ROLE, STUDY
 
-    if run.data.tags.get(ROLE) in IMPORTED:
+    tags = run.data.tags
+    if tags.get(ROLE) in IMPORTED:
         return [IMPORT]
-    return [run.data.tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)]
+    model = tags.get(EVALUATED, "").rpartition("/")[0]
+    return [*(tags[STUDY] + suffix for suffix in ("", *LOCKED_PARTS)), *([part_of(model, "registry")] if model else [])]
 
 
 def _is_launching(tags: Mapping[str, str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PARENT, NOTE, COLOUR = "mlflow.parentRunId", "mlflow.note.content", "mlflow.runColor"
 ROLE, STUDY, TRIAL_NUMBER, TRIAL_RUN = "run.role", "study.name", "trial.number", "trial.run_id"
+EVALUATED = "model.version"
+"""Version of a model that a run evaluates on the test days."""
 DEVICE, DEVICE_NAME = "device", "device.name"
 """Kind of device that a trial was last trained on, and the name of its chip."""
 REACHED = "reached"

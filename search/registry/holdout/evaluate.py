@@ -24,13 +24,12 @@ from search.tracking.lease import WAIT, registry_lease
 from search.tracking.reader import find_runs, matching
 from search.tracking.run import RunWriter
 from search.tracking.stores import Stores, open_tracking
-from search.tracking.tags import FINISHED, ROLE, STUDY, TEST_ROLE
+from search.tracking.tags import EVALUATED, FINISHED, ROLE, STUDY, TEST_ROLE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-VERSION = "model.version"
 RESULT = "result.txt"
 SHOWN = {"loss": "log loss", "roc_auc": "AUC", "brier": "Brier"}
 
@@ -73,7 +72,7 @@ def _evaluate(stores: Stores, study: Study, version: ModelVersion) -> str:
     span = pd.Timestamp(split.test_start), pd.Timestamp(split.test_end)
     p = ask_version(stores, version, raw_bars(study.data_root, study.load_data()[0]), span=span).p
     opening = record_opening(study, name)
-    tags = {VERSION: name, "opening": json.dumps(asdict(opening))}
+    tags = {EVALUATED: name, "opening": json.dumps(asdict(opening))}
     with study.start_run(f"test {name}", role=TEST_ROLE, tags=tags) as writer:
         scores = score_test_days(study, p, as_is=require_tag(version, AS_IS) == "true", opening=opening)
         text = result_text(name, scores)
@@ -118,7 +117,7 @@ def _figures(scores: TestScores) -> dict[str, Any]:
 
 def _earlier(study: Study, version: ModelVersion) -> Run | None:
     """Newest finished evaluation of this version."""
-    query = matching({ROLE: TEST_ROLE, VERSION: version_name(version)}, status=FINISHED)
+    query = matching({ROLE: TEST_ROLE, EVALUATED: version_name(version)}, status=FINISHED)
     return next(iter(find_runs(study.client, [study.experiment_id], query)), None)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from search.audit.verify import LOCKED_PARTS, verify
 from search.tracking.location import local_path
-from search.tracking.locks import IMPORT, brief_lock, study_lock
+from search.tracking.locks import IMPORT, brief_lock, registry_lock, study_lock
+from search.tracking.tags import EVALUATED
 
 
 @pytest.fixture
@@ -79,6 +80,25 @@ def test_files_of_a_version_are_looked_for_also_where_mlflows_button_made_it(fou
     shutil.rmtree(local_path(model.artifact_location))
     whole, line = found()["model versions"]
     assert not whole and "the files of m/2, m/1 are gone" in line
+
+
+@pytest.mark.lesson("L29")
+def test_an_evaluation_is_judged_by_the_lock_of_its_model_and_each_remedy_is_of_the_command_that_left_it(
+    found, make_study, stores
+):
+    study = make_study(1)
+    study.client.set_terminated(study.run_id)
+    run_id = study.start_run("test m/3", role="test", tags={EVALUATED: "m/3"}).run_id
+    with registry_lock(stores, "other"):
+        whole, line = found()["runs"]
+        assert not whole and line.endswith(f"({run_id[:8]}); repeat their evaluate")
+    with registry_lock(stores, "m"):
+        assert found()["runs"] == (True, "runs: 1 running, none stale")
+    study.client.set_terminated(run_id)
+    for role, remedy in (("baseline", "baselines"), ("walkforward", "walkforward"), ("registration", "register")):
+        run_id = study.start_run("x", role=role).run_id
+        assert f"({run_id[:8]}); repeat their {remedy}" in found()["runs"][1]
+        study.client.set_terminated(run_id)
 
 
 @pytest.mark.lesson("L29")
