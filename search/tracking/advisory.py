@@ -16,7 +16,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -93,15 +93,19 @@ class AdvisoryLock:
         """
         from sqlalchemy.exc import SQLAlchemyError
 
-        self._connection = connect(self._uri)
         try:
-            self._introduce()
-            for name, what in self._names.items():
-                acquire(partial(self._try, name), partial(self._holder, name), what, wait)
-                self._takes[name] = count_take(self._connection, name)
+            wait_for(ABOUT, lambda: self._take(connect, wait), lambda: self._take(open_session, wait))
         except SQLAlchemyError as error:
             raise as_lost(error) from error
         threading.Thread(target=self._watch, name="lease", daemon=True).start()
+
+    def _take(self, opened: Callable[[str], Connection], wait: float) -> None:
+        self._drop()
+        self._connection = opened(self._uri)
+        self._introduce()
+        for name, what in self._names.items():
+            acquire(partial(self._try, name), partial(self._holder, name), what, wait)
+            self._takes[name] = count_take(self._connection, name)
 
     def require(self) -> None:
         """Make sure that the names are still held; where the session has ended, take them again.

@@ -13,6 +13,7 @@ import optuna
 import pytest
 
 import search.tracking.advisory as advisory
+import search.tracking.patience as patience
 from pipeline.exceptions import LostLeaseError, StoreError
 from search.study.heartbeat import alive_elsewhere
 from search.study.study import load_study
@@ -29,6 +30,7 @@ from search.tracking.lease import (
 from search.tracking.session import ask, connect
 from search.tracking.stores import open_storage, open_tracking, resolve_stores
 from tests.servers.proxy import Proxy
+from tests.servers.test_outages import FULL
 
 HPO = ["hpo", "--budget", "5K", "--tier", "r25", "--workers", "2", "--pruner", "none"]
 HPO += ["--split", "2004-12-31/2006-12-31/2008-12-31", "--study"]
@@ -174,6 +176,26 @@ def test_takes_are_counted_by_all_at_once_and_not_by_a_role_that_may_not(stores,
     with study_lease(replace(stores, storage_uri=bare), "s"):
         tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
         assert postgres.ask(tables, database=bare.rpartition("/")[2]) == [(0,)], "a lease makes no database its own"
+
+
+def test_a_lease_is_taken_as_soon_as_there_is_room_to_count_it(stores, postgres, monkeypatch):
+    database, told = stores.storage_uri.rpartition("/")[2], []
+    with study_lease(stores, "s"):
+        pass
+    postgres.ask(FULL, database=database)
+    trigger = "CREATE TRIGGER full_disk BEFORE UPDATE ON patchscale_leases EXECUTE FUNCTION full_disk()"
+    postgres.ask(trigger, database=database)
+
+    def make_room(line):
+        if not told:
+            assert is_held(stores, "s")
+            postgres.ask("DROP TRIGGER full_disk ON patchscale_leases", database=database)
+        told.append(line)
+
+    monkeypatch.setattr(patience.WAITING, "tell", make_room)
+    with study_lease(stores, "s") as lease:
+        lease.require()
+    assert "No space left on device" in told[0] and "answers again" in told[1]
 
 
 def test_a_connection_that_only_this_side_knows_to_be_lost_does_not_hold_the_study_against_itself(stores, postgres):
