@@ -98,7 +98,7 @@ def sessions(calendar: str, first: date, last: date) -> pd.DatetimeIndex:
     start, end = max(pd.Timestamp(first), earliest), min(pd.Timestamp(last), latest)
     if start > end:
         return pd.DatetimeIndex([]).as_unit("ns")
-    days = _sessions_of_centuries(calendar, start.year // 100, end.year // 100)
+    days = _sessions_of_centuries(calendar, min(start.year // 100, 19), max(end.year // 100, 20))
     return days[(days >= start) & (days <= end)]
 
 

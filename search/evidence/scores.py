@@ -14,7 +14,8 @@ from pipeline.exceptions import InputError
 Array = npt.NDArray[np.float64]
 
 METRICS = ("roc_auc", "loss", "brier")
-CHUNK_NUMBERS = 2_000_000
+CHUNK_NUMBERS = 50_000
+"""Numbers of an array that are worked on at a time: they stay in a core's cache."""
 
 
 def sign_of(metric: str) -> int:

@@ -13,7 +13,8 @@ from search.scaling.curves import Array
 
 ALPHA_RANGE = (0.01, 3.0)
 N_ALPHAS, N_ZOOMS, N_ZOOMED = 24, 3, 7
-CHUNK = 2_000_000
+CHUNK = 50_000
+"""Numbers of an array that one step of the fit goes through: they stay in a core's cache."""
 
 
 class Profile(NamedTuple):

@@ -63,3 +63,14 @@ def test_certain_and_wrong_is_finite():
 def test_an_unknown_metric_is_named():
     with pytest.raises(InputError, match="metric must be one of roc_auc, loss, brier, got 'f1'"):
         score("f1", np.ones(2), np.ones(2))
+
+
+def test_how_many_weightings_are_worked_on_at_a_time_changes_no_bit(monkeypatch):
+    random = np.random.default_rng(0)
+    y_D, p_D = (random.random(300) < 0.3).astype(float), random.random(300).round(2)
+    weights_RD = random.multinomial(300, np.full(300, 1 / 300), size=400).astype(float)
+    found = []
+    for numbers in (1, 1000, 50_000, 10**9):
+        monkeypatch.setattr("search.evidence.scores.CHUNK_NUMBERS", numbers)
+        found.append(weighted_scores("roc_auc", y_D, p_D, weights_RD).tobytes())
+    assert len(set(found)) == 1
