@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.exceptions import LostLeaseError, StoreError
 from search.tracking.address import POSTGRESQL as POSTGRESQL
@@ -161,9 +161,9 @@ class AdvisoryLock:
         self._introduce()
         for name, what in self._names.items():
             if not self._try(name):
-                raise _lost(f"{what} {self._holder(name)}, which took it over while this one had no connection")
+                _give_way(f"{what} {self._holder(name)}, which took it over while this one had no connection")
             if (takes := self._takes[name]) is not None and takes != takes_of(self._connection, name):
-                raise _lost(f"{what} unknown, which took it over while this one had no connection, and has ended")
+                _give_way(f"{what} unknown, which took it over while this one had no connection, and has ended")
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -326,7 +326,7 @@ def _try(connection: Connection, name: str) -> bool:
     return bool(ask(connection, "SELECT pg_try_advisory_lock(:key)", key=key_of(name))[0][0])
 
 
-def _lost(holder: str) -> LostLeaseError:
-    return LostLeaseError(
+def _give_way(holder: str) -> NoReturn:
+    raise LostLeaseError(
         f"a study is worked on by one command at a time, got {holder}; this command stops and leaves it alone"
     )
