@@ -1,23 +1,28 @@
 """The pre-norm encoder block.
 
-Shapes in names: B windows, P patches, D d_model, H heads, K width of a head, N = B·H.
+Shapes in names: B windows, P patches, D d_model, H heads, K width of a head.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.network import small_attention as few_tokens
-from model.network.dropout import Dropout, draws_by_hand, keep_mask
+from model.network.block_function import Settings, train_block
+from model.network.dropout import Dropout, draws_by_hand
+from model.network.scratch import Scratch
+from model.network.small_attention import MOST_TOKENS
 from model.spec.architecture import Architecture
 
 
 class Block(nn.Module):
     """Attention, then feed-forward, each on a residual branch.
 
-    Training on a CPU takes the attention of :mod:`model.network.small_attention`; everything else, and
-    everything where ``plain`` is set, takes torch's own.
+    Training on a CPU on few tokens takes :mod:`model.network.block_function`; everything else, and everything where
+    ``plain`` is set, takes torch's own attention.
     """
 
     plain = False
@@ -35,29 +40,40 @@ class Block(nn.Module):
         self.contract = nn.Linear(architecture.d_ff, d_model)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens_BPD: Tensor) -> Tensor:
-        """Tokens in, tokens out, same shape."""
+    def forward(self, tokens_BPD: Tensor, scratch: Scratch | None = None) -> Tensor:
+        """Tokens in, tokens out, same shape.
+
+        Parameters
+        ----------
+        tokens_BPD : Tensor
+            Of the embedding, or of the block before.
+        scratch : Scratch, optional
+            Shared with the other blocks of a forward pass.
+        """
+        if self._is_written_down(tokens_BPD):
+            return train_block(tokens_BPD, self._settings(), scratch or Scratch(), *self._weights())
         tokens_BPD = tokens_BPD + self.dropout(self._attend(self.attention_norm(tokens_BPD)))
         hidden = functional.gelu(self.expand(self.feed_forward_norm(tokens_BPD)))
         return tokens_BPD + self.dropout(self.contract(hidden))
 
+    def _is_written_down(self, tokens_BPD: Tensor) -> bool:
+        few = tokens_BPD.shape[1] <= MOST_TOKENS
+        in_own_type = few and draws_by_hand(tokens_BPD) and not torch.is_autocast_enabled("cpu")
+        return in_own_type and self.training and not self.plain
+
+    def _settings(self) -> Settings:
+        return Settings(self.n_heads, self.dropout.p, self.attention_dropout, self.attention_norm.eps)
+
+    def _weights(self) -> Iterator[Tensor]:
+        """Weights and biases in the order of their use."""
+        attention = (self.attention_norm, self.query_key_value, self.attention_output)
+        for layer in (*attention, self.feed_forward_norm, self.expand, self.contract):
+            yield from (layer.weight, layer.bias)
+
     def _attend(self, tokens_BPD: Tensor) -> Tensor:
         B, P, D = tokens_BPD.shape
         qkv_BP3HK = self.query_key_value(tokens_BPD).view(B, P, 3, self.n_heads, D // self.n_heads)
-        return self.attention_output(self._mix_few(qkv_BP3HK) if self._is_few(qkv_BP3HK) else self._mix(qkv_BP3HK))
-
-    def _is_few(self, qkv_BP3HK: Tensor) -> bool:
-        few = qkv_BP3HK.shape[1] <= few_tokens.MOST_TOKENS
-        return few and self.training and not self.plain and draws_by_hand(qkv_BP3HK)
-
-    def _mix_few(self, qkv_BP3HK: Tensor) -> Tensor:
-        B, P, _, H, _ = qkv_BP3HK.shape
-        if self.attention_dropout == 0:
-            return few_tokens.attend(qkv_BP3HK)
-        return few_tokens.attend(qkv_BP3HK, keep_mask(qkv_BP3HK.new_empty(B * H, P, P), self.attention_dropout))
-
-    def _mix(self, qkv_BP3HK: Tensor) -> Tensor:
         query_BHPK, key_BHPK, value_BHPK = qkv_BP3HK.permute(2, 0, 3, 1, 4)
         dropout = self.attention_dropout if self.training else 0.0
         mixed_BHPK = functional.scaled_dot_product_attention(query_BHPK, key_BHPK, value_BHPK, dropout_p=dropout)
-        return mixed_BHPK.transpose(1, 2).flatten(2)
+        return self.attention_output(mixed_BHPK.transpose(1, 2).flatten(2))

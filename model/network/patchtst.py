@@ -26,6 +26,7 @@ from model.network.float64 import in_float64
 from model.network.forecast import Forecast, blend_shift
 from model.network.initialise import initialise
 from model.network.question import Question
+from model.network.scratch import Scratch
 from model.network.window_units import WindowUnits
 from model.spec.architecture import Architecture
 from model.spec.choices import DISTRIBUTION_LINEAR, FAN_IN, NONE, read_blend
@@ -158,9 +159,12 @@ class PatchTST(nn.Module):
 
     def _encode(self, x_BTF: Tensor) -> Tensor:
         tokens_BPD = self.dropout(self.embed(x_BTF))
-        recompute = self._recompute and self.training
+        recompute, scratch = self._recompute and self.training, Scratch()
         for block in self.blocks:
-            tokens_BPD = checkpoint(block, tokens_BPD, use_reentrant=False) if recompute else block(tokens_BPD)
+            if recompute:
+                tokens_BPD = checkpoint(block, tokens_BPD, scratch, use_reentrant=False)
+            else:
+                tokens_BPD = block(tokens_BPD, scratch)
         return tokens_BPD
 
     def embed(self, x_BTF: Tensor) -> Tensor:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.network import small_attention as few_tokens
+from model.network import block as module
 from model.network.block import Block
 from model.network.dropout import keep_mask
 from model.network.patchtst import PatchTST
+from model.network.small_attention import MOST_TOKENS
 from model.spec.architecture import Architecture
 from model.spec.spec import Spec
 from model.training.trainer import Trainer, build_model
@@ -83,15 +85,15 @@ def test_plain_and_fast_agree_without_dropout(dtype: torch.dtype, tolerance: flo
 
 
 def _calls(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
-    """Shapes that go through the attention of few tokens."""
+    """Shapes that go through the block that is written down."""
     shapes: list[torch.Size] = []
-    attend = few_tokens.attend
+    train_block = module.train_block
 
-    def counted(qkv_BP3HK: Tensor, keep_NPP: Tensor | None = None) -> Tensor:
-        shapes.append(qkv_BP3HK.shape)
-        return attend(qkv_BP3HK, keep_NPP)
+    def counted(tokens_BPD: Tensor, *rest: Any) -> Tensor:
+        shapes.append(tokens_BPD.shape)
+        return train_block(tokens_BPD, *rest)
 
-    monkeypatch.setattr(few_tokens, "attend", counted)
+    monkeypatch.setattr(module, "train_block", counted)
     return shapes
 
 
@@ -100,7 +102,7 @@ def test_the_fast_way_is_taken_in_training_on_few_tokens_and_nowhere_else(monkey
     block(tokens)
     assert len(calls) == 1
     block.eval()(tokens)
-    block.train()(torch.randn(2, few_tokens.MOST_TOKENS + 1, 16))
+    block.train()(torch.randn(2, MOST_TOKENS + 1, 16))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         block(tokens)
     block.plain = True

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.network.dropout import keep_mask
-from model.network.small_attention import attend
+from model.network.scratch import Scratch
+from model.network.small_attention import Kept, attend_backward
+from model.network.small_attention import attend as attend_forward
+
+
+class _Attention(torch.autograd.Function):
+    """Both passes as one function of autograd's, as a block has them inside its own."""
+
+    @staticmethod
+    def forward(ctx: Any, qkv_BP3HK: Tensor, keep_NPP: Tensor | None) -> Tensor:
+        ctx.scratch = Scratch()
+        mixed_BPHK, kept = attend_forward(qkv_BP3HK, keep_NPP, ctx.scratch)
+        ctx.save_for_backward(*kept)
+        return mixed_BPHK.flatten(2)
+
+    @staticmethod
+    def backward(ctx: Any, d_mixed_BPD: Tensor) -> tuple[Tensor, None]:
+        kept = Kept(*ctx.saved_tensors)
+        B, P, _ = d_mixed_BPD.shape
+        heads = len(kept.weights_NPP) // B
+        return attend_backward(d_mixed_BPD.reshape(B, P, heads, -1), kept, ctx.scratch).clone(), None
+
+
+def attend(qkv_BP3HK: Tensor, keep_NPP: Tensor | None = None) -> Tensor:
+    return _Attention.apply(qkv_BP3HK, keep_NPP)
 
 
 def _written(qkv_BP3HK: Tensor, keep_NPP: Tensor | None = None) -> Tensor:
