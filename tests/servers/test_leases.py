@@ -178,6 +178,15 @@ def test_takes_are_counted_by_all_at_once_and_not_by_a_role_that_may_not(stores,
         assert postgres.ask(tables, database=bare.rpartition("/")[2]) == [(0,)], "a lease makes no database its own"
 
 
+def test_a_lease_whose_session_this_side_gave_up_is_taken_again(stores, unwatched):
+    """As after Ctrl-C in the midst of a question: SQLAlchemy gives the connection up."""
+    with study_lease(stores, "s") as lease:
+        lease.server._connection.invalidate()
+        wait_until(lambda: not is_held(stores, "s"))
+        lease.require()
+        assert is_held(stores, "s")
+
+
 def test_a_lease_is_taken_as_soon_as_there_is_room_to_count_it(stores, postgres, monkeypatch):
     database, told = stores.storage_uri.rpartition("/")[2], []
     with study_lease(stores, "s"):
