@@ -24,8 +24,9 @@ class Card(Device):
     """The CPU, which may do what a GPU may; the rate stays on the host, where the CPU's optimizer reads it."""
 
     precision = Cuda.precision
-    compiles, graphs, recomputes, one_shape, one_trial = (
-        getattr(Cuda, name) for name in ("compiles", "graphs", "recomputes", "one_shape", "one_trial")
+    compiles, graphs, recomputes, one_shape, one_trial, by_hand, reads_at_once = (
+        getattr(Cuda, name)
+        for name in ("compiles", "graphs", "recomputes", "one_shape", "one_trial", "by_hand", "reads_at_once")
     )
 
     def name(self, device: torch.device) -> str:

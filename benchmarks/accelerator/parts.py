@@ -251,7 +251,7 @@ def steps_of(name: str, only: tuple[str, ...] = ()) -> Callable[[Workplace], Row
 def _timed(place: Workplace, trainer: Trainer, way: str, before: int) -> Row:
     """Time epochs of a few steps, after one that allocates, compiles and records."""
     device, scale, spec = place.device, place.scale, trainer.spec
-    estimated = trainer.execution.memory(spec, len(trainer.windows.x_DF)).total
+    estimated = trainer.execution.memory(spec, device, len(trainer.windows.x_DF)).total
     with measured_peak(device, before) as peak:
         started = time.perf_counter()
         trainer.train_epoch()
@@ -313,7 +313,7 @@ def trial(place: Workplace) -> Row:
             trainer.keep_weights()
             epochs.append(time.perf_counter() - started)
     seconds = time.perf_counter() - began
-    estimated = execution.memory(spec, len(windows.x_DF)).total
+    estimated = execution.memory(spec, place.device, len(windows.x_DF)).total
     return {
         "architecture": spec.architecture.label,
         "n_params": total_parameters(spec.architecture),

@@ -1,1 +1,1 @@
-"""The Transformer: dropout, scratch → small_attention → block_function → block → patchtst, and what goes with it."""
+"""The Transformer: dropout, small_attention → block_function → block → patchtst, and what goes with it."""

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.network.block_function import Settings, train_block
-from model.network.dropout import Dropout, draws_by_hand
-from model.network.scratch import Scratch
-from model.network.small_attention import MOST_TOKENS
+from model.network.block_function import Settings, train_blocks, trains_by_hand
+from model.network.dropout import Dropout
 from model.spec.architecture import Architecture
 
 
@@ -40,31 +37,23 @@ class Block(nn.Module):
         self.contract = nn.Linear(architecture.d_ff, d_model)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens_BPD: Tensor, scratch: Scratch | None = None) -> Tensor:
-        """Tokens in, tokens out, same shape.
-
-        Parameters
-        ----------
-        tokens_BPD : Tensor
-            Of the embedding, or of the block before.
-        scratch : Scratch, optional
-            Shared with the other blocks of a forward pass.
-        """
-        if self._is_written_down(tokens_BPD):
-            return train_block(tokens_BPD, self._settings(), scratch or Scratch(), *self._weights())
+    def forward(self, tokens_BPD: Tensor) -> Tensor:
+        """Tokens in, tokens out, same shape."""
+        if self.is_written_down(tokens_BPD):
+            return train_blocks(tokens_BPD, self.settings(), *self.weights())
         tokens_BPD = tokens_BPD + self.dropout(self._attend(self.attention_norm(tokens_BPD)))
         hidden = functional.gelu(self.expand(self.feed_forward_norm(tokens_BPD)))
         return tokens_BPD + self.dropout(self.contract(hidden))
 
-    def _is_written_down(self, tokens_BPD: Tensor) -> bool:
-        few = tokens_BPD.shape[1] <= MOST_TOKENS
-        in_own_type = few and draws_by_hand(tokens_BPD) and not torch.is_autocast_enabled("cpu")
-        return in_own_type and self.training and not self.plain
+    def is_written_down(self, tokens_BPD: Tensor) -> bool:
+        """Whether its training takes :mod:`model.network.block_function`."""
+        return self.training and not self.plain and trains_by_hand(tokens_BPD)
 
-    def _settings(self) -> Settings:
+    def settings(self) -> Settings:
+        """Give what its weights don't say."""
         return Settings(self.n_heads, self.dropout.p, self.attention_dropout, self.attention_norm.eps)
 
-    def _weights(self) -> Iterator[Tensor]:
+    def weights(self) -> Iterator[Tensor]:
         """Weights and biases in the order of their use."""
         attention = (self.attention_norm, self.query_key_value, self.attention_output)
         for layer in (*attention, self.feed_forward_norm, self.expand, self.contract):

@@ -9,8 +9,8 @@ DRAWS = 2**16
 DRAWS_IN_WORD = 4
 
 
-def keep_mask(like: Tensor, rate: float) -> Tensor:
-    """Draw a dropout mask from torch's generator: 0 with probability ``rate``, else what keeps the mean.
+class Masks:
+    """Dropout masks from torch's generator: 0 with probability ``rate``, else what keeps the mean.
 
     One 64-bit random number serves four elements with 16 bits each, so the rate is rounded to a multiple
     of 2⁻¹⁶; the scale is that of the rounded rate.
@@ -18,19 +18,33 @@ def keep_mask(like: Tensor, rate: float) -> Tensor:
     Parameters
     ----------
     like : Tensor
-        On a CPU, float32 or float64: the mask has its shape and type.
+        On a CPU, float32 or float64: a mask has its shape and type.
     rate : float
         In [0, 1).
 
     Examples
     --------
-    >>> sorted(keep_mask(torch.empty(1000), 0.5).unique().tolist())
+    >>> masks = Masks(torch.empty(1000), 0.5)
+    >>> sorted(masks.draw().unique().tolist())
     [0.0, 2.0]
     """
-    dropped = round(rate * DRAWS)
-    words = torch.empty(-(-like.numel() // DRAWS_IN_WORD), dtype=torch.int64, device=like.device)
-    draws = words.random_(-(2**63), None).view(torch.int16)[: like.numel()].view(like.shape)
-    return draws.to(like.dtype).ge_(dropped - DRAWS // 2).mul_(DRAWS / (DRAWS - dropped))
+
+    def __init__(self, like: Tensor, rate: float) -> None:
+        dropped = round(rate * DRAWS)
+        self._least, self._scale, self._type = dropped - DRAWS // 2, DRAWS / (DRAWS - dropped), like.dtype
+        self._words = torch.empty(-(-like.numel() // DRAWS_IN_WORD), dtype=torch.int64, device=like.device)
+        self._draws = self._words.view(torch.int16)[: like.numel()].view(like.shape)
+
+    def draw(self, out: Tensor | None = None) -> Tensor:
+        """Draw a mask, into a tensor if one is given."""
+        self._words.random_(-(2**63), None)
+        mask = self._draws.to(self._type) if out is None else out.copy_(self._draws)
+        return mask.ge_(self._least).mul_(self._scale)
+
+
+def keep_mask(like: Tensor, rate: float) -> Tensor:
+    """Draw one mask of :class:`Masks`."""
+    return Masks(like, rate).draw()
 
 
 def draws_by_hand(tensor: Tensor) -> bool:

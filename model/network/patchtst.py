@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from model.network.base_logit import BaseLogit, make_base_logit
 from model.network.block import Block
+from model.network.block_function import train_blocks
 from model.network.distribution import Mixture
 from model.network.distribution_linear import DistributionLinear
 from model.network.dropout import Dropout
@@ -26,7 +27,6 @@ from model.network.float64 import in_float64
 from model.network.forecast import Forecast, blend_shift
 from model.network.initialise import initialise
 from model.network.question import Question
-from model.network.scratch import Scratch
 from model.network.window_units import WindowUnits
 from model.spec.architecture import Architecture
 from model.spec.choices import DISTRIBUTION_LINEAR, FAN_IN, NONE, read_blend
@@ -159,12 +159,12 @@ class PatchTST(nn.Module):
 
     def _encode(self, x_BTF: Tensor) -> Tensor:
         tokens_BPD = self.dropout(self.embed(x_BTF))
-        recompute, scratch = self._recompute and self.training, Scratch()
-        for block in self.blocks:
-            if recompute:
-                tokens_BPD = checkpoint(block, tokens_BPD, scratch, use_reentrant=False)
-            else:
-                tokens_BPD = block(tokens_BPD, scratch)
+        recompute, blocks = self._recompute and self.training, [each for each in self.blocks if isinstance(each, Block)]
+        if blocks[0].is_written_down(tokens_BPD):
+            weights = (weight for block in blocks for weight in block.weights())
+            return train_blocks(tokens_BPD, blocks[0].settings()._replace(recompute=recompute), *weights)
+        for block in blocks:
+            tokens_BPD = checkpoint(block, tokens_BPD, use_reentrant=False) if recompute else block(tokens_BPD)
         return tokens_BPD
 
     def embed(self, x_BTF: Tensor) -> Tensor:

@@ -36,6 +36,10 @@ class Device:
         Whether the learning rate lies on the device, where a recorded step reads it.
     one_trial : bool
         Whether one trial at a time keeps it busy.
+    by_hand : bool
+        Whether blocks of few tokens are trained by :mod:`model.network.block_function`.
+    reads_at_once : bool
+        Whether a number of its memory can be read without waiting for the device.
     out_of_memory : tuple of str
         Words of torch's errors that say so, beside its own type.
     """
@@ -44,6 +48,7 @@ class Device:
     needs = ""
     precision = "float32"
     compiles = graphs = recomputes = one_shape = rate_is_tensor = one_trial = False
+    by_hand = reads_at_once = True
     out_of_memory: tuple[str, ...] = ("DefaultCPUAllocator",)
 
     def is_there(self) -> bool:
@@ -92,6 +97,7 @@ class Cuda(Device):
     needs = "a GPU"
     precision = "bfloat16"
     compiles = graphs = recomputes = one_shape = rate_is_tensor = one_trial = True
+    by_hand = reads_at_once = False
     out_of_memory = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
     def is_there(self) -> bool:  # noqa: D102
@@ -151,6 +157,7 @@ class Mps(Device):
     kind = MPS
     needs = "an Apple GPU"
     one_trial = True
+    by_hand = reads_at_once = False
     out_of_memory = ("MPS backend out of memory", "Invalid buffer size")
 
     def is_there(self) -> bool:  # noqa: D102

@@ -51,10 +51,11 @@ class Execution:
         """Of activations."""
         return torch.float32 if self.precision == "float32" else torch.bfloat16
 
-    def memory(self, spec: Spec, rows: int) -> MemoryEstimate:
-        """Memory of training a spec in this way, with so many days of features on the device."""
-        micro_batch, dtype, recompute = self.micro_batch, self.dtype, self.recompute
-        return estimate_memory(spec, micro_batch=micro_batch, dtype=dtype, recompute=recompute, rows=rows)
+    def memory(self, spec: Spec, device: torch.device, rows: int) -> MemoryEstimate:
+        """Memory of training a spec in this way on a device that holds so many days of features."""
+        return estimate_memory(
+            spec, micro_batch=self.micro_batch, dtype=self.dtype, recompute=self.recompute, rows=rows, device=device
+        )
 
     def halved(self) -> Execution:
         """With half the micro-batch.
@@ -99,7 +100,7 @@ def choose_execution(spec: Spec, device: torch.device, *, rows: int, available: 
         compiled=kind.compiles,
         graphed=kind.graphs,
     )
-    while execution.memory(spec, rows).total > SHARE_OF_MEMORY * free:
+    while execution.memory(spec, device, rows).total > SHARE_OF_MEMORY * free:
         if kind.recomputes and not execution.recompute:
             execution = replace(execution, recompute=True, graphed=False)
         elif execution.micro_batch > 1:
@@ -118,4 +119,4 @@ def least_memory(spec: Spec, device: torch.device, *, rows: int) -> int:
     """Bytes that training takes at the least: one window at a time, on an NVIDIA GPU recomputed in bfloat16."""
     kind = kind_of(device)
     least = Execution(micro_batch=1, precision=kind.precision, recompute=kind.recomputes)
-    return least.memory(spec, rows).total
+    return least.memory(spec, device, rows).total

@@ -14,11 +14,13 @@ from torch.nn import functional
 
 from model.network.patchtst import PatchTST
 from model.network.reach_loss import reach_loss
+from model.network.small_attention import MOST_TOKENS
 from model.spec.architecture import Architecture, total_parameters
 from model.spec.spec import Spec, Training
 from model.training.device import kind_of
 
 FLOAT32 = 4
+HOST = torch.device("cpu")
 ALLOCATOR_SLACK = 1.3
 DRAWN_THRESHOLDS = Training().n_thresholds
 
@@ -59,7 +61,13 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    spec: Spec, *, micro_batch: int, dtype: torch.dtype = torch.float32, recompute: bool = False, rows: int = 0
+    spec: Spec,
+    *,
+    micro_batch: int,
+    dtype: torch.dtype = torch.float32,
+    recompute: bool = False,
+    rows: int = 0,
+    device: torch.device = HOST,
 ) -> MemoryEstimate:
     """Estimate the memory of training a spec.
 
@@ -78,11 +86,15 @@ def estimate_memory(
         Whether blocks keep their inputs only.
     rows : int
         Days of features on the device.
+    device : torch.device
+        On a CPU blocks of few tokens keep less: their activations are computed again.
     """
     n = total_parameters(spec.architecture)
     rates = (spec.training.dropout > 0, spec.training.attention_dropout > 0)
     share = dtype.itemsize / FLOAT32
     outside, block, tokens = _kept_bytes(replace(spec.architecture, n_layers=1), *rates)
+    if kind_of(device).by_hand and dtype == torch.float32 and spec.architecture.n_tokens <= MOST_TOKENS:
+        block -= spec.architecture.n_tokens * spec.architecture.d_ff * FLOAT32
     layers = spec.architecture.n_layers
     kept = outside + (layers * tokens + block if recompute else layers * block)
     return MemoryEstimate(
@@ -109,6 +121,7 @@ def _count_kept(architecture: Architecture, dropout: float, attention_dropout: f
     windows = 8
     with torch.device("meta"):
         model = PatchTST(architecture, dropout=dropout, attention_dropout=attention_dropout)
+        model.set_execution(plain=True)
         x_BTF = torch.empty(windows, architecture.context_length, architecture.n_features + architecture.n_static)
         y_B = torch.empty(windows)
         reach_BH = torch.empty(windows, len(architecture.ahead))

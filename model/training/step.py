@@ -16,6 +16,9 @@ from model.training.execution import Execution
 from model.training.objective import Objective
 from model.training.weight_average import WeightAverage
 
+EPSILON = 1e-6
+"""Beside the norm of gradients, as in torch's own clipping."""
+
 
 class Stepper:
     """Takes optimisation steps on a model.
@@ -87,9 +90,16 @@ class Stepper:
 
     def _step(self, rows: Tensor) -> Tensor:
         loss = self._loss_and_gradients(rows)
-        nn.utils.clip_grad_norm_(self._parameters, self.training.clip_norm)
+        self._clip()
         self.optimizer.step()
         return loss
+
+    def _clip(self) -> None:
+        """Scale gradients down to the norm; where that can be asked, those within it are not multiplied by one."""
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        norm, most = nn.utils.get_total_norm(gradients), self.training.clip_norm
+        if not self._kind.reads_at_once or not most / (norm + EPSILON) >= 1:
+            nn.utils.clip_grads_with_norm_(self._parameters, most, norm)
 
     def _loss_and_gradients(self, rows: Tensor) -> Tensor:
         """Mean loss of a batch with its gradients accumulated; tried again with half the micro-batch if need be."""

@@ -130,7 +130,7 @@ def survey(plan: Plan, windows: Windows, report: Callable[[str], None] = lambda 
     chosen = {a: _execution(plan, a, device, rows, free) for a in architectures}
     fitting = [a for a in architectures if chosen[a] is not None]
     weights = {
-        a: execution.memory(plan.spec(a, {}), rows).total
+        a: execution.memory(plan.spec(a, {}), device, rows).total
         if execution
         else least_memory(plan.spec(a, {}), device, rows=rows)
         for a, execution in chosen.items()

@@ -359,5 +359,6 @@ def _log_losses(y_D: npt.NDArray[np.float64], p_D: npt.NDArray[np.float64]) -> n
 
 def execution_figures(trainer: Trainer) -> dict[str, float]:
     """Memory as estimated, in bytes, and windows a micro-batch."""
-    estimated = trainer.execution.memory(trainer.spec, len(trainer.windows.x_DF)).total
+    features = trainer.windows.x_DF
+    estimated = trainer.execution.memory(trainer.spec, features.device, len(features)).total
     return {"memory/estimated_bytes": float(estimated), "execution/micro_batch": float(trainer.execution.micro_batch)}

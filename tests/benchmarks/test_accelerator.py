@@ -200,7 +200,7 @@ def test_recorded_steps_are_taken_only_where_the_memory_allows_them(monkeypatch:
     windows = place.windows(spec, 64)
     with gpu(monkeypatch):
         assert list(module.ways(place, spec, windows)) == ["eager", "compiled", "graphs"]
-        needed = module.ways(place, spec, windows)["eager"].memory(spec, len(windows.x_DF)).total
+        needed = module.ways(place, spec, windows)["eager"].memory(spec, place.device, len(windows.x_DF)).total
         monkeypatch.setattr(module, "available_memory", lambda device: needed)
         tight = module.ways(place, spec, windows)
     assert list(tight) == ["eager", "compiled"] and all(each.recompute for each in tight.values())

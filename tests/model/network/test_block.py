@@ -87,13 +87,13 @@ def test_plain_and_fast_agree_without_dropout(dtype: torch.dtype, tolerance: flo
 def _calls(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     """Shapes that go through the block that is written down."""
     shapes: list[torch.Size] = []
-    train_block = module.train_block
+    train_blocks = module.train_blocks
 
     def counted(tokens_BPD: Tensor, *rest: Any) -> Tensor:
         shapes.append(tokens_BPD.shape)
-        return train_block(tokens_BPD, *rest)
+        return train_blocks(tokens_BPD, *rest)
 
-    monkeypatch.setattr(module, "train_block", counted)
+    monkeypatch.setattr(module, "train_blocks", counted)
     return shapes
 
 

@@ -6,6 +6,7 @@ Left out are heads of width one, where a tensor of one window or one head has tw
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.network import block_function as module
 from model.network.block import Block
 from model.network.dropout import keep_mask
 from model.network.patchtst import PatchTST
-from model.network.scratch import Scratch
 from model.spec.architecture import Architecture
 
 
@@ -55,7 +56,7 @@ class _Attention(torch.autograd.Function):
         return d_qkv_3NPK.view(3, B, N // B, P, K).permute(1, 3, 0, 2, 4), None
 
 
-def _module_by_module(block: Block, tokens_BPD: Tensor, scratch: Scratch | None = None) -> Tensor:
+def _module_by_module(block: Block, tokens_BPD: Tensor) -> Tensor:
     B, P, D = tokens_BPD.shape
     H, rate = block.n_heads, block.attention_dropout
     qkv_BP3HK = block.query_key_value(block.attention_norm(tokens_BPD)).view(B, P, 3, H, D // H)
@@ -73,6 +74,7 @@ def _bits(model: PatchTST, x_BTF: Tensor, micro_batch: int, run: Callable[..., T
     held: list[Tensor] = []
     with pytest.MonkeyPatch.context() as patch:
         if run is not None:
+            patch.setattr(Block, "is_written_down", lambda self, tokens_BPD: False)
             patch.setattr(Block, "forward", run)
         for _ in range(3):
             optimizer.zero_grad()
@@ -114,6 +116,7 @@ def _model(heads: int, width: int, tokens: int, layers: int, dropout: float, att
     dropout=st.sampled_from([0.0, 0.1, 0.5]),
     attention_dropout=st.sampled_from([0.0, 0.3]),
     recompute=st.booleans(),
+    in_cache=st.booleans(),
 )
 def test_losses_gradients_and_weights_are_those_of_the_modules_to_the_last_bit(
     heads: int,
@@ -125,20 +128,19 @@ def test_losses_gradients_and_weights_are_those_of_the_modules_to_the_last_bit(
     dropout: float,
     attention_dropout: float,
     recompute: bool,
+    in_cache: bool,
 ) -> None:
     x_BTF = torch.randn(windows, 5 * tokens + 5, 3, generator=torch.Generator().manual_seed(windows))
-    found, expected = (
-        _bits(_model(heads, width, tokens, layers, dropout, attention_dropout), x_BTF, micro_batch, run)
-        for run in (None, _module_by_module)
-    )
-    if recompute:
-        model = _model(heads, width, tokens, layers, dropout, attention_dropout)
-        model.set_execution(recompute=True)
-        found = _bits(model, x_BTF, micro_batch, None)
+    ours, theirs = (_model(heads, width, tokens, layers, dropout, attention_dropout) for _ in range(2))
+    ours.set_execution(recompute=recompute)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "IN_CACHE", 2**40 if in_cache else 0)
+        found = _bits(ours, x_BTF, micro_batch, None)
+    expected = _bits(theirs, x_BTF, micro_batch, _module_by_module)
     assert all(torch.equal(got, wanted) for got, wanted in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("heads, width, windows", [(8, 8, 128), (1, 64, 128), (8, 16, 100), (2, 96, 37)])
+@pytest.mark.parametrize("heads, width, windows", [(8, 8, 128), (1, 64, 128), (8, 16, 100), (2, 96, 37), (4, 128, 128)])
 def test_bits_are_those_of_the_modules_at_sizes_that_are_trained(heads: int, width: int, windows: int) -> None:
     x_BTF = torch.randn(windows, 50, 3, generator=torch.Generator().manual_seed(1))
     found, expected = (
@@ -147,19 +149,54 @@ def test_bits_are_those_of_the_modules_at_sizes_that_are_trained(heads: int, wid
     assert all(torch.equal(got, wanted) for got, wanted in zip(found, expected, strict=True))
 
 
-def test_blocks_share_scratch_memory_and_keep_none_of_it() -> None:
-    """What a block keeps and gives back must lie elsewhere, for one head too, where no copy splits the heads."""
-    for heads in (1, 4):
-        model = _model(heads, 4, 5, 2, 0.2, 0.2)
-        kept: list[Tensor] = []
+def test_passes_that_lie_inside_each_other_share_no_memory() -> None:
+    model = _model(4, 4, 5, 2, 0.0, 0.0)
+    one_BTF, other_BTF = (torch.randn(3, 30, 3, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
 
-        def keep(tensor: Tensor, kept: list[Tensor] = kept) -> Tensor:
-            kept.append(tensor)
-            return tensor
+    def gradients(*losses: Tensor) -> list[Tensor]:
+        model.zero_grad()
+        for loss in losses:
+            loss.backward()
+        return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
 
-        scratch = Scratch()
-        tokens_BPD = torch.randn(3, 5, 4 * heads, requires_grad=True)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            out_BPD = model.blocks[0](tokens_BPD, scratch)
-        memory = {tensor.untyped_storage().data_ptr() for tensor in scratch._held.values()}
-        assert memory and not memory & {tensor.untyped_storage().data_ptr() for tensor in (*kept, out_BPD)}
+    apart = [gradients(model(x_BTF).sum()) for x_BTF in (one_BTF, other_BTF)]
+    outer, inner = model(one_BTF).sum(), model(other_BTF).sum()
+    together = gradients(inner, outer)
+    assert all(torch.equal(both, one + other) for both, one, other in zip(together, *apart, strict=True))
+
+
+def _kept(recompute: bool) -> tuple[Tensor, Any]:
+    model = _model(4, 4, 5, 3, 0.2, 0.2)
+    model.set_execution(recompute=recompute)
+    tokens_BPD = model._encode(torch.randn(3, 30, 3))
+    return tokens_BPD, tokens_BPD.grad_fn
+
+
+def test_what_is_kept_of_a_block_is_let_go_when_its_backward_pass_is_done() -> None:
+    tokens_BPD, passes = _kept(recompute=False)
+    rooms = [weakref.ref(room) for room in passes.kept]
+    left: list[int] = []
+    backward = passes.both.backward
+
+    def counted(*arguments: Any) -> Any:
+        left.append(sum(room() is not None for room in rooms))
+        return backward(*arguments)
+
+    passes.both.backward = counted
+    tokens_BPD.sum().backward()
+    assert left == [3, 2, 1] and not any(room() is not None for room in rooms)
+
+
+def test_recomputed_blocks_keep_their_inputs_only() -> None:
+    _, passes = _kept(recompute=True)
+    assert [type(kept) for kept in passes.kept] == [module._Again] * 3
+    shapes = [kept.tokens_RD.shape for kept in passes.kept]
+    assert shapes == [(15, 16)] * 3
+
+
+def test_a_second_backward_pass_is_refused() -> None:
+    model = _model(2, 4, 5, 2, 0.1, 0.0)
+    loss = model(torch.randn(3, 30, 3)).sum()
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once"):
+        loss.backward()

@@ -9,9 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.network.dropout import keep_mask
-from model.network.scratch import Scratch
-from model.network.small_attention import Kept, attend_backward
-from model.network.small_attention import attend as attend_forward
+from model.network.small_attention import SmallAttention
 
 
 class _Attention(torch.autograd.Function):
@@ -19,17 +17,21 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, qkv_BP3HK: Tensor, keep_NPP: Tensor | None) -> Tensor:
-        ctx.scratch = Scratch()
-        mixed_BPHK, kept = attend_forward(qkv_BP3HK, keep_NPP, ctx.scratch)
-        ctx.save_for_backward(*kept)
-        return mixed_BPHK.flatten(2)
+        B, P, _, H, K = qkv_BP3HK.shape
+        ctx.attention = SmallAttention(qkv_BP3HK, windows=B, tokens=P, n_heads=H, width=K)
+        ctx.room = ctx.attention.room()
+        ctx.room.keep_NPP = keep_NPP
+        ctx.attention.qkv_RX.view(qkv_BP3HK.shape).copy_(qkv_BP3HK)
+        ctx.attention.forward(ctx.room)
+        return ctx.room.mixed_RD.view(B, P, H * K).clone()
 
     @staticmethod
     def backward(ctx: Any, d_mixed_BPD: Tensor) -> tuple[Tensor, None]:
-        kept = Kept(*ctx.saved_tensors)
-        B, P, _ = d_mixed_BPD.shape
-        heads = len(kept.weights_NPP) // B
-        return attend_backward(d_mixed_BPD.reshape(B, P, heads, -1), kept, ctx.scratch).clone(), None
+        B, P, D = d_mixed_BPD.shape
+        K = ctx.room.query_NPK.shape[-1]
+        ctx.attention.d_mixed_RD.view(B, P, D).copy_(d_mixed_BPD)
+        ctx.attention.backward(ctx.room)
+        return ctx.attention.qkv_RX.view(B, P, 3, D // K, K).clone(), None
 
 
 def attend(qkv_BP3HK: Tensor, keep_NPP: Tensor | None = None) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from model.network.base_logit import BoostedBaseLogit
 from model.spec.spec import Spec
@@ -94,6 +95,11 @@ def test_an_unknown_device_is_refused(name: str) -> None:
         choose_device(name)
 
 
+def test_only_a_cpu_is_read_at_once_and_trained_by_hand() -> None:
+    assert {name for name, kind in KINDS.items() if kind.reads_at_once} == {"cpu"}
+    assert {name for name, kind in KINDS.items() if kind.by_hand} == {"cpu"}
+
+
 def test_every_device_that_can_be_asked_for_is_described() -> None:
     assert {"auto", *KINDS} == set(DEVICES)
     assert all(kind_of(torch.device(name)) is kind_of(name) is KINDS[name] for name in KINDS)
@@ -138,6 +144,21 @@ def test_a_step_can_be_recorded_since_nothing_goes_between_host_and_device_in_it
     assert asked == []
     assert float(loss) > 0 and loss.new_tensor([1.0]).to("cpu").device.type == "cpu"
     assert asked == [TO_HOST, FROM_HOST, TO_HOST]
+
+
+def test_clipping_asks_a_device_for_no_more_than_torchs_own(
+    trained: tuple[Spec, DatasetVersion], asked: list[str]
+) -> None:
+    spec, data = trained
+    there = _windows(spec, data, "mps")
+    stepper, rows = _trainer(spec, there)._stepper, to_tensor(there.train_rows[:128], "mps")
+    stepper._loss_and_gradients(rows)
+    asked.clear()
+    stepper._clip()
+    ours = list(asked)
+    asked.clear()
+    nn.utils.clip_grad_norm_(stepper.model.parameters(), spec.training.clip_norm)
+    assert ours == asked
 
 
 @pytest.mark.slow
@@ -188,9 +209,9 @@ def test_apple_is_asked_for_its_memory_and_says_no_peak(asked: list[str], monkey
 def test_apple_computes_as_a_cpu_and_halves_what_does_not_fit(large: Callable[..., Spec], asked: list[str]) -> None:
     spec = large(256, 8, 8, 1024)
     assert choose_execution(spec, MPS, rows=10, available=64 * GIB) == Execution(micro_batch=128)
-    needed = Execution(micro_batch=128).memory(spec, 10).total
+    needed = Execution(micro_batch=128).memory(spec, MPS, 10).total
     assert choose_execution(spec, MPS, rows=10, available=needed).micro_batch in (64, 32)
-    assert least_memory(spec, MPS, rows=10) == least_memory(spec, torch.device("cpu"), rows=10)
+    assert least_memory(spec, MPS, rows=10) > least_memory(spec, torch.device("cpu"), rows=10)
     with pytest.raises(TrainingError, match="take a smaller budget or a larger device"):
         choose_execution(spec, MPS, rows=10, available=2**20)
 

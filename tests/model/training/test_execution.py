@@ -30,7 +30,7 @@ def test_a_2b_model_fits_a_gpu_of_141_gb_and_not_one_of_24(large: Callable[..., 
 @pytest.mark.lesson("L33")
 def test_less_memory_means_recomputation_then_smaller_micro_batches(large: Callable[..., Spec]) -> None:
     spec = large(256, 8, 8, 1024)
-    needed = estimate_memory(spec, micro_batch=128, dtype=torch.bfloat16, rows=10).total
+    needed = estimate_memory(spec, micro_batch=128, dtype=torch.bfloat16, rows=10, device=GPU).total
     roomy = choose_execution(spec, GPU, rows=10, available=2 * needed)
     tight = choose_execution(spec, GPU, rows=10, available=needed)
     assert not roomy.recompute and roomy.micro_batch == 128 and roomy.graphed
@@ -55,7 +55,12 @@ def test_what_is_chosen_fits_and_only_what_can_not_fit_is_refused(
         return
     execution = choose_execution(spec, device, rows=10, available=free)
     needed = estimate_memory(
-        spec, micro_batch=execution.micro_batch, dtype=execution.dtype, recompute=execution.recompute, rows=10
+        spec,
+        micro_batch=execution.micro_batch,
+        dtype=execution.dtype,
+        recompute=execution.recompute,
+        rows=10,
+        device=device,
     )
     assert needed.total <= SHARE_OF_MEMORY * free
     assert not execution.graphed or not execution.recompute

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from model.network.small_attention import MOST_TOKENS
 from model.spec.spec import Spec
 from model.training.memory import available_memory, estimate_memory, measured_peak, memory_in_use
 
-CPU = torch.device("cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 MEASURE = """
 import sys, torch
 from torch.nn import functional
@@ -57,9 +58,19 @@ def test_the_estimate_grows_with_every_dimension(large: Callable[..., Spec], nam
 
 def test_recomputation_and_bfloat16_keep_less(large: Callable[..., Spec]) -> None:
     spec = large(64, 24, 8, 256)
-    plain = estimate_memory(spec, micro_batch=128).activations
-    assert estimate_memory(spec, micro_batch=128, recompute=True).activations < 0.3 * plain
-    assert estimate_memory(spec, micro_batch=128, dtype=torch.bfloat16).activations <= 0.51 * plain
+    plain = estimate_memory(spec, micro_batch=128, device=GPU).activations
+    assert estimate_memory(spec, micro_batch=128, device=GPU, recompute=True).activations < 0.3 * plain
+    assert estimate_memory(spec, micro_batch=128, device=GPU, dtype=torch.bfloat16).activations <= 0.51 * plain
+
+
+@pytest.mark.parametrize("tokens, less", [(9, True), (MOST_TOKENS + 1, False)])
+def test_a_cpu_keeps_no_activations_of_blocks_that_it_trains_by_hand(
+    change: Callable[..., Spec], spec: Spec, tokens: int, less: bool
+) -> None:
+    few = change(spec, context_length=5 * tokens + 5, patch_length=10, stride=5)
+    assert few.architecture.n_tokens == tokens
+    here, there = (estimate_memory(few, micro_batch=1, device=device) for device in (CPU, GPU))
+    assert (here.activations < there.activations) is less
 
 
 def test_peak_sees_memory_that_is_gone_again() -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.network.block import Block
 from model.network.patchtst import PatchTST
@@ -52,6 +53,43 @@ def test_recomputed_blocks_give_the_same_bits(spec: Spec, change: Change, window
         list(Trainer(deep, windows, model, Execution(micro_batch=128, recompute=recompute)).epochs())
         states.append(model.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize("read_at_once", [True, False])
+@pytest.mark.parametrize("size", [0.0, 1e-9, 0.5, 1.0, 1 + 1e-6, 3.0, 1e30, math.inf, math.nan])
+def test_gradients_are_clipped_to_torchs_own_bits(
+    plain: Spec, windows: Windows, monkeypatch: pytest.MonkeyPatch, size: float, read_at_once: bool
+) -> None:
+    trainer = Trainer(plain, windows, build_model(plain, windows), Execution(micro_batch=128))
+    monkeypatch.setattr(trainer._stepper._kind, "reads_at_once", read_at_once)
+    parameters = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(parameter.shape, generator=generator) for parameter in parameters]
+    norm = torch.cat([each.flatten() for each in drawn]).norm()
+    finite = size if math.isfinite(size) else 0.5
+
+    def clipped(clip: Callable[[], object]) -> list[Tensor]:
+        for parameter, gradient in zip(parameters, drawn, strict=True):
+            parameter.grad = gradient * (finite * plain.training.clip_norm / norm)
+        if finite != size:
+            parameters[0].grad.view(-1)[0] = size  # type: ignore[union-attr]
+        clip()
+        return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+    found = clipped(trainer._stepper._clip)
+    expected = clipped(lambda: nn.utils.clip_grad_norm_(parameters, plain.training.clip_norm))
+    assert len(found) == len(parameters) > 0
+    for got, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=0, equal_nan=True)
+
+
+def test_gradients_within_the_norm_are_not_written_on_a_cpu(plain: Spec, windows: Windows) -> None:
+    trainer = Trainer(plain, windows, build_model(plain, windows), Execution(micro_batch=128))
+    parameter = next(trainer.model.parameters())
+    parameter.grad = torch.full_like(parameter, 1e-6)
+    version = parameter.grad._version
+    trainer._stepper._clip()
+    assert parameter.grad._version == version
 
 
 def test_bfloat16_keeps_weights_in_float32_and_comes_close(plain: Spec, windows: Windows) -> None:
