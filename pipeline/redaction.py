@@ -82,9 +82,13 @@ def redacted(text: str) -> str:
     """
     for secret in sorted(_kept, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    for pattern in (IN_ADDRESS, IN_QUERY):
-        text = pattern.sub(rf"\g<before>{HIDDEN}", text)
-    return text
+    return IN_QUERY.sub(rf"\g<before>{HIDDEN}", "".join(map(_without_password, re.split(r"(\s+)", text))))
+
+
+def _without_password(word: str) -> str:
+    """Hide what stands before the last @ of an address; only so far is looked, which takes one way through a word."""
+    address, at, rest = word.rpartition("@")
+    return IN_ADDRESS.sub(rf"\g<before>{HIDDEN}", address + at) + rest
 
 
 def redacted_traceback(error: BaseException) -> str:

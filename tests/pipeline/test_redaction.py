@@ -50,6 +50,20 @@ def test_what_stands_in_the_place_of_a_password_is_left_out_of_any_text(address)
 
 
 @pytest.mark.lesson("L41")
+@given(st.text(st.sampled_from("a:/@?# \n\u2003\x85"), max_size=30))
+def test_passwords_of_addresses_are_found_as_one_search_of_the_whole_text_finds_them(text):
+    assert redacted(text) == redaction.IN_ADDRESS.sub(rf"\g<before>{redaction.HIDDEN}", text)
+
+
+@pytest.mark.lesson("L41")
+@pytest.mark.parametrize("before, after", [("", ""), ("me@", ""), ("", "@host")])
+def test_a_word_of_a_million_addresses_is_gone_through_once(before, after):
+    """Through it once an address, it would take the square: days."""
+    word = before + 1_000_000 * "://a:b" + after
+    assert redacted(word) == (f"{before}://a:***{after}" if after else word)
+
+
+@pytest.mark.lesson("L41")
 @given(
     st.text(st.characters(exclude_characters="@")), st.from_regex(r"[a-zA-Z][a-z+.-]*", fullmatch=True), st.integers()
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -193,15 +194,16 @@ def roll_back(client: MlflowClient, model: str, to: int | None = None) -> tuple[
     champion = champion_of(client, model)
     present = None if champion is None else int(champion.version)
     before = _earlier_champions(client, model, present)
+    promote = f"patchscale promote {shlex.quote(model)}/NUMBER"
     if present is None and not before:
-        raise InputError(f"a rollback needs a champion, {model} has none; patchscale promote {model}/NUMBER makes one")
+        raise InputError(f"a rollback needs a champion, {model} has none; {promote} makes one")
     if not before or (to is not None and to not in before):
         shown = ", ".join(map(str, before)) or "none"
         where = "in its history" if present is None else f"before {present}"
         got = "" if to is None else f", got {to}"
         raise InputError(
             f"a rollback goes to an earlier champion of {model} ({shown} {where}){got}; "
-            f"patchscale promote {model}/NUMBER asks the gate for any other version"
+            f"{promote} asks the gate for any other version"
         )
     target = before[-1] if to is None else to
     return present, move_champion(client, model, target, how=ROLLBACK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -79,9 +80,10 @@ def _champion_gone(model: str, champions: Sequence[int], versions: Sequence[Mode
     earlier = [number for number in champions if number in numbers]
     last = champions[-1]
     why = f"the alias was taken from version {last}" if last in numbers else f"version {last} was deleted"
-    back = f"patchscale rollback {model} makes version {earlier[-1]} champion again, " if earlier else ""
+    back = f"patchscale rollback {shlex.quote(model)} makes version {earlier[-1]} champion again, " if earlier else ""
     held = f", versions: {_shown([str(each) for each in numbers])}" if numbers else "; register a study for a version"
-    return f"{model} has no champion ({why}); {back}patchscale promote {model}/NUMBER asks the gate for another{held}"
+    ask = f"patchscale promote {shlex.quote(model)}/NUMBER asks the gate for another"
+    return f"{model} has no champion ({why}); {back}{ask}{held}"
 
 
 def find_model(client: MlflowClient, name: str) -> RegisteredModel:

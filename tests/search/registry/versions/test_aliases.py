@@ -74,7 +74,7 @@ def test_rollback_goes_back_along_the_chain_and_stops_at_the_first(shelf):
 
 def test_rollback_to_a_version_wants_one_that_was_champion(shelf):
     shelf.add("m", 4)
-    with pytest.raises(InputError, match="a rollback needs a champion, m has none"):
+    with pytest.raises(InputError, match="a rollback needs a champion, m has none; patchscale promote m/NUMBER makes"):
         roll_back(shelf, "m")
     for version in (1, 2, 4):
         move_champion(shelf, "m", version, how=GATE)

@@ -1,3 +1,6 @@
+import re
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +81,17 @@ def test_a_version_of_somebody_else_is_told_apart(shelf):
         InputError, match=r"a/1 must have been registered by patchscale, got a version without study.name"
     ):
         require_tag(find_version(shelf, "a/1"), "study.name")
+
+
+def test_a_command_that_is_told_quotes_a_name_with_blanks(shelf):
+    shelf.add("my model", 2)
+    for number in (2, 1):
+        move_champion(shelf, "my model", number, how="gate")
+    shelf.delete_model_version("my model", "1")
+    with pytest.raises(InputError) as error:
+        find_version(shelf, "my model@champion")
+    told = [shlex.split(part)[:3] for part in re.findall(r"patchscale [^;,]*", str(error.value))]
+    assert told == [["patchscale", "rollback", "my model"], ["patchscale", "promote", "my model/NUMBER"]]
 
 
 def test_a_champion_that_was_deleted_is_said_with_the_way_back(shelf):
