@@ -36,6 +36,10 @@ BUSY_STATES = ("08", "40", "53", "55006", "57")
 UNAVAILABLE = ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 PASSING = (408, 429, 500, 502, 503, 504, 507)
 """HTTP's states that say of a server that it can't now, not of a request that it is wrong."""
+REFUSED = (401, 403)
+REFUSED_CODES = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED")
+REFUSED_BY_POSTGRES = ("28", "42501")
+"""Beginnings of its codes for who may not come in, and for what one may not do."""
 TOLD = re.compile(rf"\btoo many ({'|'.join(map(str, PASSING))})\b|\b(5\d\d) Server Error\b")
 """How libraries tell of them that name no cause."""
 AWAY_TOLD = (
@@ -168,9 +172,23 @@ def require_answered(said: str) -> None:
 
 
 def is_of_store(error: BaseException) -> bool:
-    """Whether a store, embedded or a server, or this machine's disk stopped something, no fault of what was done."""
+    """Whether a store, embedded or a server, or this machine's disk stopped something, no fault of what was done.
+
+    One that lets nobody in any more is among them: a password can end in the midst of a study.
+    """
     names = {f"{type(each).__module__}.{type(each).__name__}" for each in _chain(error)}
-    return is_away(error) or isinstance(error, StoreLostError) or "sqlite3.OperationalError" in names or _of_disk(error)
+    if is_away(error) or isinstance(error, StoreLostError) or "sqlite3.OperationalError" in names:
+        return True
+    return _of_disk(error) or any(map(_refuses, _chain(error)))
+
+
+def _refuses(error: BaseException) -> bool:
+    kinds = _kinds(error)
+    if kinds & {"psycopg.Error", "psycopg2.Error"}:
+        return "psycopg.OperationalError" in kinds or (_sql_state(error) or "").startswith(REFUSED_BY_POSTGRES)
+    if "mlflow.MlflowException" in kinds and getattr(error, "error_code", "") in REFUSED_CODES:
+        return True
+    return bool(kinds & OF_SERVERS) and _answered_state(error) in REFUSED
 
 
 def _of_disk(error: BaseException) -> bool:
@@ -211,23 +229,35 @@ def _cause(error: BaseException) -> str:
 
 def _http_state(error: BaseException) -> int | None:
     """Status by which a server said that it can't now; None if an error tells of none."""
-    answer = getattr(error, "response", None)
-    if isinstance(answer, dict):  # of S3
-        state = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    else:
-        state = getattr(answer, "status_code", None)
+    state = _answered_state(error)
     found = TOLD.search(str(error))
     state = state or (int(found[1] or found[2]) if found else None)
     return state if state in PASSING else None
 
 
+def _answered_state(error: BaseException) -> int | None:
+    answer = getattr(error, "response", None)
+    if isinstance(answer, dict):  # of S3
+        return answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return getattr(answer, "status_code", None)
+
+
+def _sql_state(error: BaseException) -> str | None:
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """Its classes, by their packages."""
+    return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+
+
 def _says_away(error: BaseException) -> bool:
-    kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    kinds = _kinds(error)
     text = str(error)
     if isinstance(error, AwayError):
         return True
     if kinds & {"psycopg.OperationalError", "psycopg2.OperationalError", "psycopg.InterfaceError"}:
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        state = _sql_state(error)
         if state is not None:
             return str(state).startswith(BUSY_STATES)
         return not any(words in text for words in NEVER_HEALED)

@@ -2,6 +2,8 @@ import errno
 import os
 import re
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pandas as pd
@@ -10,8 +12,9 @@ import pytest
 import requests
 import sqlalchemy
 import torch
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, TEMPORARILY_UNAVAILABLE
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 from optuna.exceptions import StorageInternalError
 from safetensors.torch import save_file
 
@@ -118,14 +121,11 @@ def test_who_does_not_answer_is_waited_for(error, waiting):
 @pytest.mark.parametrize(
     "error",
     [
-        wrapped(psycopg.OperationalError('password authentication failed for user "me"')),
-        wrapped(psycopg.OperationalError('database "x" does not exist')),
-        wrapped(psycopg.errors.InvalidPassword("no")),
         wrapped(psycopg.errors.UniqueViolation("twice")),
         MlflowException("no such run", BAD_REQUEST),
         of_server("x", ValueError("y")),
-        *(answered(state) for state in (400, 401, 403, 404, 413, 501)),
-        answered_by_s3(403),
+        *(answered(state) for state in (400, 404, 413, 501)),
+        answered_by_s3(404),
         MlflowException("a run may hold 500 params", BAD_REQUEST),
         TrainingError("the loss is not finite"),
         KeyError("x"),
@@ -135,7 +135,51 @@ def test_an_answer_is_taken_as_one(error, waiting):
     assert not is_away(error) and not is_of_store(error)
     with pytest.raises(type(error)):
         wait_for("the store", Asked(1, error))
+    assert waiting == ([0.0], [])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        wrapped(psycopg.OperationalError('password authentication failed for user "me"')),
+        wrapped(psycopg.OperationalError('database "x" does not exist')),
+        wrapped(psycopg.errors.InvalidPassword("no")),
+        wrapped(psycopg.errors.InsufficientPrivilege("permission denied for table trials")),
+        MlflowException("Permission denied", PERMISSION_DENIED),
+        *(answered(state) for state in (401, 403)),
+        answered_by_s3(403),
+    ],
+)
+def test_a_store_that_lets_nobody_in_is_not_waited_for_and_no_trials_fault(error, waiting):
+    assert is_of_store(error) and not is_away(error)
+    with pytest.raises(type(error)):
+        wait_for("the store", Asked(1, error))
     assert waiting[1] == []
+
+
+@pytest.mark.parametrize("state", [401, 403])
+@pytest.mark.parametrize("body", ["<html>no</html>", '{"error_code": "PERMISSION_DENIED", "message": "no"}'])
+def test_what_mlflows_client_makes_of_a_refusal_is_one(state, body):
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(state)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *arguments):
+            """Say nothing aloud."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(MlflowException) as caught:
+                MlflowClient(f"http://127.0.0.1:{server.server_port}").log_metric("0" * 32, "loss", 1.0)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert is_of_store(caught.value) and not is_away(caught.value)
 
 
 @pytest.mark.lesson("L41")
