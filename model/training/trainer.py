@@ -21,7 +21,7 @@ from model.network.distribution_linear import DistributionLinear, fit_distributi
 from model.network.float64 import in_float64
 from model.network.patchtst import PatchTST, make_model, predict_proba
 from model.spec.spec import Spec
-from model.training.allocator import freed_memory_kept
+from model.training.allocator import freed_memory_kept, keep_freed_memory
 from model.training.execution import Execution
 from model.training.objective import make_objective, training_reach
 from model.training.optimizer import make_optimizer, make_schedule
@@ -62,7 +62,12 @@ class EpochResult:
 
 
 def build_model(spec: Spec, windows: Windows) -> PatchTST:
-    """Build a model with the spec's seed, the training days' statistics and a base logit fitted to their rows."""
+    """Build a model with the spec's seed, the training days' statistics and a base logit fitted to their rows.
+
+    On a CPU its weights, which every step reads and writes, lie in the memory that training keeps.
+    """
+    if windows.x_NTF.device.type == "cpu":
+        keep_freed_memory()
     torch.manual_seed(spec.seed)
     model = make_model(spec)
     model.set_statistics(windows.training_days().cpu())

@@ -214,8 +214,10 @@ def as_lost(error: Exception) -> StoreLostError:
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        of_mlflow = type(error).__module__.startswith("mlflow.")  # which names no cause
-        error = error.__cause__ or (error.__context__ if of_mlflow else None)
+        names_no_cause = type(error).__module__.startswith("mlflow.") or "sqlalchemy.PendingRollbackError" in _kinds(
+            error
+        )
+        error = error.__cause__ or (error.__context__ if names_no_cause else None)
 
 
 def _cause(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import optuna
 import psycopg
 import pytest
+import sqlalchemy
 
 import search.tracking.address as address
 import search.tracking.answering as answering
@@ -56,6 +57,27 @@ def fill_up(postgres, database):
 def make_room(postgres, database):
     for table in TABLES:
         postgres.ask(f"DROP TRIGGER full_disk ON {table}", database=database)
+
+
+@pytest.mark.lesson("L40")
+@pytest.mark.parametrize("name", ["trial_user_attributes", "trial_values"])
+def test_a_connection_that_ends_between_two_queries_of_one_call_is_waited_for(postgres, storage_url, monkeypatch, name):
+    """Optuna asks another way then, in the transaction that is over: the error that it tells of names no cause."""
+    told, ended = [], []
+    monkeypatch.setattr(patience.WAITING, "tell", told.append)
+    storage = open_storage(resolve_stores(storage=storage_url))
+    study = optuna.create_study(storage=storage)
+    trial = study.ask()
+    trial.set_user_attr("seen", True)
+
+    @sqlalchemy.event.listens_for(storage.engine, "before_cursor_execute")
+    def end(connection, cursor, statement, *rest):
+        if f"FROM {name}" in statement and not ended:
+            ended.append(postgres.terminate(storage_url.rpartition("/")[2]))
+
+    found = storage.get_all_trials(study._study_id)
+    assert ended and [each.user_attrs for each in found] == [{"seen": True}]
+    assert len(told) == 2 and "has not answered" in told[0] and "answers again" in told[1]
 
 
 @pytest.mark.lesson("L40")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model.training import allocator
+from model.spec.spec import Spec
+from model.training import allocator, trainer
+from model.windows import Windows
 
 MEASURE = """
 import torch
@@ -74,3 +76,14 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
         assert allocator._glibc() is None
     finally:
         allocator._glibc.cache_clear()
+
+
+def test_weights_are_made_in_the_memory_that_is_kept(
+    spec: Spec, windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    make_model = trainer.make_model
+    monkeypatch.setattr(trainer, "keep_freed_memory", lambda: done.append("memory"))
+    monkeypatch.setattr(trainer, "make_model", lambda of: (done.append("model"), make_model(of))[1])
+    trainer.build_model(spec, windows)
+    assert done == ["memory", "model"]

@@ -78,6 +78,19 @@ def answered_by_s3(state):
     return error
 
 
+def over(error):
+    """What SQLAlchemy says of a transaction that an error has ended, as Optuna hands it on."""
+    try:
+        try:
+            raise wrapped(error)
+        except StorageInternalError:
+            raise sqlalchemy.exc.PendingRollbackError("rollback() fully before proceeding")  # noqa: B904
+    except sqlalchemy.exc.PendingRollbackError as ended:
+        told = StorageInternalError("An exception is raised during the commit.")
+        told.__cause__ = ended
+        return told
+
+
 class Asked:
     """Answers after so many failures."""
 
@@ -100,6 +113,7 @@ class Asked:
         wrapped(psycopg.errors.DiskFull("No space left on device")),
         wrapped(psycopg.errors.TooManyConnections("sorry")),
         wrapped(psycopg.errors.QueryCanceled("statement timeout")),
+        over(psycopg.errors.AdminShutdown("terminating connection")),
         of_server("x"),
         of_server("x", requests.exceptions.ReadTimeout("slow")),
         of_server("too many 503 error responses", OSError()),
@@ -122,6 +136,7 @@ def test_who_does_not_answer_is_waited_for(error, waiting):
     "error",
     [
         wrapped(psycopg.errors.UniqueViolation("twice")),
+        over(psycopg.errors.UniqueViolation("twice")),
         MlflowException("no such run", BAD_REQUEST),
         of_server("x", ValueError("y")),
         *(answered(state) for state in (400, 404, 413, 501)),
