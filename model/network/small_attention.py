@@ -117,12 +117,8 @@ class SmallAttention:
 
     def backward(self, room: AttentionRoom) -> None:
         """Gradients of queries, keys and values."""
-        d_mixed_NPK, scores_NPP, weights_NPP, keep_NPP = (
-            self._mixed_NPK,
-            self._scores_NPP,
-            room.weights_NPP,
-            room.keep_NPP,
-        )
+        scores_NPP, weights_NPP, keep_NPP = self._scores_NPP, room.weights_NPP, room.keep_NPP
+        d_mixed_NPK = self._mixed_NPK
         self._mixed_BHPK.copy_(self._d_mixed_BHPK)
         used_NPP = weights_NPP if keep_NPP is None else weights_NPP * keep_NPP
         torch.bmm(used_NPP.mT, d_mixed_NPK, out=self._d_value_NPK)
